@@ -1,0 +1,275 @@
+package auditlog
+
+import (
+	"context"
+	"crypto/ed25519"
+	"fmt"
+	"iter"
+	"slices"
+)
+
+// Item is one record of a stored log, as its store holds it today.
+type Item struct {
+	Index uint64
+	// Record is the record's canonical bytes. It may be reused by the iterator
+	// once the next item is asked for.
+	Record []byte
+	// Leaf is the kept leaf hash of a record whose body was pruned; it is used
+	// where Pruned is set.
+	Leaf   Hash
+	Pruned bool
+	// Unreadable marks a record that is there but does not open.
+	Unreadable bool
+}
+
+// SignedTree is a checkpoint with, if it was kept, the right edge that it was
+// made from. The edge lets verification go on behind a hole, and lets a log
+// begin behind records that retention has taken away altogether.
+type SignedTree struct {
+	Note []byte
+	Tree *Tree
+}
+
+// Evidence is what a log is held against. Only Origin is required.
+type Evidence struct {
+	Origin string
+	// Keys are the public keys that may have signed checkpoints.
+	Keys []ed25519.PublicKey
+	// Checkpoints may come from the store, from PubNub or from a file that an
+	// auditor kept, in any order.
+	Checkpoints []SignedTree
+	// Head is the end of the log by another witness (the store's own head, the
+	// side file). Nil for a closed log: it ends where it ends.
+	Head *Head
+	// Start is the index of the first record that retention left. Unless it is
+	// 0, a checkpoint of that size with its Tree must be among Checkpoints.
+	Start uint64
+	// Excused are ranges that a later opening has declared unreadable.
+	Excused []Range
+}
+
+// Verify reads a log from its first item to its last and says which records
+// nobody vouches for. The error is that of the iterator or of ctx, never a
+// finding: findings are in the Report.
+//
+// A record is vouched for by the next one, which carries its leaf hash, and by
+// each later checkpoint through the tree. Where one record was altered, the
+// tree goes on with the hash that the next record carries, so that a later
+// checkpoint still tells whether the rest is whole.
+func Verify(ctx context.Context, items iter.Seq2[Item, error], ev Evidence) (Report, error) {
+	v := verifier{ev: ev, pos: ev.Start, treeKnown: ev.Start == 0}
+	v.report.Origin = ev.Origin
+	v.openCheckpoints()
+	v.settle()
+	if ev.Start > 0 && !v.treeKnown {
+		v.problem(Missing, 0, ev.Start, "no signed tree stands for the records before the first one kept")
+	}
+	n := 0
+	for item, err := range items {
+		if err != nil {
+			return v.report, fmt.Errorf("cannot read audit record %d: %w", v.end(), err)
+		}
+		if n++; n&0xfff == 0 && ctx.Err() != nil {
+			return v.report, ctx.Err()
+		}
+		v.item(item)
+	}
+	v.finish()
+	return v.report, nil
+}
+
+// verifier walks the log once. The newest leaf is held back in `held` until the
+// record after it has said what that leaf should be.
+type verifier struct {
+	ev          Evidence
+	checkpoints []checkedTree // by size
+	report      Report
+
+	pos       uint64 // leaves in the tree so far
+	tree      Tree
+	treeKnown bool // the tree holds all of [0, pos)
+	lastGood  uint64
+
+	held      bool
+	leaf      Hash // of record pos, where held
+	leafKnown bool
+}
+
+type checkedTree struct {
+	Checkpoint
+	tree *Tree
+}
+
+func (v *verifier) openCheckpoints() {
+	for _, st := range v.ev.Checkpoints {
+		c, err := OpenCheckpoint(st.Note, v.ev.Origin, v.ev.Keys...)
+		if err != nil {
+			v.report.BadCheckpoints++
+			continue
+		}
+		t := st.Tree
+		if t != nil && (t.Size() != c.Size || t.Root() != c.Root) {
+			t = nil // an edge that its signature does not cover is worth nothing
+		}
+		v.checkpoints = append(v.checkpoints, checkedTree{c, t})
+	}
+	slices.SortStableFunc(v.checkpoints, func(a, b checkedTree) int {
+		switch {
+		case a.Size < b.Size:
+			return -1
+		case a.Size > b.Size:
+			return 1
+		}
+		return 0
+	})
+}
+
+// end is the index of the record that is expected next.
+func (v *verifier) end() uint64 {
+	if v.held {
+		return v.pos + 1
+	}
+	return v.pos
+}
+
+func (v *verifier) item(it Item) {
+	switch end := v.end(); {
+	case it.Index < end:
+		v.problem(Extra, it.Index, it.Index+1, "record comes a second time or out of order")
+		return
+	case it.Index > end:
+		v.lost(Missing, end, it.Index)
+	}
+	v.report.Records++
+	switch {
+	case it.Unreadable:
+		v.report.Unreadable++
+		v.lost(Unreadable, it.Index, it.Index+1)
+	case it.Pruned:
+		v.report.Pruned++
+		v.push(it.Leaf)
+	default:
+		v.record(it)
+	}
+}
+
+func (v *verifier) record(it Item) {
+	r, err := ParseRecord(it.Record)
+	if err != nil {
+		v.lost(Altered, it.Index, it.Index+1)
+		return
+	}
+	if r.Index != it.Index {
+		v.problem(Altered, it.Index, it.Index+1, fmt.Sprintf("record says that it is number %d", r.Index))
+		v.push(LeafHash(it.Record))
+		return
+	}
+	if it.Index == 0 {
+		if o, err := ParseOpening(it.Record); err != nil || o.Origin != v.ev.Origin {
+			v.problem(Altered, 0, 1, "record is not the opening of this log")
+		}
+	} else if v.held {
+		if v.leafKnown && v.leaf != r.Prev {
+			v.problem(Altered, v.pos, v.pos+1, fmt.Sprintf("record %d carries another hash of it", it.Index))
+		}
+		v.leaf, v.leafKnown = r.Prev, true
+	}
+	v.push(LeafHash(it.Record))
+}
+
+// lost stands in for records whose leaf hashes nobody has. The last of them is
+// held back like any other: the record after it may carry its hash.
+func (v *verifier) lost(kind Kind, from, to uint64) {
+	if !v.excused(from, to) {
+		v.problem(kind, from, to, kind.lostDetail())
+	}
+	v.release()
+	for v.pos < to-1 {
+		next := to - 1
+		if len(v.checkpoints) > 0 {
+			next = min(next, v.checkpoints[0].Size) // settle left only larger ones than pos
+		}
+		v.pos, v.treeKnown = next, false
+		v.settle()
+	}
+	v.held, v.leaf, v.leafKnown = true, Hash{}, false
+}
+
+func (v *verifier) excused(from, to uint64) bool {
+	for _, r := range v.ev.Excused {
+		if r.From <= from && to <= r.To {
+			return true
+		}
+	}
+	return false
+}
+
+// push releases the held leaf into the tree and holds back the new one.
+func (v *verifier) push(leaf Hash) {
+	v.release()
+	v.held, v.leaf, v.leafKnown = true, leaf, true
+}
+
+func (v *verifier) release() {
+	if !v.held {
+		return
+	}
+	v.held = false
+	if v.leafKnown && v.treeKnown {
+		v.tree.Append(v.leaf)
+	} else {
+		v.treeKnown = false
+	}
+	v.report.Last = v.leaf
+	v.pos++
+	v.settle()
+}
+
+// settle holds the tree against the checkpoints of its present size.
+func (v *verifier) settle() {
+	for len(v.checkpoints) > 0 && v.checkpoints[0].Size <= v.pos {
+		c := v.checkpoints[0]
+		v.checkpoints = v.checkpoints[1:]
+		switch {
+		case c.Size < v.pos: // before Start
+			continue
+		case v.treeKnown && v.tree.Root() == c.Root:
+			v.report.Checkpoints++
+			v.lastGood, v.report.Checked = c.Size, c.Size
+			continue
+		case v.treeKnown:
+			v.problem(Contradicted, v.lastGood, c.Size, fmt.Sprintf("a signed checkpoint of %d records has another root", c.Size))
+		default:
+			v.report.Unchecked++
+		}
+		v.treeKnown = c.tree != nil
+		if v.treeKnown {
+			v.tree, v.lastGood = *c.tree, c.Size
+		}
+	}
+}
+
+func (v *verifier) finish() {
+	end := v.end()
+	if h := v.ev.Head; h != nil {
+		switch {
+		case end < h.Size:
+			v.problem(Truncated, end, h.Size, "the head names records that are not there")
+		case end > h.Size:
+			v.problem(Extra, h.Size, end, "records follow the one that the head names as last")
+		case v.held && v.leafKnown && v.leaf != h.Last:
+			v.problem(Altered, v.pos, v.pos+1, "the head carries another hash of it")
+			v.leaf = h.Last
+		case v.held && !v.leafKnown:
+			v.leaf, v.leafKnown = h.Last, true
+		}
+	}
+	v.release()
+	if n := len(v.checkpoints); n > 0 {
+		v.problem(Truncated, end, v.checkpoints[n-1].Size, "a signed checkpoint covers records that are not there")
+	}
+	v.report.Size = v.pos
+	if v.treeKnown {
+		v.report.Root = v.tree.Root()
+	}
+}
