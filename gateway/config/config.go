@@ -1,0 +1,43 @@
+package config
+
+// Config is the whole of the gateway's settings.
+type Config struct {
+	Kiosk       Kiosk        `toml:"kiosk"`
+	Storage     Storage      `toml:"storage"`
+	KeySource   KeySource    `toml:"key_source"`
+	PubNub      PubNub       `toml:"pubnub"`
+	Sync        Sync         `toml:"sync"`
+	Web         Web          `toml:"web"`
+	Board       Board        `toml:"board"`
+	Control     Control      `toml:"control"`
+	MQTT        MQTT         `toml:"mqtt"`
+	CheckIn     CheckIn      `toml:"checkin"`
+	Queue       Queue        `toml:"queue"`
+	Consent     Consent      `toml:"consent"`
+	Log         Log          `toml:"log"`
+	Departments []Department `toml:"department"`
+	Providers   []Provider   `toml:"provider"`
+	Devices     []Device     `toml:"device"`
+}
+
+// Default returns every default. What is empty here and required must be set
+// in the file: kiosk.id, kiosk.letter, kiosk.site, kiosk.organization,
+// kiosk.zone, pubnub.publish_key, pubnub.subscribe_key and one department.
+func Default() Config {
+	return Config{
+		Kiosk:     Kiosk{DayStarts: clock(3, 0), Languages: []string{"en"}, Departments: []string{}},
+		Storage:   Storage{Dir: defaultDataDir, Budget: defaultBudget()},
+		KeySource: KeySource{Kind: KeySourcePassphrase, File: defaultPassphraseFile},
+		PubNub:    PubNub{Origin: "ps.pndsn.com", Secure: true, NoProxy: []string{}},
+		Sync:      Sync{Batch: BatchAuto, Compress: true, Unsigned: UnsignedBound},
+		Web:       Web{Listen: "127.0.0.1:8470", Idle: seconds(60)},
+		Board:     Board{},
+		Control: Control{Path: defaultControlPath, Roles: Roles{
+			Admin: []Principal{}, Technician: []Principal{}, Desk: []Principal{}, KioskSession: []Principal{}}},
+		MQTT:    MQTT{Listen: "127.0.0.1:1883"},
+		CheckIn: CheckIn{Early: minutes(60), Late: minutes(30), Attempts: 5},
+		Queue:   Queue{NoShowAfter: minutes(5), Grace: minutes(30)},
+		Consent: Consent{},
+		Log:     Log{Level: LevelInfo},
+	}
+}

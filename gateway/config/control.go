@@ -1,0 +1,65 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Control is the local control channel that the subcommands talk to.
+type Control struct {
+	Path  string `toml:"path"`
+	Roles Roles  `toml:"roles"`
+}
+
+// Roles says which accounts of the operating system have which role. The
+// account that runs the service and the system's administrator are always
+// admin.
+type Roles struct {
+	Admin        []Principal `toml:"admin"`
+	Technician   []Principal `toml:"technician"`
+	Desk         []Principal `toml:"desk"`
+	KioskSession []Principal `toml:"kiosk_session"`
+}
+
+// Principal is one account or group of the operating system, written
+// "user:NAME" or "group:NAME". On Windows NAME may be DOMAIN\name or a SID.
+type Principal struct {
+	Group bool
+	Name  string
+}
+
+// UnmarshalText reads "user:NAME" or "group:NAME".
+func (p *Principal) UnmarshalText(text []byte) error {
+	kind, name, ok := strings.Cut(string(text), ":")
+	if !ok || name == "" || len(name) > 256 || (kind != "user" && kind != "group") {
+		return fmt.Errorf("%.80q is neither \"user:NAME\" nor \"group:NAME\"", text)
+	}
+	*p = Principal{Group: kind == "group", Name: name}
+	return nil
+}
+
+// MarshalText gives the form that UnmarshalText reads.
+func (p Principal) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// String gives "user:NAME" or "group:NAME".
+func (p Principal) String() string {
+	if p.Group {
+		return "group:" + p.Name
+	}
+	return "user:" + p.Name
+}
+
+// maxSocketPath is what the smallest sockaddr_un of our targets holds.
+const maxSocketPath = 103
+
+func (c Control) validate(_ *Config, r *report) {
+	switch {
+	case c.Path == "":
+		r.missing("control.path", "such as \""+defaultControlPath+"\"")
+	case !strings.HasPrefix(c.Path, `\\.\pipe\`) && len(c.Path) > maxSocketPath:
+		r.bad("control.path", c.Path, "at most 103 characters", "the operating system allows no longer socket name; choose a shorter folder")
+	}
+	if c.Path != "" && !pipePathFits(c.Path) {
+		r.bad("control.path", c.Path, `a pipe name that begins with \\.\pipe\`, "")
+	}
+}

@@ -1,0 +1,42 @@
+package config
+
+// KeySource says what unseals the store's root key. The secret itself is never
+// in the config.
+type KeySource struct {
+	Kind KeySourceKind `toml:"kind"`
+	File string        `toml:"file"`
+	FD   int           `toml:"fd"`
+}
+
+// KeySourceKind names one way to unseal the root key.
+type KeySourceKind string
+
+// The kinds of key source.
+const (
+	KeySourcePassphrase KeySourceKind = "passphrase"
+	KeySourceKeyFile    KeySourceKind = "key-file"
+)
+
+func (k KeySource) validate(c *Config, r *report) {
+	switch k.Kind {
+	case KeySourcePassphrase:
+		if k.File == "" && k.FD == 0 {
+			r.missing("key_source.file", "the file that holds the passphrase, or key_source.fd, a file descriptor to read it from")
+		}
+		if k.File != "" && k.FD != 0 {
+			r.bad("key_source.fd", itoa(k.FD), "either key_source.file or key_source.fd", "remove one of the two")
+		}
+		if k.FD < 0 || k.FD == 1 || k.FD == 2 || k.FD > 1023 {
+			r.bad("key_source.fd", itoa(k.FD), "0 (not used) or 3 to 1023", "")
+		}
+	case KeySourceKeyFile:
+		if k.File == "" {
+			r.missing("key_source.file", "the file that holds the key")
+		}
+		if k.FD != 0 {
+			r.bad("key_source.fd", itoa(k.FD), "0 with kind \"key-file\"", "a descriptor can hand over a passphrase only")
+		}
+	default:
+		r.bad("key_source.kind", string(k.Kind), oneOf(KeySourcePassphrase, KeySourceKeyFile), "")
+	}
+}

@@ -1,0 +1,78 @@
+package config
+
+import (
+	"net"
+	"strconv"
+	"time"
+)
+
+// Web is the check-in page, for the kiosk's own browser.
+type Web struct {
+	Listen string   `toml:"listen"`
+	Idle   Duration `toml:"idle"`
+}
+
+// Board is the waiting room's board for displays other than the kiosk's own.
+type Board struct {
+	Listen string `toml:"listen"`
+}
+
+// MQTT is the embedded broker for devices on this machine.
+type MQTT struct {
+	Listen string `toml:"listen"`
+}
+
+func (w Web) validate(_ *Config, r *report) {
+	if w.Listen == "" {
+		r.missing("web.listen", "a loopback address such as \"127.0.0.1:8470\"")
+	} else {
+		r.loopback("web.listen", w.Listen, "the check-in page is only for the kiosk's own browser")
+	}
+	r.between("web.idle", w.Idle, 20*time.Second, time.Hour)
+}
+
+func (b Board) validate(_ *Config, r *report) {
+	if b.Listen == "" {
+		return
+	}
+	if _, _, err := splitListen(b.Listen); err != nil {
+		r.bad("board.listen", b.Listen, "empty, or address:port", "such as \"0.0.0.0:8471\" for every display on the network")
+	}
+}
+
+func (m MQTT) validate(_ *Config, r *report) {
+	if m.Listen != "" {
+		r.loopback("mqtt.listen", m.Listen, "the embedded broker serves devices on this machine")
+	}
+}
+
+// validateListeners refuses two listeners on one port. Port 0 asks the system
+// for a free one and may be used by several.
+func validateListeners(c *Config, r *report) {
+	taken := map[string]string{}
+	for _, l := range []struct{ path, addr string }{
+		{"web.listen", c.Web.Listen}, {"board.listen", c.Board.Listen}, {"mqtt.listen", c.MQTT.Listen},
+	} {
+		_, port, err := splitListen(l.addr)
+		if err != nil || port == "0" {
+			continue
+		}
+		if other, ok := taken[port]; ok {
+			r.bad(l.path, l.addr, "a port of its own", "port "+port+" is used by "+other)
+			continue
+		}
+		taken[port] = l.path
+	}
+}
+
+// splitListen takes an address apart and checks that the port is a number.
+func splitListen(addr string) (host, port string, err error) {
+	host, port, err = net.SplitHostPort(addr)
+	if err != nil {
+		return "", "", err
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return "", "", err
+	}
+	return host, port, nil
+}
