@@ -1,0 +1,105 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/bits"
+	"time"
+
+	"clinicgate/storage/seal"
+)
+
+// Keys is what the store needs of a keyring.
+type Keys interface {
+	seal.Keys
+	// Active is the key that new records of a class are sealed with. It was
+	// durable before it was first returned.
+	Active(class string) (*seal.AEAD, error)
+	// Secret is 32 bytes for one purpose of this store that never change.
+	Secret(purpose string) ([]byte, error)
+}
+
+// Options say how a store is opened. Dir, Kiosk, Kinds, Keys and Now are needed.
+type Options struct {
+	Dir    string
+	Kiosk  string
+	Kinds  []Kind
+	Keys   Keys
+	Now    func() Instant
+	Logger *slog.Logger
+
+	// Budget bounds the bytes in Dir, a copy made by compaction included.
+	Budget int64
+	// MaxPublished bounds the JSON of a published event, its gw member included.
+	MaxPublished int
+	// Verify checks a file before it is opened. Nil checks in this process; a
+	// service passes one that does it in a child, which a damaged file may kill.
+	Verify Verifier
+	// NoSync leaves out every sync. For simulation: what is acknowledged then
+	// survives the end of the process, not that of the machine.
+	NoSync bool
+}
+
+// Verifier checks the store file at path. An error means that the check itself
+// could not be done.
+type Verifier func(ctx context.Context, path string, keys Keys) (Report, error)
+
+// Report is what a check of a store file found.
+type Report struct {
+	OK bool
+}
+
+const (
+	defaultMaxPublished = 20 << 10
+	// gwReserve is what the gw member adds to an event at most.
+	gwReserve = 640
+	// maxForeign bounds the text of a foreign event: PubNub's limit.
+	maxForeign = 32 << 10
+	maxChannel = 128
+	minBudget  = 8 << 20
+)
+
+func (o *Options) fill() error {
+	var errs []error
+	if o.Dir == "" {
+		errs = append(errs, errors.New("no data directory"))
+	}
+	if o.Kiosk == "" || len(o.Kiosk) > maxChannel {
+		errs = append(errs, errors.New("no kiosk id"))
+	}
+	if o.Keys == nil {
+		errs = append(errs, errors.New("no keys"))
+	}
+	if o.Now == nil {
+		errs = append(errs, errors.New("no clock"))
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Budget == 0 {
+		o.Budget = 1 << 30
+		if bits.UintSize == 32 {
+			o.Budget = 256 << 20
+		}
+	}
+	if o.Budget < minBudget {
+		errs = append(errs, fmt.Errorf("budget of %d bytes, want at least %d", o.Budget, minBudget))
+	}
+	if o.MaxPublished == 0 {
+		o.MaxPublished = defaultMaxPublished
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("store options: %w", err)
+	}
+	return nil
+}
+
+const (
+	maxGroup      = 1024            // requests in one commit
+	maxGroupBytes = 8 << 20         // of records in one commit
+	viewTimeout   = 5 * time.Second // of one reader
+	lockTimeout   = 3 * time.Second // for another process to let go of the file
+	closeTimeout  = 1 * time.Second // for readers to end when the file is closed
+)
