@@ -1,0 +1,172 @@
+package kiosk
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// AuditType names an auditable act.
+type AuditType string
+
+// The published catalogue, as far as this product does the act.
+const (
+	PHIMessageSent     AuditType = "PHI_MESSAGE_SENT"
+	MessageFailed      AuditType = "MESSAGE_FAILED"
+	TokenGranted       AuditType = "ACCESS_TOKEN_GRANTED"
+	ConsentGiven       AuditType = "PATIENT_CONSENT_GIVEN"
+	ConsentRevoked     AuditType = "PATIENT_CONSENT_REVOKED"
+	EmergencyTriggered AuditType = "EMERGENCY_ESCALATION_TRIGGERED"
+	NotificationSent   AuditType = "NOTIFICATION_SENT"
+)
+
+// The gateway's own.
+const (
+	ConsentDeclined       AuditType = "PATIENT_CONSENT_DECLINED"
+	EmergencyAcknowledged AuditType = "EMERGENCY_ESCALATION_ACKNOWLEDGED"
+	EmergencyResolved     AuditType = "EMERGENCY_ESCALATION_RESOLVED"
+
+	PatientIdentified     AuditType = "PATIENT_IDENTIFIED"
+	IdentificationRefused AuditType = "PATIENT_IDENTIFICATION_REFUSED"
+	CheckInAbandoned      AuditType = "CHECK_IN_ABANDONED"
+	StaffCalled           AuditType = "STAFF_CALLED"
+	SessionStarted        AuditType = "SESSION_STARTED"
+	SessionEnded          AuditType = "SESSION_ENDED"
+
+	QueueEntryAdded       AuditType = "QUEUE_ENTRY_ADDED"
+	QueueStatusChanged    AuditType = "QUEUE_STATUS_CHANGED"
+	QueueEntryRemoved     AuditType = "QUEUE_ENTRY_REMOVED"
+	QueuePatientCalled    AuditType = "QUEUE_PATIENT_CALLED"
+	QueuePriorityChanged  AuditType = "QUEUE_PRIORITY_CHANGED"
+	QueueEntryTransferred AuditType = "QUEUE_ENTRY_TRANSFERRED"
+	QueueEntryCorrected   AuditType = "QUEUE_ENTRY_CORRECTED"
+	QueueActRefused       AuditType = "QUEUE_ACT_REFUSED"
+	QueueConflict         AuditType = "QUEUE_CONFLICT"
+	ProviderStatusChanged AuditType = "PROVIDER_STATUS_CHANGED"
+
+	RosterImported AuditType = "ROSTER_IMPORTED"
+
+	ServiceStarted     AuditType = "SERVICE_STARTED"
+	ServiceStopped     AuditType = "SERVICE_STOPPED"
+	ConfigChanged      AuditType = "CONFIGURATION_CHANGED"
+	DeviceAttached     AuditType = "DEVICE_ATTACHED"
+	DeviceLost         AuditType = "DEVICE_LOST"
+	TechnicianAccess   AuditType = "TECHNICIAN_ACCESS"
+	AccessRefused      AuditType = "ACCESS_REFUSED"
+	KeyImported        AuditType = "KEY_IMPORTED"
+	KeyRotated         AuditType = "KEY_ROTATED"
+	ClockStepped       AuditType = "CLOCK_STEPPED"
+	StoreRecovered     AuditType = "STORE_RECOVERED"
+	MessageQuarantined AuditType = "MESSAGE_QUARANTINED"
+	MessageRefused     AuditType = "MESSAGE_REFUSED"
+	SnapshotReplaced   AuditType = "SNAPSHOT_REPLACED"
+)
+
+// Severity is how much an audit event matters by itself.
+type Severity string
+
+const (
+	Info     Severity = "info"
+	Warning  Severity = "warning"
+	Critical Severity = "critical"
+)
+
+// AuditKind is a row of the audit catalogue.
+type AuditKind struct {
+	Type     AuditType
+	Severity Severity
+	Resource string // what kind of thing the act is done to
+}
+
+// AuditCatalogue lists every audit event of this product.
+func AuditCatalogue() []AuditKind {
+	return []AuditKind{
+		{PHIMessageSent, Info, "message"},
+		{MessageFailed, Warning, "message"},
+		{TokenGranted, Info, "token"},
+		{ConsentGiven, Info, "consent"},
+		{ConsentRevoked, Info, "consent"},
+		{ConsentDeclined, Info, "consent"},
+		{EmergencyTriggered, Critical, "emergency"},
+		{EmergencyAcknowledged, Critical, "emergency"},
+		{EmergencyResolved, Critical, "emergency"},
+		{NotificationSent, Info, "notification"},
+		{PatientIdentified, Info, "queue-entry"},
+		{IdentificationRefused, Warning, "session"},
+		{CheckInAbandoned, Info, "queue-entry"},
+		{StaffCalled, Warning, "queue-entry"},
+		{SessionStarted, Info, "session"},
+		{SessionEnded, Info, "session"},
+		{QueueEntryAdded, Info, "queue-entry"},
+		{QueueStatusChanged, Info, "queue-entry"},
+		{QueueEntryRemoved, Info, "queue-entry"},
+		{QueuePatientCalled, Info, "queue-entry"},
+		{QueuePriorityChanged, Warning, "queue-entry"},
+		{QueueEntryTransferred, Info, "queue-entry"},
+		{QueueEntryCorrected, Warning, "queue-entry"},
+		{QueueActRefused, Warning, "queue-entry"},
+		{QueueConflict, Warning, "queue-entry"},
+		{ProviderStatusChanged, Info, "provider"},
+		{RosterImported, Info, "roster"},
+		{ServiceStarted, Info, "service"},
+		{ServiceStopped, Info, "service"},
+		{ConfigChanged, Warning, "configuration"},
+		{DeviceAttached, Info, "device"},
+		{DeviceLost, Warning, "device"},
+		{TechnicianAccess, Warning, "service"},
+		{AccessRefused, Warning, "service"},
+		{KeyImported, Warning, "key"},
+		{KeyRotated, Warning, "key"},
+		{ClockStepped, Warning, "clock"},
+		{StoreRecovered, Critical, "store"},
+		{MessageQuarantined, Critical, "message"},
+		{MessageRefused, Warning, "message"},
+		{SnapshotReplaced, Warning, "snapshot"},
+	}
+}
+
+// auditKind gives the catalogue's row; a type that is not in it is a mistake in
+// this program.
+func auditKind(t AuditType) AuditKind {
+	list := AuditCatalogue()
+	i := slices.IndexFunc(list, func(k AuditKind) bool { return k.Type == t })
+	if i < 0 {
+		panic("audit event " + string(t) + " is not in the catalogue")
+	}
+	return list[i]
+}
+
+// Outcome words of audit events.
+const (
+	OutcomeSuccess = "success"
+	OutcomeRefused = "refused"
+	OutcomeFailure = "failure"
+)
+
+// AuditFacts is what an audit event says beyond its row of the catalogue. All of
+// it is references and fixed words: never a name, a date of birth, a result, or
+// free text.
+type AuditFacts struct {
+	Action     string // fixed word, as in "checked-in to waiting"
+	Outcome    string // empty: OutcomeSuccess
+	Resource   string // id of the thing
+	Channel    string // channel of the message that the act made, if any
+	Session    string
+	ConsentRef string
+	Address    string // network address of the caller, where there is one
+}
+
+// NewAudit builds an audit event in the published shape. It panics when t is not
+// in the catalogue.
+func NewAudit(id uuid.UUID, t AuditType, at time.Time, organization OrganizationID, actor Actor, f AuditFacts) AuditEvent {
+	kind := auditKind(t)
+	return AuditEvent{
+		ID: id, Timestamp: At(at), EventType: t, Severity: kind.Severity, OrganizationID: organization,
+		Actor:    AuditActor{UserID: actor.ID, Role: string(actor.Kind), IPAddress: f.Address},
+		Resource: AuditResource{Type: kind.Resource, ID: f.Resource, Channel: f.Channel},
+		Action:   f.Action, Outcome: cmp.Or(f.Outcome, OutcomeSuccess),
+		Metadata: AuditMetadata{SessionID: f.Session, ConsentRef: f.ConsentRef},
+	}
+}

@@ -1,0 +1,181 @@
+package kiosk
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+
+	"clinicgate/storage"
+)
+
+// Publishers says who may publish an event, as a set.
+type Publishers uint8
+
+const (
+	ByKiosk     Publishers = 1 << iota // a listed kiosk, signed
+	ByAuthority                        // the clinic's server, signed
+	ByProvider                         // a provider's own app, unsigned and bound to its user id
+)
+
+// Data key classes: what is sealed, rotated and erased together.
+const (
+	queueClass     = "queue"
+	consentClass   = "consent"
+	auditClass     = "audit"
+	telemetryClass = "telemetry"
+	rosterClass    = "roster"
+)
+
+// Definition is a row of the event registry: one kind of event.
+type Definition struct {
+	Name          string // kind in the store: family and type, as in "queue/PATIENT_ADDED"
+	Family        Family // of the channel that carries it
+	Type          string // value of the discriminator; empty: any (audit events)
+	Discriminator string // member that tells the type: "action", "type" or "eventType"
+	Class         string // data key class
+	Lane          storage.Lane
+	Publishers    Publishers
+	Retain        storage.Retention // of this kiosk's own copy; PubNub and the outside sink keep longer
+	Droppable     bool              // telemetry: may be dropped under byte pressure, with a gap record
+	Priority      bool              // still accepted when the store is almost full
+	Audit         []AuditType       // audit events that go with it; with more than one, the act says which
+}
+
+const (
+	day        = 24 * time.Hour
+	queueKept  = 30 * day
+	noticeKept = 90 * day
+	recordKept = 400 * day // consents, escalations and audit: a year and a bit here, seven years outside
+	rosterKept = 2 * day   // names do not outlive the clinic day by more than the sync needs
+	healthKept = 7 * day
+)
+
+// Definitions lists every kind of event that this product writes or believes.
+func Definitions() []Definition {
+	queue := func(name string, by Publishers, audit AuditType) Definition {
+		return Definition{Family: QueueFamily, Type: name, Discriminator: "action", Class: queueClass, Lane: storage.LaneQueue,
+			Publishers: by, Retain: storage.Retention{Age: queueKept}, Priority: true, Audit: []AuditType{audit}}
+	}
+	notification := func(name string, by Publishers) Definition {
+		return Definition{Family: NotificationFamily, Type: name, Discriminator: "type", Class: queueClass, Lane: storage.LaneNotification,
+			Publishers: by, Retain: storage.Retention{Age: noticeKept}, Audit: []AuditType{NotificationSent}}
+	}
+	telemetry := func(name string, kept time.Duration) Definition {
+		return Definition{Family: DeviceFamily, Type: name, Discriminator: "type", Class: telemetryClass, Lane: storage.LaneTelemetry,
+			Publishers: ByKiosk, Retain: storage.Retention{Age: kept}}
+	}
+	signed := ByKiosk | ByAuthority
+	record := storage.Retention{Age: recordKept, NeedsReceipt: true}
+
+	health := telemetry("DEVICE_HEALTH", healthKept)
+	health.Droppable = true
+	heartbeat := telemetry("HEARTBEAT", time.Hour)
+	heartbeat.Droppable = true
+	gap := telemetry("GAP", recordKept)
+	gap.Priority = true
+	clock := telemetry("CLOCK_CORRECTED", recordKept)
+	clock.Priority, clock.Audit = true, []AuditType{ClockStepped}
+
+	list := []Definition{
+		queue("PATIENT_ADDED", signed, QueueEntryAdded),
+		queue("STATUS_UPDATED", signed|ByProvider, QueueStatusChanged),
+		queue("PATIENT_REMOVED", signed, QueueEntryRemoved),
+		queue("CALLED", signed|ByProvider, QueuePatientCalled),
+		queue("PRIORITY_CHANGED", signed, QueuePriorityChanged),
+		queue("TRANSFERRED", signed, QueueEntryTransferred),
+		queue("CORRECTED", signed, QueueEntryCorrected),
+		queue("PROVIDER_STATUS", signed|ByProvider, ProviderStatusChanged),
+
+		{Family: WaitingRoomFamily, Type: "PATIENT_CHECKED_IN", Discriminator: "action", Class: queueClass, Lane: storage.LaneNotification,
+			Publishers: signed, Retain: storage.Retention{Age: noticeKept}, Priority: true, Audit: []AuditType{PHIMessageSent}},
+
+		notification("PATIENT_READY", signed),
+		notification("PROVIDER_READY", signed|ByProvider),
+
+		{Family: EmergencyFamily, Type: "EMERGENCY_ESCALATION", Discriminator: "action", Class: queueClass, Lane: storage.LaneEmergency,
+			Publishers: signed | ByProvider, Retain: record, Priority: true,
+			Audit: []AuditType{EmergencyTriggered, EmergencyAcknowledged, EmergencyResolved}},
+
+		{Family: ConsentFamily, Type: "CONSENT_RECORDED", Discriminator: "type", Class: consentClass, Lane: storage.LaneConsent,
+			Publishers: signed, Retain: record, Priority: true,
+			Audit: []AuditType{ConsentGiven, ConsentDeclined, ConsentRevoked}},
+
+		{Family: AuditFamily, Discriminator: "eventType", Class: auditClass, Lane: storage.LaneAudit,
+			Publishers: signed, Retain: record, Priority: true},
+		{Family: AuditFamily, Type: "AUDIT_CHECKPOINT", Discriminator: "type", Class: auditClass, Lane: storage.LaneAudit,
+			Publishers: signed, Retain: record, Priority: true},
+
+		{Family: RosterFamily, Type: "ROSTER", Discriminator: "type", Class: rosterClass, Lane: storage.LaneQueue,
+			Publishers: signed, Retain: storage.Retention{Age: rosterKept}},
+
+		health, gap, clock, heartbeat,
+
+		{Family: KioskFamily, Type: "COMMAND", Discriminator: "type", Class: queueClass, Lane: storage.LaneQueue,
+			Publishers: ByAuthority, Retain: storage.Retention{Age: queueKept}},
+	}
+	for i := range list {
+		name := list[i].Type
+		if name == "" {
+			name = "EVENT"
+		}
+		list[i].Name = string(list[i].Family) + "/" + name
+	}
+	return list
+}
+
+// registry holds the table by name and is not changed after it is made.
+var registry = Definitions()
+
+// Kinds gives the registry as the store needs it.
+func Kinds() []storage.Kind {
+	kinds := make([]storage.Kind, len(registry))
+	for i, d := range registry {
+		kinds[i] = storage.Kind{Name: d.Name, KeyClass: d.Class, Lane: d.Lane,
+			Droppable: d.Droppable, Priority: d.Priority, Retain: d.Retain}
+	}
+	return kinds
+}
+
+// Defined gives the row of a kind by its name, as in "queue/PATIENT_ADDED".
+func Defined(name string) (Definition, bool) {
+	i := slices.IndexFunc(registry, func(d Definition) bool { return d.Name == name })
+	if i < 0 {
+		return Definition{}, false
+	}
+	return registry[i], true
+}
+
+// DefinitionFor finds the row for a message body on a channel. It reports false
+// when the registry has none: nobody may say that there.
+func DefinitionFor(channel string, body []byte) (Definition, bool) {
+	c, ok := ParseChannel(channel)
+	if !ok {
+		return Definition{}, false
+	}
+	var told struct {
+		Action    string `json:"action"`
+		Type      string `json:"type"`
+		EventType string `json:"eventType"`
+	}
+	if err := json.Unmarshal(body, &told); err != nil {
+		return Definition{}, false
+	}
+	for _, d := range registry {
+		if d.Family != c.Family {
+			continue
+		}
+		var value string
+		switch d.Discriminator {
+		case "action":
+			value = told.Action
+		case "type":
+			value = told.Type
+		case "eventType":
+			value = told.EventType
+		}
+		if value != "" && (value == d.Type || d.Type == "") {
+			return d, true
+		}
+	}
+	return Definition{}, false
+}
