@@ -1,0 +1,83 @@
+package clock_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"clinicgate/gateway/clock"
+
+	"github.com/google/uuid"
+)
+
+// source answers with the true time, which the machine's clock is off from.
+type source struct {
+	off   time.Duration
+	fail  bool
+	delay time.Duration
+}
+
+func (s *source) Time(ctx context.Context) (time.Time, error) {
+	time.Sleep(s.delay / 2)
+	t := time.Now().Add(s.off)
+	time.Sleep(s.delay / 2)
+	if s.fail {
+		return time.Time{}, errors.New("no network")
+	}
+	return t, nil
+}
+
+func TestClockLearnsTheTrustedTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := &source{off: 9 * time.Hour, fail: true, delay: 800 * time.Millisecond}
+		c := clock.New()
+		before := c.Now()
+		if before.Synced || before.Wall.Sub(time.Now()).Abs() > time.Millisecond {
+			t.Fatalf("before the first answer: %+v", before)
+		}
+		var zero time.Time
+		var boot uuid.UUID
+		var steps []time.Duration
+		failures := 1
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() {
+			done <- c.Run(ctx, clock.Config{
+				Corrected: func(_ context.Context, b uuid.UUID, z time.Time) error {
+					if failures--; failures >= 0 {
+						return errors.New("store is fenced")
+					}
+					boot, zero = b, z
+					return nil
+				},
+				Stepped: func(by time.Duration) { steps = append(steps, by) },
+			}, src, slog.New(slog.DiscardHandler))
+		}()
+		time.Sleep(time.Minute)
+		if c.Now().Synced {
+			t.Fatal("synced without an answer")
+		}
+		src.fail = false
+		time.Sleep(30 * time.Second)
+		now := c.Now()
+		if !now.Synced || now.Wall.Sub(time.Now().Add(9*time.Hour)).Abs() > 10*time.Millisecond {
+			t.Fatalf("after the first answer: %+v, true time %v", now, time.Now().Add(9*time.Hour))
+		}
+		// What was stamped before is found again from the boot's zero and its own mono.
+		if boot != before.Boot || zero.Add(before.Mono).Sub(before.Wall.Add(9*time.Hour)).Abs() > 10*time.Millisecond {
+			t.Errorf("boot %v began at %v, so the early event was at %v", boot, zero, zero.Add(before.Mono))
+		}
+		src.off += time.Minute
+		time.Sleep(11 * time.Minute)
+		if len(steps) != 1 || (steps[0]-time.Minute).Abs() > 10*time.Millisecond {
+			t.Errorf("steps %v, want one of a minute", steps)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
