@@ -22,7 +22,7 @@
 //	                    │                                        ├ data keys {class, epoch, state}
 //	                    └──HPKE──▶ clinic's offline key          └ secrets {kind, id, from, until}
 //
-//	Rotate:   pending in a, in b  ─▶  active in a, in b  ─▶  Sealer gives it
+//	Rotate:   pending in a, in b  ─▶  active in a, in b  ─▶  Active gives it
 //	Destroy:  key gone and KEK new in a, in b  ─▶  its records are erased
 //
 // A data key is pending, then active (one per class: it seals), then

@@ -41,10 +41,10 @@ func (r *Ring) AEAD(id seal.KeyID) *seal.AEAD {
 	return s.byID[id]
 }
 
-// Sealer returns the cipher that seals new records of a class. Ask for it once
+// Active returns the cipher that seals new records of a class. Ask for it once
 // per transaction and do not keep it: a rotation changes it. ErrNoKey: the class
 // has no key (see Ensure). ErrExhausted: rotate first.
-func (r *Ring) Sealer(class string) (*seal.AEAD, error) {
+func (r *Ring) Active(class string) (*seal.AEAD, error) {
 	s := r.current.Load()
 	if s == nil {
 		return nil, ErrClosed
@@ -95,7 +95,7 @@ func (r *Ring) Ensure(classes ...string) error {
 }
 
 // Rotate begins a new epoch of a class and returns it; the one before opens old
-// records from now on. It is safe under load: whoever holds the old Sealer may
+// records from now on. It is safe under load: whoever holds the old cipher may
 // finish with it.
 func (r *Ring) Rotate(class string) (Epoch, error) {
 	r.mu.Lock()

@@ -27,7 +27,7 @@ type importForm struct {
 //
 // or an array of them. Values of pubnub-cipher are text, all others base64. Its
 // errors name kinds and ids, never values, and are ErrSecret.
-func ParseSecrets(r io.Reader) ([]Secret, error) {
+func ParseSecrets(r io.Reader) ([]Named, error) {
 	raw, err := io.ReadAll(io.LimitReader(r, maxImport+1))
 	if err != nil {
 		return nil, fmt.Errorf("cannot read keys to import: %w", err)
@@ -47,7 +47,7 @@ func ParseSecrets(r io.Reader) ([]Secret, error) {
 	if err != nil {
 		return nil, hint(fmt.Errorf("%w: %w", ErrSecret, err), `want {"kind":…,"id":…,"value":…,"from":…,"until":…} or an array of such objects`)
 	}
-	var out []Secret
+	var out []Named
 	for i, f := range forms {
 		s, err := f.secret()
 		if err != nil {
@@ -58,16 +58,16 @@ func ParseSecrets(r io.Reader) ([]Secret, error) {
 	return out, nil
 }
 
-func (f importForm) secret() (Secret, error) {
+func (f importForm) secret() (Named, error) {
 	rule, ok := f.Kind.rule()
 	if !ok || !rule.imported {
-		return Secret{}, fmt.Errorf("%w: kind %.40q cannot be imported", ErrSecret, f.Kind)
+		return Named{}, fmt.Errorf("%w: kind %.40q cannot be imported", ErrSecret, f.Kind)
 	}
 	value := []byte(f.Value)
 	if !rule.text {
 		var err error
 		if value, err = base64.StdEncoding.Strict().AppendDecode(nil, value); err != nil {
-			return Secret{}, fmt.Errorf("%w: value of kind %s is not base64", ErrSecret, f.Kind)
+			return Named{}, fmt.Errorf("%w: value of kind %s is not base64", ErrSecret, f.Kind)
 		}
 	}
 	s := stored{Kind: f.Kind, ID: f.ID, Owner: f.Owner, Value: value, From: f.From, Until: f.Until}
@@ -75,7 +75,7 @@ func (f importForm) secret() (Secret, error) {
 		s.ID = Fingerprint(value)
 	}
 	if err := s.validate(); err != nil {
-		return Secret{}, err
+		return Named{}, err
 	}
 	defer clear(value)
 	return s.secret(), nil

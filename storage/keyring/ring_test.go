@@ -28,7 +28,7 @@ func TestSealedRecordsOpenAfterReopen(t *testing.T) {
 	place := seal.Place{Store: r.Install(), Bucket: "events", Key: []byte{1}}
 	var records [][]byte
 	for range 3 {
-		a, err := r.Sealer("queue")
+		a, err := r.Active("queue")
 		if err != nil {
 			t.Fatal(err)
 		}

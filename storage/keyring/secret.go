@@ -32,7 +32,7 @@ const (
 
 	Signing        Kind = "kiosk-signing"         // Ed25519 seed of this kiosk
 	RetiredSigning Kind = "kiosk-signing-retired" // Ed25519 public key of this kiosk, earlier
-	Local          Kind = "local"                 // 32 bytes: root of LocalKey
+	Local          Kind = "local"                 // 32 bytes: what Secret derives from
 )
 
 // kindRule is what a value of a kind must look like.
@@ -93,8 +93,8 @@ func (v Value) LogValue() slog.Value { return slog.StringValue("redacted") }
 // MarshalText gives "redacted".
 func (v Value) MarshalText() ([]byte, error) { return []byte("redacted"), nil }
 
-// Secret is a named secret. Kind and ID name it.
-type Secret struct {
+// Named is a secret with a name: its kind and id.
+type Named struct {
 	Kind Kind   `json:"kind"`
 	ID   string `json:"id"`
 	// Owner is whose key it is: a kiosk id or "authority". KioskPublic only.
@@ -107,7 +107,7 @@ type Secret struct {
 }
 
 // HoldsAt reports whether the secret was in force at t.
-func (s Secret) HoldsAt(t Timetoken) bool {
+func (s Named) HoldsAt(t Timetoken) bool {
 	return s.From <= t && (s.Until == 0 || t <= s.Until)
 }
 
@@ -149,24 +149,24 @@ func (s stored) validate() error {
 	return nil
 }
 
-func (s stored) secret() Secret {
-	return Secret{Kind: s.Kind, ID: s.ID, Owner: s.Owner, Value: NewValue(s.Value), From: s.From, Until: s.Until, Created: s.Created}
+func (s stored) secret() Named {
+	return Named{Kind: s.Kind, ID: s.ID, Owner: s.Owner, Value: NewValue(s.Value), From: s.From, Until: s.Until, Created: s.Created}
 }
 
 // newest orders secrets of one kind: the one to try first comes first.
-func newest(a, b Secret) int {
+func newest(a, b Named) int {
 	return cmp.Or(cmp.Compare(b.From, a.From), b.Created.Compare(a.Created))
 }
 
 // Secrets returns the secrets of a kind, newest first.
-func (r *Ring) Secrets(kind Kind) []Secret {
+func (r *Ring) Secrets(kind Kind) []Named {
 	r.values.RLock()
 	defer r.values.RUnlock()
 	s := r.current.Load()
 	if s == nil {
 		return nil
 	}
-	var out []Secret
+	var out []Named
 	// From the back, so that of two alike the one imported later comes first.
 	for _, v := range slices.Backward(s.body.Secrets) {
 		if v.Kind == kind {
@@ -179,27 +179,27 @@ func (r *Ring) Secrets(kind Kind) []Secret {
 
 // Current returns the newest secret of a kind that holds at t; with t 0, when no
 // trusted time is known, simply the newest.
-func (r *Ring) Current(kind Kind, t Timetoken) (Secret, bool) {
+func (r *Ring) Current(kind Kind, t Timetoken) (Named, bool) {
 	for _, s := range r.Secrets(kind) {
 		if t == 0 || s.HoldsAt(t) {
 			return s, true
 		}
 	}
-	return Secret{}, false
+	return Named{}, false
 }
 
 // List returns all secrets without their values, by kind, newest first.
-func (r *Ring) List() []Secret {
+func (r *Ring) List() []Named {
 	s := r.current.Load()
 	if s == nil {
 		return nil
 	}
-	out := make([]Secret, 0, len(s.body.Secrets))
+	out := make([]Named, 0, len(s.body.Secrets))
 	for _, v := range slices.Backward(s.body.Secrets) {
 		v.Value = nil
 		out = append(out, v.secret())
 	}
-	slices.SortStableFunc(out, func(a, b Secret) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), newest(a, b)) })
+	slices.SortStableFunc(out, func(a, b Named) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), newest(a, b)) })
 	return out
 }
 
@@ -210,7 +210,7 @@ const maxSecrets = 4096
 // id of a public key may be left empty. A secret that is there already, with the
 // same value, takes the new From and Until; with another value it is
 // ErrConflict. ErrSecret: one is malformed or of a kind that is not imported.
-func (r *Ring) Import(secrets ...Secret) error {
+func (r *Ring) Import(secrets ...Named) error {
 	err := r.change(func(_ *material, b *body) error {
 		for _, s := range secrets {
 			if err := b.put(s, r.now()); err != nil {
@@ -228,7 +228,7 @@ func (r *Ring) Import(secrets ...Secret) error {
 	return nil
 }
 
-func (b *body) put(s Secret, now time.Time) error {
+func (b *body) put(s Named, now time.Time) error {
 	v := stored{
 		Kind: s.Kind, ID: s.ID, Owner: s.Owner, Value: bytes.Clone(s.Value.Reveal()),
 		From: s.From, Until: s.Until, Created: now.UTC().Truncate(time.Second),
@@ -262,7 +262,7 @@ func (b *body) secret(kind Kind, id string) int {
 
 // Generate makes a random secret of a kind that the clinic's first kiosk may
 // make itself (PubNubCipher, PatientReference, Ticket) and returns it.
-func (r *Ring) Generate(kind Kind, id string) (Secret, error) {
+func (r *Ring) Generate(kind Kind, id string) (Named, error) {
 	raw := make([]byte, 32)
 	_, _ = rand.Read(raw) // never fails
 	switch kind {
@@ -270,12 +270,12 @@ func (r *Ring) Generate(kind Kind, id string) (Secret, error) {
 		raw = hex.AppendEncode(nil, raw)
 	case PatientReference, Ticket:
 	default:
-		return Secret{}, fmt.Errorf("%w: kind %.40q is not generated", ErrSecret, kind)
+		return Named{}, fmt.Errorf("%w: kind %.40q is not generated", ErrSecret, kind)
 	}
 	defer clear(raw)
-	s := Secret{Kind: kind, ID: id, Value: NewValue(raw)}
+	s := Named{Kind: kind, ID: id, Value: NewValue(raw)}
 	if err := r.Import(s); err != nil {
-		return Secret{}, err
+		return Named{}, err
 	}
 	return s, nil
 }
@@ -367,19 +367,15 @@ func publicOf(seed []byte) ed25519.PublicKey {
 	return ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey)
 }
 
-// LocalKey derives a key for a purpose of this installation's own, such as the
-// blind index or the head file. It never changes, whatever else is rotated. It
-// is the zero Key once the ring is closed.
-func (r *Ring) LocalKey(purpose string) seal.Key {
+// Secret derives 32 bytes for a purpose of this installation's own, such as a
+// blind index or the head file. They never change, whatever else is rotated.
+func (r *Ring) Secret(purpose string) ([]byte, error) {
 	for _, s := range r.Secrets(Local) {
 		b, err := hkdf.Key(sha256.New, s.Value.Reveal(), nil, "clinicgate/local/1/"+purpose, seal.KeySize)
 		if err != nil {
-			break // not with SHA-256 and 32 bytes
+			return nil, fmt.Errorf("cannot derive secret: %w", err)
 		}
-		defer clear(b)
-		if k, err := seal.KeyFrom(b); err == nil {
-			return k
-		}
+		return b, nil
 	}
-	return seal.Key{}
+	return nil, ErrClosed
 }
