@@ -30,15 +30,18 @@ type Link struct {
 	mu     sync.Mutex // guards status, never held over I/O
 	status Status
 
-	// Owned by the goroutine in Run.
-	said       State // what Health last said: "", Attached or Lost
-	shortInRow int
+	shortInRow int         // owned by Run
+	news       chan Health // of one: a change that nobody heard yet gives way to the next
+	said       State       // owned by tell: what was said last
 }
 
 // NewLink makes the link of a device. It opens nothing.
 func NewLink(info Info, deps Deps) *Link {
 	deps.Log = deps.Log.With("device", string(info.ID))
-	return &Link{info: info, deps: deps, status: Status{Info: info, State: Stopped, Since: time.Now()}}
+	return &Link{
+		info: info, deps: deps, news: make(chan Health, 1),
+		status: Status{Info: info, State: Stopped, Since: time.Now()},
+	}
 }
 
 // Attach opens the hardware, calls up once it can be used, and works with it
@@ -51,6 +54,9 @@ type Attach func(ctx context.Context, up func(where string)) error
 func (l *Link) Run(ctx context.Context, attach Attach) error {
 	defer l.become(Stopped, "", nil)
 	l.become(Waiting, "", nil)
+	var wg sync.WaitGroup
+	wg.Go(func() { l.tell(ctx) })
+	defer wg.Wait()
 	for pause := retryMin; ctx.Err() == nil; pause = min(2*pause, retryMax) {
 		if held := l.attachment(ctx, attach); held >= steadyAfter {
 			pause = retryMin
@@ -91,7 +97,7 @@ func (l *Link) attachment(ctx context.Context, attach Attach) (held time.Duratio
 		where, attachedAt = at, time.Now()
 		l.become(Attached, where, nil)
 		if l.shortInRow < shortTolerated {
-			l.say(ctx, Attached, where, "")
+			l.say(Attached, where, "")
 			return
 		}
 		t := time.NewTimer(steadyAfter)
@@ -102,7 +108,7 @@ func (l *Link) attachment(ctx context.Context, attach Attach) (held time.Duratio
 		case at := <-up:
 			attached(at)
 		case <-steady:
-			l.say(ctx, Attached, where, "")
+			l.say(Attached, where, "")
 		case err := <-done:
 			if ctx.Err() != nil {
 				return 0
@@ -123,7 +129,7 @@ func (l *Link) attachment(ctx context.Context, attach Attach) (held time.Duratio
 				f = &Fault{Reason: "device code ended without a reason"}
 			}
 			l.become(Lost, "", f)
-			l.say(ctx, Lost, "", f.Reason)
+			l.say(Lost, "", f.Reason)
 			return held
 		}
 	}
@@ -162,23 +168,48 @@ func (l *Link) become(s State, where string, f *Fault) {
 	}
 }
 
-// say tells log and Health about a change, once.
-func (l *Link) say(ctx context.Context, s State, where, reason string) {
-	if l.said == s {
+// say leaves a change for tell. Only Run calls it, so the second send cannot
+// block.
+func (l *Link) say(s State, where, reason string) {
+	h := Health{Info: l.info, State: s, Reason: reason, Where: where, At: time.Now()}
+	select {
+	case l.news <- h:
 		return
+	default:
 	}
-	l.said = s
-	if s == Attached {
-		l.deps.Log.Info("device attached", "where", where)
-	} else {
-		l.deps.Log.Warn("device lost", "reason", reason)
+	select {
+	case <-l.news:
+	default:
 	}
-	if l.deps.Health == nil {
-		return
+	l.news <- h
+}
+
+// tell tells log and Health of each change, once. It has a goroutine of its
+// own, because Health may wait for a disk and a device that is plugged in
+// again may not.
+func (l *Link) tell(ctx context.Context) {
+	for {
+		var h Health
+		select {
+		case h = <-l.news:
+		case <-ctx.Done():
+			return
+		}
+		if l.said == h.State {
+			continue
+		}
+		l.said = h.State
+		if h.State == Attached {
+			l.deps.Log.Info("device attached", "where", h.Where)
+		} else {
+			l.deps.Log.Warn("device lost", "reason", h.Reason)
+		}
+		if l.deps.Health != nil {
+			bounded, cancel := context.WithTimeout(ctx, healthDeadline)
+			l.deps.Health(bounded, h)
+			cancel()
+		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, healthDeadline)
-	defer cancel()
-	l.deps.Health(ctx, Health{Info: l.info, State: s, Reason: reason, Where: where, At: time.Now()})
 }
 
 // Deliver completes the reading with the device's name and hands it to the

@@ -1,0 +1,116 @@
+package scanner
+
+import "bytes"
+
+// Kind is what a scan is, by its content alone. It is the Kind of the
+// scanner's readings.
+type Kind string
+
+const (
+	AppointmentCode Kind = "appointment-code"  // CHK1: ...; whether it is genuine, others check
+	TicketCode      Kind = "ticket-code"       // TKT1: ...
+	Licence         Kind = "driving-licence"   // AAMVA, as on North American licences
+	HealthCard      Kind = "smart-health-card" // shc:/ ...
+	HealthLink      Kind = "smart-health-link" // shlink:/ ...; recognised, never fetched
+	MagneticStripe  Kind = "magnetic-stripe"   // track data of a card that is no payment card
+	PaymentCard     Kind = "payment-card"      // refused
+	Unknown         Kind = "unknown"           // perhaps a code of the clinic's own
+)
+
+// Prefixes of this product's own codes.
+const (
+	AppointmentPrefix = "CHK1:"
+	TicketPrefix      = "TKT1:"
+)
+
+// Classify says what a scan is; the first rule that fits decides:
+//
+//	"@", and "ANSI " or "AAMVA" with an issuer's number in the first 40 bytes
+//	                                       Licence
+//	the number of a payment card anywhere  PaymentCard
+//	shc:/                                  HealthCard
+//	shlink:/, also after a viewer's #      HealthLink
+//	CHK1: / TKT1:                          AppointmentCode / TicketCode
+//	%...^, or ;...=...?                    MagneticStripe
+//
+// A licence comes before the payment card, because its own numbers can look
+// like one. It is a pure function of the bytes, which may be anything.
+func Classify(scan []byte) Kind {
+	switch {
+	case isLicence(scan):
+		return Licence
+	case holdsPaymentCard(scan):
+		return PaymentCard
+	case hasScheme(scan, "shc:/"):
+		return HealthCard
+	case hasScheme(scan, "shlink:/") || bytes.Contains(scan, []byte("#shlink:/")):
+		return HealthLink
+	case isCode(scan, AppointmentPrefix):
+		return AppointmentCode
+	case isCode(scan, TicketPrefix):
+		return TicketCode
+	case isMagneticStripe(scan):
+		return MagneticStripe
+	}
+	return Unknown
+}
+
+// isLicence follows the AAMVA DL/ID card design standard, annex D: a header of
+// "@", control characters, a file type and a six-digit issuer. Keyboard-like
+// scanners lose the control characters, so they are not asked for.
+func isLicence(scan []byte) bool {
+	if len(scan) == 0 || scan[0] != '@' {
+		return false
+	}
+	for _, fileType := range []string{"ANSI ", "AAMVA"} {
+		head, rest, ok := bytes.Cut(scan, []byte(fileType))
+		if ok && len(head)+len(fileType) <= 40 && leadingDigits(bytes.TrimLeft(rest, " ")) >= 6 {
+			return true
+		}
+	}
+	return false
+}
+
+func leadingDigits(b []byte) int {
+	n := 0
+	for n < len(b) && isDigit(b[n]) {
+		n++
+	}
+	return n
+}
+
+// hasScheme compares without regard to case: a QR code in alphanumeric mode
+// has capitals only.
+func hasScheme(scan []byte, scheme string) bool {
+	return len(scan) > len(scheme) && bytes.EqualFold(scan[:len(scheme)], []byte(scheme))
+}
+
+// isCode reports whether scan is the prefix and printable ASCII without
+// spaces, as all of this product's codes are.
+func isCode(scan []byte, prefix string) bool {
+	code, ok := bytes.CutPrefix(scan, []byte(prefix))
+	if !ok || len(code) == 0 {
+		return false
+	}
+	for _, c := range code {
+		if c <= ' ' || c > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// isMagneticStripe follows ISO/IEC 7813: track 1 is %...^...^...?, tracks 2
+// and 3 are ;...=...?.
+func isMagneticStripe(scan []byte) bool {
+	switch {
+	case len(scan) == 0:
+		return false
+	case scan[0] == '%':
+		return bytes.IndexByte(scan, '^') > 0
+	case scan[0] == ';':
+		_, after, ok := bytes.Cut(scan, []byte("="))
+		return ok && bytes.IndexByte(after, '?') >= 0
+	}
+	return false
+}

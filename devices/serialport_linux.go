@@ -1,0 +1,117 @@
+package devices
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// SerialPorts lists the USB serial ports that are plugged in. It reads sysfs
+// and opens no port: opening one to see what it is raises its DTR line, which
+// restarts some devices.
+func SerialPorts() ([]SerialPort, error) { return usbPorts("/sys", "/dev") }
+
+// usbPorts reads the tree that the kernel documents in
+// Documentation/ABI: class/tty/<name> is a link to the tty below its USB
+// interface, whose parent, the USB device, has idVendor, idProduct, serial and
+// product, and is named by bus and port.
+func usbPorts(sys, dev string) ([]SerialPort, error) {
+	class := filepath.Join(sys, "class", "tty")
+	entries, err := os.ReadDir(class)
+	if err != nil {
+		return nil, err
+	}
+	var ports []SerialPort
+	for _, e := range entries {
+		link := filepath.Join(class, e.Name())
+		if target, err := os.Readlink(link); err != nil || !strings.Contains(target, "/usb") {
+			continue
+		}
+		dir, err := filepath.EvalSymlinks(link)
+		if err != nil {
+			continue // unplugged between the two looks
+		}
+		unit, err := usbUnitAbove(dir)
+		if err != nil {
+			continue
+		}
+		p, err := portAt(filepath.Join(dev, e.Name()))
+		if err != nil {
+			continue
+		}
+		p.Identity, p.Product = unit, attribute(dir, unit.USBPort, "product")
+		ports = append(ports, p)
+	}
+	return ports, nil
+}
+
+// usbUnitAbove climbs from a tty to its USB device. The bound is above the
+// depth of USB (7 levels) plus the classes below it.
+func usbUnitAbove(dir string) (Identity, error) {
+	for range 8 {
+		dir = filepath.Dir(dir)
+		vid, err := strconv.ParseUint(read(dir, "idVendor"), 16, 16)
+		if err != nil {
+			continue
+		}
+		pid, err := strconv.ParseUint(read(dir, "idProduct"), 16, 16)
+		if err != nil {
+			return Identity{}, err
+		}
+		return Identity{VendorID: uint16(vid), ProductID: uint16(pid),
+			Serial: read(dir, "serial"), USBPort: filepath.Base(dir)}, nil
+	}
+	return Identity{}, fs.ErrNotExist
+}
+
+// attribute reads a file of the ancestor of dir that has that name.
+func attribute(dir, ancestor, name string) string {
+	for filepath.Base(dir) != ancestor {
+		dir = filepath.Dir(dir)
+	}
+	return read(dir, name)
+}
+
+// read gives the first 126 bytes (the longest USB string) of an attribute. The
+// unit chose them, and they are shown on terminals: what is not printable
+// becomes a question mark.
+func read(dir, name string) string {
+	b, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil {
+		return ""
+	}
+	b = bytes.TrimSpace(b)
+	b = b[:min(len(b), 126)]
+	for i, c := range b {
+		if c < ' ' || c > '~' {
+			b[i] = '?'
+		}
+	}
+	return string(b)
+}
+
+// portAt follows links, so that a link that udev points elsewhere is seen as
+// another port.
+func portAt(path string) (SerialPort, error) {
+	node, err := filepath.EvalSymlinks(path)
+	if err == nil {
+		var info os.FileInfo
+		if info, err = os.Stat(node); err == nil {
+			st, ok := info.Sys().(*syscall.Stat_t)
+			if !ok || info.Mode()&os.ModeCharDevice == 0 {
+				return SerialPort{}, &Fault{Reason: "not a serial port",
+					Hint: "the device's port must name a terminal device; clinicgate devices list shows what is there"}
+			}
+			return SerialPort{Name: node, Identity: Identity{Path: path}, node: uint64(st.Rdev)}, nil
+		}
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return SerialPort{}, &Fault{Reason: "not plugged in", Hint: "plug the device in; clinicgate devices list shows what is there"}
+	}
+	return SerialPort{}, &Fault{Reason: "cannot look at the port", Hint: "check the path and the rights of its folders", Err: err}
+}
