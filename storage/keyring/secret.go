@@ -68,17 +68,17 @@ func (k Kind) rule() (kindRule, bool) {
 
 // Value is the bytes of a secret. It prints as "redacted"; the bytes come out
 // only by Reveal. The zero Value is empty.
-type Value struct{ b *[]byte }
+type Value struct{ v *string }
 
 // NewValue copies b.
-func NewValue(b []byte) Value { c := bytes.Clone(b); return Value{&c} }
+func NewValue(b []byte) Value { s := string(b); return Value{&s} }
 
-// Reveal returns the bytes.
+// Reveal returns a copy of the bytes.
 func (v Value) Reveal() []byte {
-	if v.b == nil {
+	if v.v == nil {
 		return nil
 	}
-	return *v.b
+	return []byte(*v.v)
 }
 
 // String gives "redacted".
@@ -230,7 +230,7 @@ func (r *Ring) Import(secrets ...Named) error {
 
 func (b *body) put(s Named, now time.Time) error {
 	v := stored{
-		Kind: s.Kind, ID: s.ID, Owner: s.Owner, Value: bytes.Clone(s.Value.Reveal()),
+		Kind: s.Kind, ID: s.ID, Owner: s.Owner, Value: s.Value.Reveal(),
 		From: s.From, Until: s.Until, Created: now.UTC().Truncate(time.Second),
 	}
 	rule, _ := v.Kind.rule()

@@ -20,12 +20,22 @@ const redacted = "redacted"
 // and encoding it give "redacted". The bytes come out only by Reveal. Copies of
 // a Key share their bytes, so Wipe reaches all of them. The zero Key holds
 // nothing.
-type Key struct{ b *[KeySize]byte }
+type Key struct {
+	// A pointer to a pointer, since fmt cannot call our methods on a Key in an
+	// unexported field of a struct: there %s and other wrong verbs print the
+	// array behind a single pointer in full.
+	b **[KeySize]byte
+}
+
+func newKey() Key {
+	b := new([KeySize]byte)
+	return Key{&b}
+}
 
 // NewKey makes a random key.
 func NewKey() Key {
-	k := Key{new([KeySize]byte)}
-	_, _ = rand.Read(k.b[:]) // never fails: crypto/rand ends the process instead
+	k := newKey()
+	_, _ = rand.Read(k.Reveal()) // never fails: crypto/rand ends the process instead
 	return k
 }
 
@@ -34,8 +44,8 @@ func KeyFrom(b []byte) (Key, error) {
 	if len(b) != KeySize {
 		return Key{}, fmt.Errorf("key has %d bytes, want %d", len(b), KeySize)
 	}
-	k := Key{new([KeySize]byte)}
-	copy(k.b[:], b)
+	k := newKey()
+	copy(k.Reveal(), b)
 	return k, nil
 }
 
@@ -47,7 +57,7 @@ func (k Key) Reveal() []byte {
 	if k.b == nil {
 		return nil
 	}
-	return k.b[:]
+	return (*k.b)[:]
 }
 
 // Equal compares two keys in constant time.
@@ -58,9 +68,7 @@ func (k Key) Equal(o Key) bool {
 // Wipe overwrites the bytes, in this and every other copy of the key. It cannot
 // reach what the runtime may have copied, nor the schedule inside an AEAD.
 func (k Key) Wipe() {
-	if k.b != nil {
-		clear(k.b[:])
-	}
+	clear(k.Reveal())
 }
 
 // ID derives the key's public id: the first 8 bytes of
