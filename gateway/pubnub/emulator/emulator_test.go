@@ -18,11 +18,13 @@ import (
 	"clinicgate/gateway/pubnub/emulator"
 )
 
-// rig is one keyset behind a real socket.
+// rig is one keyset behind a real socket. Its client opens a connection per
+// request, because net/http sends a GET again when a kept one breaks.
 type rig struct {
 	*testing.T
-	emu *emulator.Emulator
-	url string
+	emu    *emulator.Emulator
+	url    string
+	client *http.Client
 }
 
 func newRig(t *testing.T, o emulator.Options) *rig {
@@ -31,7 +33,7 @@ func newRig(t *testing.T, o emulator.Options) *rig {
 	e := emulator.New(o)
 	s := httptest.NewServer(e)
 	t.Cleanup(func() { e.Close(); s.Close() })
-	return &rig{t, e, s.URL}
+	return &rig{t, e, s.URL, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
 }
 
 type answer struct {
@@ -56,7 +58,7 @@ func (r *rig) call(method, target, body string, header ...string) answer {
 	for i := 0; i+1 < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
 	}
-	return do(http.DefaultClient, req)
+	return do(r.client, req)
 }
 
 func do(c *http.Client, req *http.Request) answer {
@@ -132,6 +134,9 @@ func (e envelope) payloads() []string {
 	}
 	return out
 }
+
+// escape writes a value as the SDKs do, a space as %20.
+func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
 
 // later starts a call whose answer the test takes from the channel.
 func later(f func() answer) <-chan answer {

@@ -30,7 +30,8 @@ const (
 	// Answer replies with Status, Header and Body.
 	Answer Action = "answer"
 	// Reset breaks the connection. A rule that is added while polls are held
-	// also breaks those it matches.
+	// also breaks those it matches. Note that net/http clients send a GET again
+	// by themselves when a kept connection breaks.
 	Reset Action = "reset"
 	// Stall never answers: until the rule is cleared, the client leaves, or Wait
 	// is over (default 5 min). Then the connection is reset.

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -127,8 +128,7 @@ func encodeToken(g Grant, secret string) string {
 	if g.UUID != "" {
 		b = appendText(appendBytes(b, "uuid"), g.UUID)
 	}
-	sum := tokenMAC(secret, n, b)
-	b = appendBytes(appendBytes(b, "sig"), string(sum))
+	b = appendSig(b, tokenMAC(secret, n, b))
 	return base64.RawURLEncoding.EncodeToString(append(appendHead(nil, cborMap, n+1), b...))
 }
 
@@ -165,39 +165,40 @@ type pattern struct {
 
 var errToken = errors.New("invalid token")
 
-// parseTokenText checks form and signature, not expiry.
+// parseTokenText checks form and signature, not expiry. The signature comes last
+// and everything around it has one form only, so that no token has a second
+// spelling that escapes a revocation.
 func parseTokenText(text, secret string) (*token, error) {
 	text = canonicalToken(text)
-	raw, err := base64.RawURLEncoding.DecodeString(text)
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errToken, err)
 	}
+	const sigPair = 4 + 2 + sha256.Size // "sig" and its value, each with a head
 	r := &cborReader{data: raw}
 	major, n, err := r.head()
-	if err != nil || major != cborMap || n == 0 || n > uint64(len(raw)/2) {
-		return nil, fmt.Errorf("%w: not a map", errToken)
+	if err != nil || major != cborMap || n == 0 || len(raw) < r.pos+sigPair || !bytes.HasPrefix(raw, appendHead(nil, cborMap, n)) {
+		return nil, fmt.Errorf("%w: not a signed map", errToken)
 	}
-	all, pairs := map[string]any{}, []byte(nil) // pairs: as they stand, without sig
-	for range n {
-		start, one := r.pos, map[string]any{}
-		if err := r.pair(one, 0); err != nil {
-			return nil, fmt.Errorf("%w: %w", errToken, err)
-		}
-		for key, v := range one {
-			if _, twice := all[key]; twice {
-				return nil, fmt.Errorf("%w: key twice", errToken)
-			}
-			all[key] = v
-			if key != "sig" {
-				pairs = append(pairs, raw[start:r.pos]...)
-			}
-		}
-	}
-	sig, _ := all["sig"].(string)
-	if r.pos != len(raw) || !hmac.Equal([]byte(sig), tokenMAC(secret, n-1, pairs)) {
+	pairs := raw[r.pos : len(raw)-sigPair]
+	if !hmac.Equal(raw[len(raw)-sigPair:], appendSig(nil, tokenMAC(secret, n-1, pairs))) {
 		return nil, fmt.Errorf("%w: signature does not match", errToken)
 	}
+	all := map[string]any{}
+	r = &cborReader{data: pairs}
+	for range n - 1 {
+		if err := r.pair(all, 0); err != nil {
+			return nil, fmt.Errorf("%w: %w", errToken, err)
+		}
+	}
+	if r.pos != len(pairs) {
+		return nil, fmt.Errorf("%w: bytes left over", errToken)
+	}
 	return newToken(text, all)
+}
+
+func appendSig(b, sum []byte) []byte {
+	return appendBytes(appendBytes(b, "sig"), string(sum))
 }
 
 func newToken(text string, all map[string]any) (*token, error) {
