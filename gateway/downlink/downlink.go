@@ -1,0 +1,458 @@
+package downlink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"clinicgate/gateway/pubnub"
+	"clinicgate/kiosk/wire"
+	"clinicgate/storage"
+)
+
+// Service is PubNub as the downlink needs it.
+type Service interface {
+	// History gives the messages after a timetoken, oldest first, at most limit,
+	// and whether there are more.
+	History(ctx context.Context, channel string, after pubnub.Timetoken, limit int) (messages []pubnub.Message, more bool, err error)
+	// Listen calls ring for every live message until ctx ends. It reconnects by
+	// itself, and calls ring with the zero Message after every reconnection.
+	Listen(ctx context.Context, channels []string, ring func(pubnub.Message)) error
+}
+
+// Cipher decrypts with the newest key first and takes the first text that
+// accept likes.
+type Cipher interface {
+	Decrypt(text string, accept func(plain []byte) bool) (plain []byte, keyID string, err error)
+}
+
+// Store is the part of the store that the downlink writes.
+type Store interface {
+	View(ctx context.Context, fn func(r *storage.Reader) error) error
+	Update(ctx context.Context, fn func(tx *storage.Tx) error) error
+}
+
+// Config is the downlink's section of the composition.
+type Config struct {
+	Self     string        // this kiosk
+	Durable  []string      // channels read from history
+	Live     []string      // channels only listened to
+	Unsigned bool          // sync.unsigned = "bound"
+	Backfill time.Duration // how far back a channel is read the first time
+	Now      func() time.Time
+	// Apply changes the clinic's state in the transaction that stores the event.
+	Apply func(tx *storage.Tx, b Believed) error
+	// Echo is told at which timetoken one of our own events stands.
+	Echo func(tx *storage.Tx, b Believed) error
+	// OnLive gets messages of live channels, and presence, as they come.
+	OnLive func(m pubnub.Message)
+	// Committed is called after each transaction that changed something.
+	Committed func(channel string)
+	// Refused is called once for a refused message, outside any transaction.
+	Refused func(channel string, why Refusal)
+}
+
+const (
+	overlap     = 2 * time.Minute
+	pageSize    = 100
+	sweepEvery  = time.Minute
+	quietBefore = 200 * time.Millisecond // between two reads of one channel
+)
+
+// Downlink reads the durable channels. Make it with New; Run it once.
+type Downlink struct {
+	cfg     Config
+	service Service
+	cipher  Cipher
+	store   Store
+	judge   judge
+	log     *slog.Logger
+	wake    chan struct{}
+	places  map[string]*place // owned by Run
+
+	mu     sync.Mutex
+	due    map[string]bool // guarded by mu: channels with something to read
+	status Status          // guarded by mu
+}
+
+// Status tells how the downlink is doing.
+type Status struct {
+	Applied    uint64
+	Echoes     uint64
+	Duplicates uint64
+	Refused    map[Refusal]uint64
+	LastRead   time.Time // last history read that was answered
+	Failing    string    // class of the last failure; empty when the last read worked
+}
+
+// New makes a downlink; it starts nothing.
+func New(cfg Config, service Service, cipher Cipher, store Store, registry Registry, staff Staff, log *slog.Logger) (*Downlink, error) {
+	if cfg.Apply == nil {
+		return nil, errors.New("downlink needs a place to apply events")
+	}
+	if cfg.Backfill <= 0 {
+		cfg.Backfill = 36 * time.Hour
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Echo == nil {
+		cfg.Echo = func(*storage.Tx, Believed) error { return nil }
+	}
+	if cfg.OnLive == nil {
+		cfg.OnLive = func(pubnub.Message) {}
+	}
+	if cfg.Committed == nil {
+		cfg.Committed = func(string) {}
+	}
+	if cfg.Refused == nil {
+		cfg.Refused = func(string, Refusal) {}
+	}
+	return &Downlink{
+		cfg: cfg, service: service, cipher: cipher, store: store, log: log,
+		judge: judge{self: cfg.Self, registry: registry, staff: staff, unsigned: cfg.Unsigned},
+		wake:  make(chan struct{}, 1), due: map[string]bool{}, places: map[string]*place{},
+		status: Status{Refused: map[Refusal]uint64{}},
+	}, nil
+}
+
+// Status tells how the downlink is doing.
+func (d *Downlink) Status() Status {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := d.status
+	s.Refused = make(map[Refusal]uint64, len(d.status.Refused))
+	for k, v := range d.status.Refused {
+		s.Refused[k] = v
+	}
+	return s
+}
+
+// Ring marks a channel as having something to read; an empty channel marks all.
+func (d *Downlink) Ring(channel string) {
+	d.mu.Lock()
+	for _, c := range d.cfg.Durable {
+		if channel == "" || channel == c {
+			d.due[c] = true
+		}
+	}
+	d.mu.Unlock()
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run reads until ctx ends.
+func (d *Downlink) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() {
+		all := append(append([]string(nil), d.cfg.Durable...), d.cfg.Live...)
+		if err := d.service.Listen(ctx, all, d.heard); err != nil && ctx.Err() == nil {
+			d.log.Error("listening ended", "error", err)
+		}
+	})
+	d.Ring("")
+	sweep := time.NewTicker(sweepEvery)
+	defer sweep.Stop()
+	failures := 0
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-d.wake:
+		case <-sweep.C:
+			d.Ring("")
+		}
+		var failed error
+		for _, channel := range d.takeDue() {
+			if err := d.catchUp(ctx, channel); err != nil {
+				failed = err
+				d.mu.Lock()
+				d.due[channel] = true
+				d.mu.Unlock()
+			}
+			if ctx.Err() != nil {
+				return nil
+			}
+		}
+		pause := quietBefore
+		if failed != nil {
+			failures++
+			pause = min(4*time.Second, 250*time.Millisecond<<min(failures, 5))
+			d.failing(failed, failures)
+			// Try again even when nothing rings.
+			select {
+			case d.wake <- struct{}{}:
+			default:
+			}
+		} else {
+			failures = 0
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
+	}
+}
+
+func (d *Downlink) failing(err error, failures int) {
+	d.count(func(s *Status) { s.Failing = err.Error() })
+	if failures == 1 || failures%50 == 0 {
+		d.log.Warn("reading history waits", "reason", err, "tries", failures)
+	}
+}
+
+func (d *Downlink) takeDue() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var list []string
+	for _, c := range d.cfg.Durable {
+		if d.due[c] {
+			list = append(list, c)
+			delete(d.due, c)
+		}
+	}
+	return list
+}
+
+func (d *Downlink) heard(m pubnub.Message) {
+	if m.Channel == "" {
+		d.Ring("")
+		return
+	}
+	for _, c := range d.cfg.Live {
+		if c == m.Channel {
+			d.cfg.OnLive(m)
+			return
+		}
+	}
+	if m.Kind != pubnub.KindMessage {
+		d.cfg.OnLive(m)
+		return
+	}
+	d.Ring(m.Channel)
+}
+
+func cursorName(channel string) string { return "down/" + channel }
+
+// catchUp reads one channel from its cursor to its end.
+func (d *Downlink) catchUp(ctx context.Context, channel string) error {
+	at, err := d.place(ctx, channel)
+	if err != nil {
+		return err
+	}
+	after := at.cursor - min(at.cursor, overlapTicks)
+	at.forget(after)
+	for {
+		page, more, err := d.service.History(ctx, channel, pubnub.Timetoken(after), pageSize)
+		if err != nil {
+			return err
+		}
+		d.count(func(s *Status) { s.LastRead, s.Failing = time.Now(), "" })
+		if len(page) == 0 {
+			return nil
+		}
+		if err := d.take(ctx, channel, at, page); err != nil {
+			return err
+		}
+		last := uint64(page[len(page)-1].Timetoken)
+		if !more || last <= after {
+			return nil
+		}
+		after = last
+		at.forget(last - min(last, overlapTicks))
+	}
+}
+
+// place is where a channel's reading stands.
+type place struct {
+	cursor uint64              // newest timetoken taken
+	taken  map[uint64]struct{} // timetokens above the overlap that were judged already
+}
+
+const overlapTicks = uint64(overlap / 100)
+
+// forget drops what a read after a timetoken will not bring again.
+func (p *place) forget(after uint64) {
+	for tt := range p.taken {
+		if tt <= after {
+			delete(p.taken, tt)
+		}
+	}
+}
+
+func (d *Downlink) place(ctx context.Context, channel string) (*place, error) {
+	if p := d.places[channel]; p != nil {
+		return p, nil
+	}
+	p := &place{taken: map[uint64]struct{}{}}
+	if err := d.store.View(ctx, func(r *storage.Reader) (err error) {
+		p.cursor, err = r.Cursor(cursorName(channel))
+		return err
+	}); err != nil {
+		return nil, fmt.Errorf("cannot read cursor: %w", err)
+	}
+	if p.cursor == 0 {
+		p.cursor = ticks(d.cfg.Now().Add(-d.cfg.Backfill))
+	}
+	d.places[channel] = p
+	return p, nil
+}
+
+// ticks gives a time as a timetoken: 100 ns since the Unix epoch.
+func ticks(t time.Time) uint64 { return uint64(t.UnixNano() / 100) }
+
+// take judges one page and stores what is believed, with the cursor, in one
+// transaction.
+func (d *Downlink) take(ctx context.Context, channel string, at *place, page []pubnub.Message) error {
+	type item struct {
+		events []Believed
+		own    bool
+	}
+	var items []item
+	refused := map[Refusal]uint64{}
+	for _, m := range page {
+		if _, ok := at.taken[uint64(m.Timetoken)]; ok {
+			continue
+		}
+		events, own, err := d.read(channel, m)
+		if why, ok := refusal(err); ok {
+			refused[why]++
+			continue
+		}
+		items = append(items, item{events, own})
+	}
+	if len(items) == 0 && len(refused) == 0 {
+		return nil
+	}
+	last := uint64(page[len(page)-1].Timetoken)
+	var applied, echoes, duplicates uint64
+	var late map[Refusal]uint64
+	err := d.store.Update(ctx, func(tx *storage.Tx) error {
+		applied, echoes, duplicates, late = 0, 0, 0, map[Refusal]uint64{} // fn may run again
+		for _, it := range items {
+			for _, b := range it.events {
+				if it.own {
+					echoes++
+					if err := d.cfg.Echo(tx, b); err != nil {
+						return err
+					}
+					continue
+				}
+				fresh, err := d.admit(tx, b)
+				if why, ok := refusal(err); ok {
+					late[why]++
+					continue
+				}
+				if err != nil {
+					return err
+				}
+				if !fresh {
+					duplicates++
+					continue
+				}
+				if err := d.cfg.Apply(tx, b); err != nil {
+					return fmt.Errorf("cannot apply %s: %w", b.Definition.Name, err)
+				}
+				applied++
+			}
+		}
+		stands, err := tx.Cursor(cursorName(channel))
+		if err != nil || last <= stands {
+			return err
+		}
+		return tx.SetCursor(cursorName(channel), last)
+	})
+	if err != nil {
+		return fmt.Errorf("cannot store page: %w", err)
+	}
+	at.cursor = max(at.cursor, last)
+	for _, m := range page {
+		at.taken[uint64(m.Timetoken)] = struct{}{}
+	}
+	d.account(channel, applied, echoes, duplicates, refused, late)
+	return nil
+}
+
+// read decrypts, parses and judges one message.
+func (d *Downlink) read(channel string, m pubnub.Message) ([]Believed, bool, error) {
+	var env wire.Envelope
+	parse := func(plain []byte) bool {
+		e, err := wire.Parse(plain)
+		env = e
+		return err == nil
+	}
+	if text, encrypted := m.Text(); encrypted {
+		if _, _, err := d.cipher.Decrypt(text, parse); err != nil {
+			return nil, false, errRefused(RefusedUnreadable)
+		}
+	} else {
+		// Not encrypted: only what a staff app may send in the clear gets past the judge.
+		if !parse(m.Payload) || env.Signed {
+			return nil, false, errRefused(RefusedUnreadable)
+		}
+	}
+	return d.judge.envelope(channel, m.Publisher, uint64(m.Timetoken), env)
+}
+
+// admit stores b when it is new. It reports false for a repeat.
+func (d *Downlink) admit(tx *storage.Tx, b Believed) (fresh bool, err error) {
+	e := storage.Event{ID: b.ID, Channel: b.Channel, Kind: b.Definition.Name, Body: b.Body, Origin: &b.Origin}
+	if _, known := tx.Lookup(b.ID); known {
+		_, err := tx.Append(e)
+		if errors.Is(err, storage.ErrConflict) {
+			return false, errRefused(RefusedConflict)
+		}
+		return false, err
+	}
+	if b.Publisher == "" {
+		key := peerKey(b.Origin.Kiosk, b.Origin.Inc, b.Channel)
+		p, err := loadProgress(tx, key)
+		if err != nil {
+			return false, err
+		}
+		if !p.see(b.Origin.Seq) {
+			return false, errRefused(RefusedReplay)
+		}
+		if err := tx.Put(peerView, key, p.marshal()); err != nil {
+			return false, err
+		}
+	}
+	_, err = tx.Append(e)
+	return err == nil, err
+}
+
+func (d *Downlink) account(channel string, applied, echoes, duplicates uint64, lists ...map[Refusal]uint64) {
+	d.count(func(s *Status) {
+		s.Applied += applied
+		s.Echoes += echoes
+		s.Duplicates += duplicates
+		for _, list := range lists {
+			for why, n := range list {
+				s.Refused[why] += n
+			}
+		}
+	})
+	for _, list := range lists {
+		for why := range list {
+			d.cfg.Refused(channel, why)
+		}
+	}
+	if applied+echoes > 0 {
+		d.cfg.Committed(channel)
+	}
+}
+
+func (d *Downlink) count(change func(*Status)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	change(&d.status)
+}
