@@ -46,7 +46,7 @@ var layers = []struct {
 	{"storage", []string{"storage", "kiosk/phi"}, "the store knows streams, not patients"},
 	{"devices", []string{"devices", "kiosk/phi"}, "devices know ports and frames, not patients"},
 	{"kiosk", []string{"kiosk", "storage"}, "the clinic's rules know the store, not the network"},
-	{"gateway/config", []string{"gateway/config"}, "the config is plain data that any part of the gateway may read"},
+	{"gateway/config", []string{"gateway/config", "devices", "storage"}, "any part of the gateway may read the config, so it may depend on none"},
 	{"gateway/pubnub/emulator", []string{"gateway/pubnub/emulator"}, "the emulator is an independent double: what it shares with the product it cannot check"},
 	{"gateway", []string{"gateway", "kiosk", "devices", "storage"}, "the gateway connects everything and is imported by cmd only"},
 	{"cmd", []string{"cmd", "gateway", "kiosk", "devices", "storage"}, "commands sit on top"},

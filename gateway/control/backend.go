@@ -1,0 +1,86 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+
+	"clinicgate/storage"
+)
+
+// Backend is what the channel gives access to, by noun. All members are needed.
+// Every method may be called from several goroutines. An error that is not an
+// [*Error] is shown with its text and, where it has a Hint method, its hint; so
+// it holds nothing about a person.
+type Backend struct {
+	Status Statuses
+	Page   Page
+	Queue  Queue
+	Roster Roster
+	Keys   Keys
+	Audit  Audit
+	Store  Store
+}
+
+// Statuses tells how the service is.
+type Statuses interface {
+	Status(context.Context, Caller) (Status, error)
+	Sync(context.Context, Caller) (SyncStatus, error)
+	Devices(context.Context, Caller) (Devices, error)
+	SetLogLevel(context.Context, Caller, LogLevel) (LogLevel, error)
+}
+
+// Page is the check-in page.
+type Page interface {
+	// Launch mints a launch token: single use, 60 s. It ends the earlier session
+	// when it is used, not when it is minted.
+	Launch(context.Context, Caller, Launch) (Launched, error)
+}
+
+// Queue is the clinic's queue, as the desk uses it.
+type Queue interface {
+	List(context.Context, Caller) (QueueList, error)
+	Call(context.Context, Caller, CallEntry) (QueueEntry, error)
+	SetStatus(context.Context, Caller, SetStatus) (QueueEntry, error)
+	SetPriority(context.Context, Caller, SetPriority) (QueueEntry, error)
+	Transfer(context.Context, Caller, Transfer) (QueueEntry, error)
+	Undo(context.Context, Caller, Undo) (QueueEntry, error)
+	SetProvider(context.Context, Caller, SetProvider) (Provider, error)
+	Help(context.Context, Caller) (HelpList, error)
+	AcknowledgeHelp(context.Context, Caller, AcknowledgeHelp) (Help, error)
+}
+
+// Roster is the list of appointments.
+type Roster interface {
+	// Import is durable when it returns, and idempotent.
+	Import(context.Context, Caller, RosterImport) (RosterImported, error)
+}
+
+// Keys is the keyring. No method discloses a key.
+type Keys interface {
+	List(context.Context, Caller) (KeyList, error)
+	Import(context.Context, Caller, KeyImport) (KeyList, error)
+	Rotate(context.Context, Caller, KeyRotate) (KeyList, error)
+	Erase(context.Context, Caller, KeyErase) (KeyList, error)
+}
+
+// Audit is the audit log.
+type Audit interface {
+	List(context.Context, Caller, AuditQuery) (AuditEvents, error)
+	Verify(context.Context, Caller, AuditVerify, func(Progress)) (AuditReport, error)
+}
+
+// Store is the care of the store's file.
+type Store interface {
+	Check(context.Context, Caller, StoreCheck, func(Progress)) (storage.Report, error)
+	Compact(context.Context, Caller, None, func(Progress)) (Compacted, error)
+}
+
+func (b Backend) complete() error {
+	for field, v := range reflect.ValueOf(b).Fields() {
+		if v.IsNil() {
+			return fmt.Errorf("control backend has no %s", field.Name)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,574 @@
+package control_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"clinicgate/gateway/config"
+	"clinicgate/gateway/control"
+	"clinicgate/kiosk"
+	"clinicgate/storage"
+	"clinicgate/storage/auditlog"
+)
+
+// backend answers everything, remembers the last caller, and does what a test
+// put into a field.
+type backend struct {
+	caller chan control.Caller
+	verify func(context.Context, func(control.Progress)) (control.AuditReport, error)
+	call   func(control.CallEntry) (control.QueueEntry, error)
+}
+
+func (b *backend) seen(by control.Caller) {
+	select {
+	case b.caller <- by:
+	default:
+	}
+}
+
+type statuses struct{ *backend }
+
+func (b statuses) Status(_ context.Context, by control.Caller) (control.Status, error) {
+	b.seen(by)
+	return control.Status{Version: "test", Kiosk: "lobby-1"}, nil
+}
+func (b statuses) Sync(context.Context, control.Caller) (s control.SyncStatus, err error) { return }
+func (b statuses) Devices(context.Context, control.Caller) (d control.Devices, err error) { return }
+func (b statuses) SetLogLevel(_ context.Context, _ control.Caller, l control.LogLevel) (control.LogLevel, error) {
+	return l, nil
+}
+func (b *backend) Launch(context.Context, control.Caller, control.Launch) (control.Launched, error) {
+	return control.Launched{URL: "http://127.0.0.1:1/launch?token=x"}, nil
+}
+
+type queue struct{ *backend }
+
+func (b queue) List(context.Context, control.Caller) (q control.QueueList, err error) { return }
+func (b queue) Call(_ context.Context, by control.Caller, in control.CallEntry) (control.QueueEntry, error) {
+	b.seen(by)
+	if b.call != nil {
+		return b.call(in)
+	}
+	return control.QueueEntry{Ticket: in.Entry, Room: in.Room}, nil
+}
+func (b queue) SetStatus(context.Context, control.Caller, control.SetStatus) (e control.QueueEntry, err error) {
+	return
+}
+func (b queue) SetPriority(context.Context, control.Caller, control.SetPriority) (e control.QueueEntry, err error) {
+	return
+}
+func (b queue) Transfer(context.Context, control.Caller, control.Transfer) (e control.QueueEntry, err error) {
+	return
+}
+func (b queue) Undo(context.Context, control.Caller, control.Undo) (e control.QueueEntry, err error) {
+	return
+}
+func (b queue) SetProvider(context.Context, control.Caller, control.SetProvider) (p control.Provider, err error) {
+	return
+}
+func (b queue) Help(context.Context, control.Caller) (h control.HelpList, err error) { return }
+func (b queue) AcknowledgeHelp(context.Context, control.Caller, control.AcknowledgeHelp) (h control.Help, err error) {
+	return
+}
+
+type roster struct{ *backend }
+
+func (b roster) Import(_ context.Context, _ control.Caller, in control.RosterImport) (control.RosterImported, error) {
+	return control.RosterImported{Rows: len(in.CSV)}, nil
+}
+
+type keys struct{ *backend }
+
+func (b keys) List(context.Context, control.Caller) (l control.KeyList, err error) { return }
+func (b keys) Import(context.Context, control.Caller, control.KeyImport) (l control.KeyList, err error) {
+	return
+}
+func (b keys) Rotate(context.Context, control.Caller, control.KeyRotate) (l control.KeyList, err error) {
+	return
+}
+func (b keys) Erase(context.Context, control.Caller, control.KeyErase) (l control.KeyList, err error) {
+	return
+}
+
+type audit struct{ *backend }
+
+func (b audit) List(context.Context, control.Caller, control.AuditQuery) (e control.AuditEvents, err error) {
+	return
+}
+func (b audit) Verify(ctx context.Context, _ control.Caller, _ control.AuditVerify, progress func(control.Progress)) (control.AuditReport, error) {
+	if b.verify != nil {
+		return b.verify(ctx, progress)
+	}
+	return control.AuditReport{OK: true}, nil
+}
+
+type store struct{ *backend }
+
+func (b store) Check(context.Context, control.Caller, control.StoreCheck, func(control.Progress)) (r storage.Report, err error) {
+	return
+}
+func (b store) Compact(context.Context, control.Caller, control.None, func(control.Progress)) (c control.Compacted, err error) {
+	return
+}
+
+func (b *backend) all() control.Backend {
+	return control.Backend{Status: statuses{b}, Page: b, Queue: queue{b}, Roster: roster{b}, Keys: keys{b}, Audit: audit{b}, Store: store{b}}
+}
+
+// serve runs a server on a socket of its own until the test ends.
+func serve(t *testing.T, b *backend, change func(*control.Server)) (path string, log *bytes.Buffer) {
+	t.Helper()
+	b.caller = make(chan control.Caller, 1)
+	path = filepath.Join(t.TempDir(), "run", "control.sock")
+	log = &bytes.Buffer{}
+	s, err := control.New(config.Control{Path: path, Roles: config.Roles{
+		Admin:        []config.Principal{{Name: "ada"}},
+		Technician:   []config.Principal{{Group: true, Name: "tech"}},
+		Desk:         []config.Principal{{Group: true, Name: "desk"}, {Name: "nobody"}},
+		KioskSession: []config.Principal{{Name: "kiosk"}},
+	}}, b.all(), slog.New(slog.NewTextHandler(log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if change != nil {
+		change(s)
+	}
+	if err := s.Open(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+	return path, log
+}
+
+func dial(t *testing.T, path string) *control.Client {
+	t.Helper()
+	c, err := control.Dial(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+// raw is a client that asks for anything.
+func raw(path string) *http.Client {
+	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", path)
+	}}}
+}
+
+func ask(t *testing.T, c *http.Client, method, path, body string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, "http://x"+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := c.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(data)
+}
+
+// roleTable is who may do what, written down a second time on purpose: a change
+// of one row of the API must be made in two places.
+const roleTable = `
+                    kiosk-session  desk  technician  admin
+status              -              yes   yes         yes
+sync/status         -              yes   yes         yes
+devices/list        -              -     yes         yes
+log/level           -              -     yes         yes
+page/launch         yes            -     -           yes
+queue/list          -              yes   -           yes
+queue/call          -              yes   -           yes
+queue/status        -              yes   -           yes
+queue/priority      -              yes   -           yes
+queue/transfer      -              yes   -           yes
+queue/undo          -              yes   -           yes
+provider/status     -              yes   -           yes
+help/list           -              yes   yes         yes
+help/acknowledge    -              yes   yes         yes
+roster/import       -              yes   -           yes
+keys/list           -              -     yes         yes
+keys/import         -              -     -           yes
+keys/rotate         -              -     -           yes
+keys/erase          -              -     -           yes
+audit/list          -              -     yes         yes
+audit/verify        -              -     yes         yes
+store/check         -              -     yes         yes
+store/compact       -              -     -           yes
+`
+
+func TestRoles(t *testing.T) {
+	peers := []struct {
+		role string
+		peer control.Peer
+	}{
+		{"kiosk-session", control.Peer{User: "kiosk", Name: "kiosk"}},
+		{"desk", control.Peer{User: "1000", Name: "anna", Groups: []string{"users", "desk"}}},
+		{"technician", control.Peer{User: "1001", Name: "tom", Groups: []string{"tech"}}},
+		{"admin", control.Peer{User: "0", Name: "root", Owner: true}},
+		{"admin", control.Peer{User: "ada", Name: "ada"}},
+		{"", control.Peer{User: "nobody", Name: "nobody", Groups: []string{"nobody"}}},
+		{"", control.Peer{User: "desk", Name: "desk", Groups: []string{"ada", "kiosk"}}}, // a group's name is no user's, nor the reverse
+	}
+	rows := strings.Split(strings.TrimSpace(roleTable), "\n")
+	columns := strings.Fields(rows[0])
+	for _, p := range peers {
+		t.Run(p.role+"/"+p.peer.Name, func(t *testing.T) {
+			t.Parallel()
+			var all []string
+			path, _ := serve(t, &backend{}, func(s *control.Server) { s.As(p.peer); all = s.Endpoints() })
+			client := raw(path)
+			if len(all) != len(rows)-1 {
+				t.Errorf("the API has %d endpoints, the test's table %d", len(all), len(rows)-1)
+			}
+			for _, row := range rows[1:] {
+				cells := strings.Fields(row)
+				if !slices.Contains(all, cells[0]) {
+					t.Errorf("there is no endpoint %s", cells[0])
+				}
+				allowed := false
+				if i := slices.Index(columns, p.role); i >= 0 {
+					allowed = cells[i+1] == "yes"
+				}
+				// The method that the endpoint does not have, so that nothing is done:
+				// a denied caller must not even learn that.
+				get, _ := ask(t, client, "GET", "/v1/"+cells[0], "")
+				post, _ := ask(t, client, "POST", "/v1/"+cells[0], "{}")
+				if denied := get == 403 && post == 403; denied == allowed {
+					t.Errorf("%s as %s: GET %d, POST %d, want allowed %v", cells[0], p.role, get, post, allowed)
+				}
+				if allowed && get != 200 && post != 200 {
+					t.Errorf("%s as %s: GET %d, POST %d, want one 200", cells[0], p.role, get, post)
+				}
+			}
+		})
+	}
+}
+
+func TestCallerIsTheAccount(t *testing.T) {
+	b := &backend{}
+	path, log := serve(t, b, func(s *control.Server) {
+		s.As(control.Peer{User: "1000", Name: "anna", Groups: []string{"desk", "tech"}})
+	})
+	if _, err := dial(t, path).CallEntry(t.Context(), control.CallEntry{Entry: "A-017"}); err != nil {
+		t.Fatal(err)
+	}
+	by := <-b.caller
+	if want := (kiosk.Actor{Kind: kiosk.ActorStaff, ID: "anna"}); by.Actor != want || by.Roles != control.Desk|control.Technician {
+		t.Errorf("caller %+v, want %v with roles desk and technician", by, want)
+	}
+	if s := log.String(); !strings.Contains(s, "staff:anna") || strings.Contains(s, "A-017") {
+		t.Errorf("the log names not the actor, or the body: %s", s)
+	}
+}
+
+// The test's own account runs the server, so the system says that it is admin.
+func TestPeerOfThisProcess(t *testing.T) {
+	b := &backend{}
+	path, _ := serve(t, b, nil)
+	s, err := dial(t, path).Status(t.Context())
+	if err != nil || s.Kiosk != "lobby-1" {
+		t.Fatalf("Status: %+v, %v", s, err)
+	}
+	by := <-b.caller
+	if by.Roles != control.Admin || by.Actor.ID == "" {
+		t.Errorf("caller %+v, want an admin with a name", by)
+	}
+}
+
+func TestActorID(t *testing.T) {
+	for name, want := range map[string]string{"anna": "anna", `CLINIC\anna`: "CLINIC_anna-", "j.doe": "j_doe-", "": "-", strings.Repeat("é", 60): "_-"} {
+		got := control.ActorID(name)
+		if !strings.HasPrefix(got, want) || len(got) > 40 || kiosk.StaffID(got).Validate() != nil {
+			t.Errorf("ActorID(%q) = %q, want an id that begins with %q", name, got, want)
+		}
+	}
+	if control.ActorID("j.doe") == control.ActorID("j_doe") {
+		t.Error("two people have one id")
+	}
+}
+
+func TestBounds(t *testing.T) {
+	path, log := serve(t, &backend{}, nil)
+	client := raw(path)
+	secret := "Wanda-Canary"
+	for _, c := range []struct {
+		method, path, body string
+		want               int
+		code               string
+	}{
+		{"GET", "/v2/status", "", 404, "version v1"},
+		{"GET", "/v1/nothing", "", 404, "no such endpoint"},
+		{"POST", "/v1/status", "{}", 400, "wants GET"},
+		{"GET", "/v1/queue/call", "", 400, "wants POST"},
+		{"POST", "/v1/queue/call", "", 400, "JSON object"},
+		{"POST", "/v1/queue/call", `{"entry":"A-1","ghost":"` + secret + `"}`, 400, "JSON object"},
+		{"POST", "/v1/queue/call", `{"entry":"A-1"}{}`, 400, "after its JSON"},
+		{"POST", "/v1/queue/call", `{"entry":"` + strings.Repeat("x", 70<<10) + `"}`, 400, "larger than"},
+		{"POST", "/v1/roster/import", `{"csv":"` + strings.Repeat("QUFB", 50<<10) + `"}`, 200, `"rows":153600`},
+	} {
+		status, body := ask(t, client, c.method, c.path, c.body)
+		if status != c.want || !strings.Contains(body, c.code) {
+			t.Errorf("%s %s %.40s: %d %s, want %d with %q", c.method, c.path, c.body, status, body, c.want, c.code)
+		}
+		if strings.Contains(body, secret) {
+			t.Errorf("%s repeats the request: %s", c.path, body)
+		}
+	}
+	if strings.Contains(log.String(), secret) {
+		t.Errorf("the log repeats the request: %s", log)
+	}
+}
+
+type hinted struct{ error }
+
+func (hinted) Hint() string { return "try the other door" }
+
+func TestErrorsKeepCodeAndHint(t *testing.T) {
+	b := &backend{}
+	path, _ := serve(t, b, nil)
+	client := dial(t, path)
+	for _, c := range []struct {
+		err  error
+		want control.Error
+	}{
+		{&control.Error{Code: control.Conflict, Message: "the patient is not waiting", Next: "look at the queue"}, control.Error{Code: control.Conflict, Message: "the patient is not waiting", Next: "look at the queue"}},
+		{fmt.Errorf("cannot call: %w", &control.Error{Code: control.NotFound, Message: "no such ticket"}), control.Error{Code: control.NotFound, Message: "no such ticket"}},
+		{fmt.Errorf("cannot call: %w", hinted{errors.New("door is shut")}), control.Error{Code: control.Failed, Message: "cannot call: door is shut", Next: "try the other door"}},
+	} {
+		b.call = func(control.CallEntry) (control.QueueEntry, error) { return control.QueueEntry{}, c.err }
+		_, err := client.CallEntry(t.Context(), control.CallEntry{Entry: "A-1"})
+		got, ok := errors.AsType[*control.Error](err)
+		if !ok || *got != c.want {
+			t.Errorf("a backend's %v arrives as %#v, want %+v", c.err, err, c.want)
+		}
+	}
+}
+
+func TestStream(t *testing.T) {
+	b := &backend{}
+	path, _ := serve(t, b, nil)
+	client := dial(t, path)
+	b.verify = func(_ context.Context, progress func(control.Progress)) (control.AuditReport, error) {
+		for i := range uint64(1000) {
+			progress(control.Progress{Done: i + 1, Total: 1000, Unit: "records"})
+		}
+		return control.AuditReport{OK: true, Logs: []auditlog.Report{{Origin: "log", Records: 1000}}}, nil
+	}
+	var steps []control.Progress
+	report, err := client.AuditVerify(t.Context(), control.AuditVerify{}, func(p control.Progress) { steps = append(steps, p) })
+	if err != nil || !report.OK || len(report.Logs) != 1 || report.Logs[0].Records != 1000 {
+		t.Fatalf("AuditVerify: %+v, %v", report, err)
+	}
+	if len(steps) == 0 || len(steps) > 100 || steps[0].Total != 1000 {
+		t.Errorf("%d steps of progress, want a few", len(steps))
+	}
+
+	b.verify = func(context.Context, func(control.Progress)) (control.AuditReport, error) {
+		return control.AuditReport{}, hinted{errors.New("record 7 is missing")}
+	}
+	_, err = client.AuditVerify(t.Context(), control.AuditVerify{}, nil)
+	if got, ok := errors.AsType[*control.Error](err); !ok || got.Message != "record 7 is missing" || got.Next == "" {
+		t.Errorf("a stream's error arrives as %#v", err)
+	}
+}
+
+// Long work ends when whoever asked for it is gone, and when the service stops.
+func TestStreamEnds(t *testing.T) {
+	for _, name := range []string{"caller leaves", "service stops"} {
+		t.Run(name, func(t *testing.T) {
+			b := &backend{}
+			begun, ended := make(chan struct{}), make(chan struct{})
+			b.verify = func(ctx context.Context, progress func(control.Progress)) (control.AuditReport, error) {
+				close(begun)
+				<-ctx.Done()
+				close(ended)
+				return control.AuditReport{}, ctx.Err()
+			}
+			path := filepath.Join(t.TempDir(), "c.sock")
+			s, err := control.New(config.Control{Path: path}, b.all(), slog.New(slog.DiscardHandler))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Open(); err != nil {
+				t.Fatal(err)
+			}
+			service, stop := context.WithCancel(context.Background())
+			done := make(chan error, 1)
+			go func() { done <- s.Run(service) }()
+			caller, leave := context.WithCancel(t.Context())
+			defer leave()
+			answer := make(chan error, 1)
+			client := dial(t, path)
+			go func() {
+				_, err := client.AuditVerify(caller, control.AuditVerify{}, nil)
+				answer <- err
+			}()
+			<-begun
+			if name == "caller leaves" {
+				leave()
+			} else {
+				stop()
+			}
+			<-ended
+			if err := <-answer; err == nil {
+				t.Error("the caller got an answer")
+			}
+			stop()
+			if err := <-done; err != nil {
+				t.Errorf("Run: %v", err)
+			}
+		})
+	}
+}
+
+func TestSocketFile(t *testing.T) {
+	path, _ := serve(t, &backend{}, nil)
+	for name, want := range map[string]fs.FileMode{path: fs.ModeSocket | 0o660, filepath.Dir(path): fs.ModeDir | 0o750} {
+		info, err := os.Stat(name)
+		if err != nil || info.Mode() != want {
+			t.Errorf("%s has mode %v (%v), want %v", name, info.Mode(), err, want)
+		}
+	}
+	open := func(path string) error {
+		s, err := control.New(config.Control{Path: path}, (&backend{}).all(), slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Open()
+	}
+	err := open(path)
+	if got, ok := errors.AsType[*control.Error](err); !ok || got.Code != control.Conflict || got.Next == "" {
+		t.Errorf("a second service: %v, want a conflict with a hint", err)
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := open(file); err == nil {
+		t.Error("a file that is no socket was replaced")
+	}
+	if data, err := os.ReadFile(file); err != nil || string(data) != "precious" {
+		t.Errorf("the file holds %q, %v", data, err)
+	}
+}
+
+// The socket that a killed service left is replaced.
+func TestStaleSocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.sock")
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.SetUnlinkOnClose(false)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := control.Dial(t.Context(), path); !errors.Is(err, control.ErrUnreachable) {
+		t.Errorf("Dial of a dead socket: %v, want ErrUnreachable", err)
+	}
+	s, err := control.New(config.Control{Path: path}, (&backend{}).all(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Open(); err != nil {
+		t.Fatalf("Open over a stale socket: %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := s.Run(ctx); err != nil {
+		t.Errorf("Run: %v", err)
+	}
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the socket stays behind: %v", err)
+	}
+}
+
+func TestUnreachable(t *testing.T) {
+	_, err := control.Dial(t.Context(), filepath.Join(t.TempDir(), "none.sock"))
+	var h interface{ Hint() string }
+	if !errors.Is(err, control.ErrUnreachable) || !errors.As(err, &h) || h.Hint() == "" {
+		t.Errorf("Dial of nothing: %v, want ErrUnreachable with a hint", err)
+	}
+}
+
+func TestIncompleteBackend(t *testing.T) {
+	all := (&backend{}).all()
+	all.Keys = nil
+	if _, err := control.New(config.Control{}, all, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "Keys") {
+		t.Errorf("New without keys: %v", err)
+	}
+}
+
+// More connections than the limit wait; none is lost.
+func TestManyConnections(t *testing.T) {
+	path, _ := serve(t, &backend{}, nil)
+	var conns []net.Conn
+	for range 40 {
+		c, err := net.DialTimeout("unix", path, 5*time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conns = append(conns, c)
+	}
+	for _, c := range conns {
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := dial(t, path).Status(t.Context()); err != nil {
+		t.Errorf("Status after 40 idle connections: %v", err)
+	}
+}
+
+func FuzzRequest(f *testing.F) {
+	f.Add("queue/call", []byte(`{"entry":"A-017"}`))
+	f.Add("keys/erase", []byte(`{"class":"queue","epoch":4294967296}`))
+	f.Add("roster/import", []byte(`{"csv":"QUFB"}`))
+	f.Add("audit/verify", []byte(`{}`))
+	s, err := control.New(config.Control{}, (&backend{}).all(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		f.Fatal(err)
+	}
+	admin := s.Handler(control.Peer{Name: "root", Owner: true})
+	f.Fuzz(func(t *testing.T, name string, body []byte) {
+		r := httptest.NewRequest("POST", "/v1/status", bytes.NewReader(body))
+		r.URL.Path = "/v1/" + name
+		w := httptest.NewRecorder()
+		admin.ServeHTTP(w, r)
+		if w.Code >= 500 || !json.Valid(w.Body.Bytes()) {
+			t.Fatalf("POST %q %q: %d %s", name, body, w.Code, w.Body)
+		}
+	})
+}

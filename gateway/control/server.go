@@ -1,0 +1,144 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"clinicgate/gateway/config"
+)
+
+const (
+	maxConns      = 32
+	maxStreams    = 4 // long works at a time
+	headerTimeout = 5 * time.Second
+	bodyTimeout   = 30 * time.Second
+	idleTimeout   = time.Minute
+	stopTimeout   = 2 * time.Second
+)
+
+// Server answers on the control channel. Make it with New; Open, then Run, once.
+type Server struct {
+	cfg      config.Control
+	log      *slog.Logger
+	table    map[string]endpoint
+	identify func(net.Conn) (Peer, error)
+	resolve  resolver
+	listener net.Listener
+}
+
+// New makes a Server. It starts nothing.
+func New(cfg config.Control, b Backend, log *slog.Logger) (*Server, error) {
+	if err := b.complete(); err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, log: log, table: map[string]endpoint{}, identify: peerOf, resolve: resolvePrincipal}
+	for _, e := range endpoints(b) {
+		s.table["/"+version+"/"+e.name] = e
+	}
+	return s, nil
+}
+
+// Open binds the channel, so that a second service on this machine is noticed
+// before anything else starts.
+func (s *Server) Open() error {
+	l, err := listen(s.cfg)
+	if err != nil {
+		return fmt.Errorf("cannot open control channel: %w", err)
+	}
+	s.listener = limit(l, maxConns)
+	return nil
+}
+
+// Run answers until ctx ends, then gives open requests two seconds.
+func (s *Server) Run(ctx context.Context) error {
+	if s.listener == nil {
+		return errors.New("control channel was not opened")
+	}
+	server := &http.Server{
+		Handler:           http.HandlerFunc(s.serve),
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    8 << 10,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			// Windows can tell the client only after it has sent something, so
+			// this is asked for when the first request is there.
+			return context.WithValue(ctx, peerKey{}, sync.OnceValues(func() (Peer, error) { return s.identify(c.(*limitedConn).Conn) }))
+		},
+	}
+	stopped := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(stopped)
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+		defer cancel()
+		if server.Shutdown(bounded) != nil {
+			_ = server.Close()
+		}
+	})
+	err := server.Serve(s.listener)
+	if stop() {
+		_ = server.Close()
+		return fmt.Errorf("control channel ended: %w", err)
+	}
+	<-stopped
+	return nil
+}
+
+type peerKey struct{}
+
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	if err := s.handle(w, r); err != nil {
+		f := failure(err)
+		if answer(w, statusOf[f.Code], struct {
+			Error *Error `json:"error"`
+		}{f}) != nil {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	}
+}
+
+func (s *Server) handle(w http.ResponseWriter, r *http.Request) error {
+	peer, err := r.Context().Value(peerKey{}).(func() (Peer, error))()
+	if err != nil {
+		s.log.Warn("control caller is unknown", "err", err)
+		return &Error{Code: Denied, Message: "the system does not tell which account this is"}
+	}
+	roles := rolesOf(peer, s.cfg.Roles, s.resolve)
+	caller := callerOf(peer, roles)
+	e, ok := s.table[r.URL.Path]
+	if !ok {
+		if !strings.HasPrefix(r.URL.Path, "/"+version+"/") {
+			return &Error{Code: NotFound, Message: "this service speaks version " + version + " of the control API", Next: "use the `clinicgate` of the same version as the service"}
+		}
+		return &Error{Code: NotFound, Message: "no such endpoint", Next: "use the `clinicgate` of the same version as the service"}
+	}
+	if roles&e.roles == 0 {
+		s.log.Warn("control request denied", "endpoint", e.name, "actor", caller.Actor.String(), "roles", roles.String())
+		return &Error{Code: Denied, Message: fmt.Sprintf("account %s has not one of the roles %s", peer.Name, e.roles),
+			Next: "an administrator gives roles to accounts and groups under [control.roles] in the config"}
+	}
+	if r.Method != e.method {
+		return &Error{Code: Invalid, Message: "this endpoint wants " + e.method}
+	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, e.body))
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return &Error{Code: Invalid, Message: fmt.Sprintf("request is larger than %d bytes", e.body)}
+	} else if err != nil {
+		return &Error{Code: Invalid, Message: "request ended early"}
+	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	if e.method == http.MethodPost {
+		s.log.Info("control act", "endpoint", e.name, "actor", caller.Actor.String())
+	}
+	return e.serve(r.Context(), caller, body, w)
+}

@@ -1,0 +1,256 @@
+package doctor_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"clinicgate/devices"
+	"clinicgate/gateway/config"
+	"clinicgate/gateway/doctor"
+	"clinicgate/storage"
+	"clinicgate/storage/keyring"
+)
+
+func fixed(id string, state doctor.State, dependsOn ...string) doctor.Check {
+	return doctor.Check{ID: id, DependsOn: dependsOn, Run: func(context.Context) doctor.Result {
+		return doctor.Result{State: state, Detail: "is " + string(state)}
+	}}
+}
+
+func registry(t *testing.T, checks ...doctor.Check) *doctor.Registry {
+	t.Helper()
+	r, err := doctor.New(checks...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// One cause is shown once: what depends on it, however far, names it.
+func TestDependencies(t *testing.T) {
+	r := registry(t,
+		fixed("root", doctor.Fail), fixed("other", doctor.OK), fixed("soft", doctor.Warn),
+		fixed("child", doctor.OK, "other", "root"), fixed("grandchild", doctor.Fail, "child"),
+		fixed("healthy", doctor.OK, "other", "soft"))
+	var got []string
+	for _, report := range r.Run(t.Context()) {
+		got = append(got, report.ID+" "+string(report.State)+" "+report.Because)
+	}
+	want := []string{"root fail ", "other ok ", "soft warn ", "child skipped root", "grandchild skipped root", "healthy ok "}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("reports (-want +got):\n%s", diff)
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	for name, checks := range map[string][]doctor.Check{
+		"no kebab":      {fixed("Store_Open", doctor.OK)},
+		"twice":         {fixed("a", doctor.OK), fixed("a", doctor.OK)},
+		"unknown cause": {fixed("a", doctor.OK, "b")},
+		"later cause":   {fixed("a", doctor.OK, "b"), fixed("b", doctor.OK)},
+		"itself":        {fixed("a", doctor.OK, "a")},
+		"no function":   {{ID: "a"}},
+	} {
+		if _, err := doctor.New(checks...); err == nil {
+			t.Errorf("%s: New took it", name)
+		}
+	}
+}
+
+// A check that hangs or panics delays and breaks no other, and is not started
+// again while it hangs.
+func TestBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		started, release := 0, make(chan struct{})
+		r := registry(t,
+			doctor.Check{ID: "hangs", Run: func(context.Context) doctor.Result {
+				started++
+				<-release
+				return doctor.Result{State: doctor.OK}
+			}},
+			doctor.Check{ID: "slow", Run: func(ctx context.Context) doctor.Result {
+				<-ctx.Done()
+				return doctor.Result{State: doctor.Warn, Detail: "no answer"}
+			}},
+			doctor.Check{ID: "breaks", Run: func(context.Context) doctor.Result { panic("Wanda-Canary") }},
+			fixed("fine", doctor.OK))
+		began := time.Now()
+		first := r.Run(t.Context())
+		if took := time.Since(began); took > 12*time.Second {
+			t.Errorf("a run took %v", took)
+		}
+		for i, want := range []doctor.State{doctor.Fail, doctor.Warn, doctor.Fail, doctor.OK} {
+			if first[i].State != want || (want == doctor.Fail) != (first[i].Hint != "") {
+				t.Errorf("%+v, want %s", first[i], want)
+			}
+		}
+		if strings.Contains(first[2].Detail, "Canary") {
+			t.Errorf("a panic's value is shown: %s", first[2].Detail)
+		}
+		r.Run(t.Context())
+		if started != 1 {
+			t.Errorf("a check that hangs was started %d times", started)
+		}
+		close(release)
+		synctest.Wait()
+		if third := r.Run(t.Context()); third[0].State != doctor.OK || started != 2 {
+			t.Errorf("after it let go: %+v, started %d times", third[0], started)
+		}
+	})
+}
+
+func TestTotalBound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var checks []doctor.Check
+		for _, id := range strings.Split("abcdefghijklmnopqrst", "") {
+			checks = append(checks, doctor.Check{ID: id, Run: func(ctx context.Context) doctor.Result {
+				<-ctx.Done()
+				return doctor.Result{State: doctor.Fail}
+			}})
+		}
+		began := time.Now()
+		reports := registry(t, checks...).Run(t.Context())
+		if took := time.Since(began); took > 61*time.Second {
+			t.Errorf("a run took %v", took)
+		}
+		if last := reports[len(reports)-1]; last.State != doctor.Skipped {
+			t.Errorf("the last check: %+v, want it skipped for lack of time", last)
+		}
+	})
+}
+
+func TestSince(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		state := doctor.Fail
+		r := registry(t, doctor.Check{ID: "a", Run: func(context.Context) doctor.Result { return doctor.Result{State: state} }})
+		began := r.Run(t.Context())[0].Since
+		time.Sleep(time.Hour)
+		if got := r.Run(t.Context())[0].Since; !got.Equal(began) || began.IsZero() {
+			t.Errorf("failing since %v, then since %v", began, got)
+		}
+		state = doctor.OK
+		if got := r.Run(t.Context())[0].Since; !got.IsZero() {
+			t.Errorf("healthy since %v", got)
+		}
+		state = doctor.Warn
+		if got := r.Run(t.Context())[0].Since; !got.After(began) {
+			t.Errorf("failing again since %v", got)
+		}
+	})
+}
+
+func TestWorst(t *testing.T) {
+	if w := doctor.Worst([]doctor.Report{{State: doctor.Skipped}, {State: doctor.Warn}, {State: doctor.OK}}); w != doctor.Warn {
+		t.Errorf("worst of skipped, warn, ok = %s", w)
+	}
+	if w := doctor.Worst(nil); w != doctor.OK {
+		t.Errorf("worst of nothing = %s", w)
+	}
+}
+
+type clock struct {
+	synced bool
+	off    time.Duration
+}
+
+func (c clock) Now() storage.Instant          { return storage.Instant{Synced: c.synced} }
+func (c clock) Offset() (time.Duration, bool) { return c.off, c.synced }
+
+// Each check, healthy and with each of its faults. What is not healthy has a
+// hint.
+func TestChecks(t *testing.T) {
+	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	at := func() time.Time { return now }
+	status := func(s storage.Status) func() storage.Status { return func() storage.Status { return s } }
+	counts := func(c storage.Counts) func() storage.Status { return status(storage.Status{Counts: c}) }
+	space := func(used int64) func() doctor.Space {
+		return func() doctor.Space { return doctor.Space{Used: used, Budget: 1000} }
+	}
+	backlog := func(online bool, queued uint64, age time.Duration) func() doctor.Backlog {
+		return func() doctor.Backlog { return doctor.Backlog{Online: online, Queued: queued, Oldest: now.Add(-age)} }
+	}
+	access := func(a doctor.Access) func() doctor.Access { return func() doctor.Access { return a } }
+	list := func(d ...devices.Status) func() []devices.Status { return func() []devices.Status { return d } }
+	days := func(newest, today string) func() (string, string) {
+		return func() (string, string) { return newest, today }
+	}
+	set := func(yes bool) func() bool { return func() bool { return yes } }
+
+	for _, c := range []struct {
+		name  string
+		check doctor.Check
+		want  doctor.State
+	}{
+		{"tpm", doctor.KeySource(keyring.StrengthHardware, "", "/data"), doctor.OK},
+		{"passphrase by descriptor", doctor.KeySource(keyring.StrengthPassphrase, "", "/data"), doctor.OK},
+		{"passphrase file", doctor.KeySource(keyring.StrengthPassphrase, "/etc/p", "/data"), doctor.Warn},
+		{"passphrase file beside the data", doctor.KeySource(keyring.StrengthPassphrase, "/data/p", "/data"), doctor.Fail},
+		{"key file", doctor.KeySource(keyring.StrengthFile, "/media/k", "/data"), doctor.Fail},
+		{"recovered", doctor.KeySource(keyring.StrengthRecovery, "", "/data"), doctor.Fail},
+		{"recovery set", doctor.RecoveryKey(set(true)), doctor.OK},
+		{"no recovery", doctor.RecoveryKey(set(false)), doctor.Warn},
+
+		{"trusted", doctor.ClockTrust(clock{synced: true}), doctor.OK},
+		{"untrusted", doctor.ClockTrust(clock{}), doctor.Warn},
+		{"clock right", doctor.ClockOffset(clock{true, time.Second}), doctor.OK},
+		{"clock off", doctor.ClockOffset(clock{true, -3 * time.Second}), doctor.Warn},
+		{"clock wrong", doctor.ClockOffset(clock{true, -365 * 24 * time.Hour}), doctor.Fail},
+		{"clock unknown", doctor.ClockOffset(clock{}), doctor.Skipped},
+
+		{"open", doctor.StoreOpen(status(storage.Status{})), doctor.OK},
+		{"fenced", doctor.StoreOpen(status(storage.Status{Fenced: true})), doctor.Fail},
+		{"space", doctor.StoreSpace(space(699)), doctor.OK},
+		{"little space", doctor.StoreSpace(space(700)), doctor.Warn},
+		{"no space", doctor.StoreSpace(space(970)), doctor.Fail},
+		{"no budget", doctor.StoreSpace(func() doctor.Space { return doctor.Space{} }), doctor.Skipped},
+		{"balanced", doctor.LossEquation(counts(storage.Counts{Accepted: 3, Delivered: 2, Queued: 1})), doctor.OK},
+		{"one missing", doctor.LossEquation(counts(storage.Counts{Accepted: 4, Delivered: 2, Queued: 1})), doctor.Fail},
+		{"no losses", doctor.StoreLosses(counts(storage.Counts{Accepted: 1, Delivered: 1})), doctor.OK},
+		{"quarantined", doctor.StoreLosses(counts(storage.Counts{Quarantined: 1})), doctor.Warn},
+		{"dropped", doctor.StoreLosses(counts(storage.Counts{Dropped: 1})), doctor.Warn},
+		{"unreadable", doctor.StoreLosses(counts(storage.Counts{Unreadable: 1})), doctor.Fail},
+		{"sink", doctor.AuditSink(true), doctor.OK},
+		{"no sink", doctor.AuditSink(false), doctor.Warn},
+		{"roster of today", doctor.Roster(days("2026-11-22", "2026-11-22")), doctor.OK},
+		{"roster of yesterday", doctor.Roster(days("2026-11-21", "2026-11-22")), doctor.Warn},
+		{"no roster", doctor.Roster(days("", "2026-11-22")), doctor.Warn},
+
+		{"online", doctor.SyncLink(backlog(true, 0, 0)), doctor.OK},
+		{"offline", doctor.SyncLink(backlog(false, 0, 0)), doctor.Warn},
+		{"nothing waits", doctor.SyncBacklog(backlog(true, 0, 0), at), doctor.OK},
+		{"just queued", doctor.SyncBacklog(backlog(true, 5, time.Minute), at), doctor.OK},
+		{"made in the future", doctor.SyncBacklog(backlog(true, 5, -time.Hour), at), doctor.OK},
+		{"offline for hours", doctor.SyncBacklog(backlog(false, 5, 5*time.Hour), at), doctor.OK},
+		{"offline for days", doctor.SyncBacklog(backlog(false, 5, 50*time.Hour), at), doctor.Warn},
+		{"stuck", doctor.SyncBacklog(backlog(true, 5, 2*time.Hour), at), doctor.Warn},
+		{"stuck for days", doctor.SyncBacklog(backlog(true, 5, 50*time.Hour), at), doctor.Fail},
+		{"no token needed", doctor.Token(access(doctor.Access{}), at), doctor.Skipped},
+		{"token", doctor.Token(access(doctor.Access{Needed: true, Held: true, Expires: now.Add(time.Hour)}), at), doctor.OK},
+		{"token soon over", doctor.Token(access(doctor.Access{Needed: true, Held: true, Expires: now.Add(time.Minute)}), at), doctor.Warn},
+		{"token over", doctor.Token(access(doctor.Access{Needed: true, Held: true, Expires: now, Expired: true}), at), doctor.Fail},
+		{"no token", doctor.Token(access(doctor.Access{Needed: true}), at), doctor.Fail},
+		{"bad token file", doctor.Token(access(doctor.Access{Needed: true, Problem: errors.New("empty")}), at), doctor.Fail},
+		{"bad new token", doctor.Token(access(doctor.Access{Needed: true, Held: true, Expires: now.Add(time.Hour), Problem: errors.New("empty")}), at), doctor.Warn},
+		{"unsigned off", doctor.UnsignedSenders(config.UnsignedOff, false), doctor.OK},
+		{"unsigned bound", doctor.UnsignedSenders(config.UnsignedBound, true), doctor.OK},
+		{"unsigned unbound", doctor.UnsignedSenders(config.UnsignedBound, false), doctor.Fail},
+
+		{"no devices", doctor.Devices(list()), doctor.Skipped},
+		{"devices", doctor.Devices(list(devices.Status{State: devices.Attached}, devices.Status{State: devices.Disabled})), doctor.OK},
+		{"device lost", doctor.Devices(list(devices.Status{Info: devices.Info{ID: "front"}, State: devices.Lost, Reason: "no such device"})), doctor.Warn},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := c.check.Run(t.Context())
+			bad := got.State == doctor.Warn || got.State == doctor.Fail
+			if got.State != c.want || got.Detail == "" || bad != (got.Hint != "") {
+				t.Errorf("%s: %+v, want %s, a detail, and a hint where something is wrong", c.check.ID, got, c.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,94 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+
+	"clinicgate/storage"
+)
+
+// StoreOpen looks whether the store takes events.
+func StoreOpen(status func() storage.Status) Check {
+	return Check{ID: "store-open", Run: func(context.Context) Result {
+		if status().Fenced {
+			return Result{Fail, "the store checks its file after a disk error and takes no event meanwhile", "wait a minute; if it stays so, look for disk errors in the system's log"}
+		}
+		return Result{State: OK, Detail: "the store is open"}
+	}}
+}
+
+// Space is how full the store is, in bytes.
+type Space struct{ Used, Budget int64 }
+
+// StoreSpace looks how close the store is to its budget.
+func StoreSpace(space func() Space) Check {
+	return Check{ID: "store-space", DependsOn: []string{"store-open"}, Run: func(context.Context) Result {
+		s := space()
+		if s.Budget <= 0 {
+			return Result{State: Skipped, Detail: "the store has no budget"}
+		}
+		percent := s.Used * 100 / s.Budget
+		detail := fmt.Sprintf("%d %% of the budget of %d MiB is used", percent, s.Budget>>20)
+		const hint = "unsent events fill it: see `clinicgate sync status`; or raise storage.budget in the config"
+		switch {
+		case percent >= 97:
+			return Result{Fail, detail + "; the page sends people to the desk", hint}
+		case percent >= 70:
+			return Result{Warn, detail, hint}
+		}
+		return Result{State: OK, Detail: detail}
+	}}
+}
+
+// LossEquation looks whether every accepted event is accounted for.
+func LossEquation(status func() storage.Status) Check {
+	return Check{ID: "loss-equation", DependsOn: []string{"store-open"}, Run: func(context.Context) Result {
+		c := status().Counts
+		if !c.Balanced() {
+			return Result{Fail, fmt.Sprintf("%d events were accepted, %d are accounted for", c.Accepted, c.Delivered+c.Queued+c.Quarantined+c.Expired+c.Dropped+c.Unreadable),
+				"keep a copy of the data folder and report this with `clinicgate sync status --json`"}
+		}
+		return Result{State: OK, Detail: fmt.Sprintf("all %d accepted events are accounted for", c.Accepted)}
+	}}
+}
+
+// StoreLosses looks whether events were lost to damage or lack of space.
+func StoreLosses(status func() storage.Status) Check {
+	return Check{ID: "store-losses", DependsOn: []string{"store-open"}, Run: func(context.Context) Result {
+		c := status().Counts
+		switch {
+		case c.Unreadable > 0:
+			return Result{Fail, fmt.Sprintf("%d unsent events became unreadable through damage of the disk", c.Unreadable), "replace the disk; `clinicgate audit verify` names what is missing"}
+		case c.Quarantined > 0:
+			return Result{Warn, fmt.Sprintf("PubNub refused %d events for good; they are kept here", c.Quarantined), "`clinicgate sync status` names their channels; the keyset or the token may lack a right"}
+		case c.Dropped+c.Expired > 0:
+			return Result{Warn, fmt.Sprintf("%d telemetry events were dropped and %d expired unsent", c.Dropped, c.Expired), "the network was away for long, or storage.budget is small"}
+		}
+		return Result{State: OK, Detail: "nothing was lost, refused or dropped"}
+	}}
+}
+
+// AuditSink looks whether the audit log leaves the kiosk by a second way.
+func AuditSink(configured bool) Check {
+	return Check{ID: "audit-sink", Run: func(context.Context) Result {
+		if !configured {
+			return Result{Warn, "the audit log is kept here and on PubNub only", "HIPAA wants six years of it: export PubNub's history, or keep the store's backups"}
+		}
+		return Result{State: OK, Detail: "the audit log has an outside sink"}
+	}}
+}
+
+// Roster looks whether the appointments are today's. newest gives the newest
+// clinic day held and today's, both as "2026-11-22"; newest is "" for none.
+func Roster(days func() (newest, today string)) Check {
+	return Check{ID: "roster-age", DependsOn: []string{"store-open"}, Run: func(context.Context) Result {
+		newest, today := days()
+		switch {
+		case newest == "":
+			return Result{Warn, "there are no appointments: nobody can check in by code", "`clinicgate roster import FILE`"}
+		case newest < today:
+			return Result{Warn, "the newest appointments are those of " + newest, "`clinicgate roster import FILE`"}
+		}
+		return Result{State: OK, Detail: "appointments are held up to " + newest}
+	}}
+}
