@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -67,10 +68,11 @@ func TestNewRefuses(t *testing.T) {
 // again while it hangs.
 func TestBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		started, release := 0, make(chan struct{})
+		var started atomic.Int32
+		release := make(chan struct{})
 		r := registry(t,
 			doctor.Check{ID: "hangs", Run: func(context.Context) doctor.Result {
-				started++
+				started.Add(1)
 				<-release
 				return doctor.Result{State: doctor.OK}
 			}},
@@ -94,13 +96,13 @@ func TestBounded(t *testing.T) {
 			t.Errorf("a panic's value is shown: %s", first[2].Detail)
 		}
 		r.Run(t.Context())
-		if started != 1 {
-			t.Errorf("a check that hangs was started %d times", started)
+		if n := started.Load(); n != 1 {
+			t.Errorf("a check that hangs was started %d times", n)
 		}
 		close(release)
 		synctest.Wait()
-		if third := r.Run(t.Context()); third[0].State != doctor.OK || started != 2 {
-			t.Errorf("after it let go: %+v, started %d times", third[0], started)
+		if third := r.Run(t.Context()); third[0].State != doctor.OK || started.Load() != 2 {
+			t.Errorf("after it let go: %+v, started %d times", third[0], started.Load())
 		}
 	})
 }
