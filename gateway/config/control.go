@@ -8,6 +8,7 @@ import (
 // Control is the local control channel that the subcommands talk to.
 type Control struct {
 	Path  string `toml:"path"`
+	Group string `toml:"group"`
 	Roles Roles  `toml:"roles"`
 }
 

@@ -2,34 +2,36 @@ package config
 
 import (
 	"fmt"
-	"regexp"
-	"strings"
+
+	"clinicgate/devices"
+	"clinicgate/devices/scanner"
 )
 
-// Device is one piece of hardware. Which of the connection keys apply depends
-// on the class.
+// Device is one piece of hardware. Line settings that are left out have the
+// defaults of the class.
 type Device struct {
-	ID     string      `toml:"id"`
-	Class  DeviceClass `toml:"class"`
-	Port   string      `toml:"port"`
-	USB    string      `toml:"usb"`
-	Serial string      `toml:"serial"`
-	Baud   int         `toml:"baud"`
-	Suffix string      `toml:"suffix"`
+	ID        string        `toml:"id"`
+	Class     devices.Class `toml:"class"`
+	Port      string        `toml:"port"`
+	Disabled  bool          `toml:"disabled"`
+	Baud      int           `toml:"baud"`
+	DataBits  int           `toml:"data_bits"`
+	Parity    string        `toml:"parity"`
+	StopBits  int           `toml:"stop_bits"`
+	Prefix    string        `toml:"prefix"`
+	Suffix    string        `toml:"suffix"`
+	IdleGap   Duration      `toml:"idle_gap"`
+	MaxLength int           `toml:"max_length"`
 }
 
-// DeviceClass names what a device is for.
-type DeviceClass string
-
-// The classes of devices.
-const (
-	DeviceScanner DeviceClass = "scanner" // barcode scanner on a serial port
-)
-
-// DefaultBaud is the speed of a scanner whose table names none.
-const DefaultBaud = 9600
-
-var usbForm = regexp.MustCompile(`^[0-9A-Fa-f]{4}:[0-9A-Fa-f]{4}$`)
+// Scanner gives the settings in the form of devices/scanner.
+func (d Device) Scanner() scanner.Config {
+	return scanner.Config{
+		ID: devices.ID(d.ID), Port: d.Port, Disabled: d.Disabled,
+		Baud: d.Baud, DataBits: d.DataBits, Parity: d.Parity, StopBits: d.StopBits,
+		Prefix: d.Prefix, Suffix: d.Suffix, IdleGap: d.IdleGap.Duration, MaxLength: d.MaxLength,
+	}
+}
 
 func validateDevices(c *Config, r *report) {
 	if n := len(c.Devices); n > maxDevices {
@@ -39,27 +41,14 @@ func validateDevices(c *Config, r *report) {
 	seen := map[string]bool{}
 	for i, d := range c.Devices {
 		at := fmt.Sprintf("device[%d]", i+1)
-		r.uniqueID(at+".id", d.ID, seen)
-		if d.Class != DeviceScanner {
-			r.bad(at+".class", string(d.Class), oneOf(DeviceScanner), "")
+		if seen[d.ID] {
+			r.bad(at+".id", d.ID, "an id that no table before it has", "")
 		}
-		if d.Port == "" && d.USB == "" {
-			r.missing(at+".port", "the port's path, or "+at+".usb, the device's own VENDOR:PRODUCT numbers; `clinicgate devices list` shows both")
+		seen[d.ID] = true
+		if d.Class != devices.Scanner {
+			r.bad(at+".class", string(d.Class), oneOf(devices.Scanner), "")
+			continue
 		}
-		if d.Port != "" && d.USB != "" {
-			r.bad(at+".port", d.Port, "either port or usb", "usb finds the device wherever it is plugged in; remove port")
-		}
-		if d.USB != "" && !usbForm.MatchString(d.USB) {
-			r.bad(at+".usb", d.USB, "VENDOR:PRODUCT in hexadecimal", "such as \"0c2e:0b61\"")
-		}
-		if d.Serial != "" && d.USB == "" {
-			r.bad(at+".serial", d.Serial, "used only together with usb", "")
-		}
-		if d.Baud != 0 && (d.Baud < 300 || d.Baud > 4_000_000) {
-			r.bad(at+".baud", itoa(d.Baud), "300 to 4000000", "most scanners use 9600 or 115200")
-		}
-		if len(d.Suffix) > 8 || strings.ContainsAny(d.Suffix, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567:") {
-			r.bad(at+".suffix", d.Suffix, "up to 8 characters that cannot be part of a code", "\"\\r\" is what most scanners send; empty takes any line end or a pause")
-		}
+		r.joined(at, d.Scanner().Validate(), "`clinicgate devices list` shows what is plugged in and the port to write for it")
 	}
 }

@@ -56,8 +56,9 @@ func Parse(data []byte, folder string) (Config, error) {
 	}
 	var r report
 	c.validate(&r)
+	decoded := problems
 	for _, p := range r.problems {
-		if slices.ContainsFunc(problems, func(q Problem) bool { return q.Path == p.Path }) {
+		if slices.ContainsFunc(decoded, func(q Problem) bool { return q.Path == p.Path }) {
 			continue // a value of the wrong type is not also "not set"
 		}
 		p.Line = lines.of(p)

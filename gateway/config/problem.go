@@ -115,6 +115,20 @@ func (r *report) texts(path string, byLanguage map[string]string) {
 	}
 }
 
+// joined adds each part of an error that another package's Validate joined.
+func (r *report) joined(path string, err error, hint string) {
+	if err == nil {
+		return
+	}
+	parts := []error{err}
+	if j, ok := err.(interface{ Unwrap() []error }); ok {
+		parts = j.Unwrap()
+	}
+	for _, e := range parts {
+		r.problems = append(r.problems, Problem{Path: path, What: redact(e.Error()), Hint: hint})
+	}
+}
+
 // plainLine reports whether s is one line of at most limit bytes without
 // control characters.
 func plainLine(s string, limit int) bool {
