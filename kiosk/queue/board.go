@@ -1,0 +1,117 @@
+package queue
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"clinicgate/kiosk"
+)
+
+// BoardView is what the waiting room sees: numbers and rooms. No member can
+// hold a name: numbers are Ticket values, rooms are Room values, which come from
+// the config alone, and provider names are the clinic's own.
+type BoardView struct {
+	Day       kiosk.Day
+	Called    []BoardCall     // latest call first
+	Next      []Ticket        // in the order in which they will be called
+	Waits     []BoardWait     // by department, in the order asked
+	Providers []BoardProvider // in the order of the config
+	UpdatedAt time.Time       // when something last changed
+}
+
+// BoardCall is a number that is asked to a room.
+type BoardCall struct {
+	Ticket Ticket
+	Room   Room
+	At     time.Time
+}
+
+// BoardWait is the range that someone who arrives now would wait, in minutes.
+type BoardWait struct {
+	Department kiosk.DepartmentID
+	Low, High  int
+	Known      bool
+	Waiting    int // how many wait
+}
+
+// BoardProvider is a provider as patients may see it.
+type BoardProvider struct {
+	Name       string
+	Department kiosk.DepartmentID
+	Room       Room
+	Status     string // English; the page translates it
+}
+
+// Room is the name of a room that the clinic has. It cannot hold another text.
+type Room struct{ name string }
+
+// String gives the name, empty for an unknown room.
+func (r Room) String() string { return r.name }
+
+// MarshalText gives the name.
+func (r Room) MarshalText() ([]byte, error) { return []byte(r.name), nil }
+
+// room accepts a text that is one of the clinic's rooms. A message may carry any
+// text as a room, a patient's name for one.
+func (q *Queue) room(text string) Room {
+	for _, p := range q.cfg.Providers {
+		if p.Room != "" && strings.EqualFold(p.Room, strings.TrimSpace(text)) {
+			return Room{p.Room}
+		}
+	}
+	return Room{}
+}
+
+const boardRows = 12
+
+// Board gives the view of some departments (none: of all).
+func (q *Queue) Board(departments ...kiosk.DepartmentID) BoardView {
+	if len(departments) == 0 {
+		departments = q.cfg.Departments
+	}
+	now := q.cfg.Now()
+	day := q.cfg.Today(now)
+	states := q.States(day, departments...)
+	q.mu.RLock()
+	defer q.mu.RUnlock()
+	b := BoardView{Day: day, UpdatedAt: q.changed}
+	for _, s := range states {
+		t, err := ParseTicket(s.Entry.Metadata.Ticket)
+		if err != nil || s.Entry.Status != kiosk.Waiting {
+			continue
+		}
+		if s.Call.Times > 0 {
+			room := q.room(s.Call.Room)
+			if room == (Room{}) && s.Entry.Provider != "" {
+				room = q.room(q.roomHeld(s.Entry.Provider))
+			}
+			b.Called = append(b.Called, BoardCall{t, room, s.Call.At})
+		} else if len(b.Next) < boardRows {
+			b.Next = append(b.Next, t)
+		}
+	}
+	slices.SortStableFunc(b.Called, func(x, y BoardCall) int { return y.At.Compare(x.At) })
+	b.Called = b.Called[:min(len(b.Called), boardRows)]
+	for _, d := range departments {
+		w := BoardWait{Department: d}
+		for _, s := range states {
+			if s.Entry.Department == d && s.Entry.Status == kiosk.Waiting {
+				w.Waiting++
+			}
+		}
+		w.Low, w.High, w.Known = q.estimate(kiosk.Entry{Department: d, Priority: kiosk.Normal, Metadata: kiosk.Metadata{Day: day, OrderAt: now.Wall}}, now.Wall)
+		b.Waits = append(b.Waits, w)
+	}
+	for _, p := range q.cfg.Providers {
+		if !slices.Contains(departments, p.Department) {
+			continue
+		}
+		status, known := q.availability(p.ID)
+		if !known {
+			status = kiosk.Offline
+		}
+		b.Providers = append(b.Providers, BoardProvider{p.Name, p.Department, q.room(q.roomHeld(p.ID)), status.PatientView()})
+	}
+	return b
+}
