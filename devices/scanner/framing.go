@@ -205,10 +205,11 @@ func (f *Framer) trimEnd() {
 	case s != SuffixAuto && s != SuffixNone:
 		b = bytes.TrimSuffix(b, []byte(s))
 	case licence:
-		if t := bytes.TrimSuffix(b, []byte("\r\n")); len(t) < len(b) {
-			b = t
-		} else {
-			b = bytes.TrimSuffix(b, []byte("\r"))
+		for _, end := range []string{"\r\n", "\r", "\n"} {
+			if t, ok := bytes.CutSuffix(b, []byte(end)); ok {
+				b = t
+				break
+			}
 		}
 	}
 	if !licence {
