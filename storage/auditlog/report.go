@@ -74,20 +74,17 @@ const (
 	Contradicted Kind = "contradicted" // consistent in itself, but another history than the one signed
 )
 
-func (k Kind) lostDetail() string {
-	switch k {
-	case Missing:
-		return "nothing is stored there"
-	case Unreadable:
-		return "what is stored there does not open"
-	}
-	return "what is stored there is not an audit record"
-}
-
 func (v *verifier) problem(kind Kind, from, to uint64, detail string) {
+	if n := len(v.report.Problems); n > 0 && v.report.Problems[n-1].is(kind, from, to) {
+		return // a second witness against the same record
+	}
 	if len(v.report.Problems) >= maxProblems {
 		v.report.More++
 		return
 	}
 	v.report.Problems = append(v.report.Problems, Problem{kind, from, to, detail})
+}
+
+func (p Problem) is(kind Kind, from, to uint64) bool {
+	return p.Kind == kind && p.From == from && p.To == to
 }

@@ -53,17 +53,16 @@ type Evidence struct {
 // finding: findings are in the Report.
 //
 // A record is vouched for by the next one, which carries its leaf hash, and by
-// each later checkpoint through the tree. Where one record was altered, the
-// tree goes on with the hash that the next record carries, so that a later
-// checkpoint still tells whether the rest is whole.
+// each later checkpoint through the tree. Where the two disagree, the next
+// record is believed, and the tree goes on with the hash it carries, so that a
+// later checkpoint still tells whether the rest is whole. Should that checkpoint
+// agree with the record rather than with its successor, it is the successor
+// that was altered, and the report says so.
 func Verify(ctx context.Context, items iter.Seq2[Item, error], ev Evidence) (Report, error) {
-	v := verifier{ev: ev, pos: ev.Start, treeKnown: ev.Start == 0}
+	v := verifier{ev: ev, pos: ev.Start}
 	v.report.Origin = ev.Origin
 	v.openCheckpoints()
-	v.settle()
-	if ev.Start > 0 && !v.treeKnown {
-		v.problem(Missing, 0, ev.Start, "no signed tree stands for the records before the first one kept")
-	}
+	v.begin()
 	n := 0
 	for item, err := range items {
 		if err != nil {
@@ -78,21 +77,26 @@ func Verify(ctx context.Context, items iter.Seq2[Item, error], ev Evidence) (Rep
 	return v.report, nil
 }
 
-// verifier walks the log once. The newest leaf is held back in `held` until the
-// record after it has said what that leaf should be.
+// verifier walks the log once. The newest leaf is held back until the record
+// after it has said what that leaf should be.
 type verifier struct {
 	ev          Evidence
-	checkpoints []checkedTree // by size
+	checkpoints []checkedTree // those still ahead, by size
 	report      Report
 
 	pos       uint64 // leaves in the tree so far
 	tree      Tree
-	treeKnown bool // the tree holds all of [0, pos)
-	lastGood  uint64
+	treeKnown bool   // the tree holds all of [0, pos)
+	lastGood  uint64 // where the tree last agreed with a checkpoint
 
 	held      bool
 	leaf      Hash // of record pos, where held
 	leafKnown bool
+
+	// doubt is the tree as it would be if not the record at doubtAt, but the
+	// one after it, was altered. A checkpoint decides between it and tree.
+	doubt   *Tree
+	doubtAt uint64
 }
 
 type checkedTree struct {
@@ -124,6 +128,21 @@ func (v *verifier) openCheckpoints() {
 	})
 }
 
+// begin takes the tree that stands for what retention took away.
+func (v *verifier) begin() {
+	v.treeKnown = v.pos == 0
+	for _, c := range v.checkpoints {
+		if c.Size == v.pos && c.tree != nil {
+			v.tree, v.treeKnown, v.lastGood = *c.tree, true, c.Size
+		}
+	}
+	if !v.treeKnown {
+		v.problem(Missing, 0, v.pos, "no signed tree stands for the records before the first one kept")
+	}
+	v.checkpoints = slices.DeleteFunc(v.checkpoints, func(c checkedTree) bool { return c.Size < v.pos })
+	v.settle()
+}
+
 // end is the index of the record that is expected next.
 func (v *verifier) end() uint64 {
 	if v.held {
@@ -138,13 +157,13 @@ func (v *verifier) item(it Item) {
 		v.problem(Extra, it.Index, it.Index+1, "record comes a second time or out of order")
 		return
 	case it.Index > end:
-		v.lost(Missing, end, it.Index)
+		v.lost(Missing, end, it.Index, "nothing is stored there")
 	}
 	v.report.Records++
 	switch {
 	case it.Unreadable:
 		v.report.Unreadable++
-		v.lost(Unreadable, it.Index, it.Index+1)
+		v.lost(Unreadable, it.Index, it.Index+1, "what is stored there does not open")
 	case it.Pruned:
 		v.report.Pruned++
 		v.push(it.Leaf)
@@ -156,32 +175,41 @@ func (v *verifier) item(it Item) {
 func (v *verifier) record(it Item) {
 	r, err := ParseRecord(it.Record)
 	if err != nil {
-		v.lost(Altered, it.Index, it.Index+1)
+		v.lost(Altered, it.Index, it.Index+1, "what is stored there is not an audit record")
 		return
 	}
 	if r.Index != it.Index {
-		v.problem(Altered, it.Index, it.Index+1, fmt.Sprintf("record says that it is number %d", r.Index))
-		v.push(LeafHash(it.Record))
+		v.lost(Altered, it.Index, it.Index+1, fmt.Sprintf("what is stored there says that it is record %d", r.Index))
 		return
 	}
 	if it.Index == 0 {
 		if o, err := ParseOpening(it.Record); err != nil || o.Origin != v.ev.Origin {
-			v.problem(Altered, 0, 1, "record is not the opening of this log")
+			v.problem(Altered, 0, 1, "it is not the opening of this log")
 		}
 	} else if v.held {
-		if v.leafKnown && v.leaf != r.Prev {
-			v.problem(Altered, v.pos, v.pos+1, fmt.Sprintf("record %d carries another hash of it", it.Index))
-		}
-		v.leaf, v.leafKnown = r.Prev, true
+		v.claim(r.Prev)
 	}
 	v.push(LeafHash(it.Record))
 }
 
+// claim takes another witness's word for the held leaf.
+func (v *verifier) claim(leaf Hash) {
+	if v.leafKnown && v.leaf != leaf {
+		v.problem(Altered, v.pos, v.pos+1, "whoever comes after it carries another hash of it")
+		if v.doubt == nil && v.treeKnown {
+			t := v.tree
+			t.Append(v.leaf)
+			v.doubt, v.doubtAt = &t, v.pos
+		}
+	}
+	v.leaf, v.leafKnown = leaf, true
+}
+
 // lost stands in for records whose leaf hashes nobody has. The last of them is
 // held back like any other: the record after it may carry its hash.
-func (v *verifier) lost(kind Kind, from, to uint64) {
+func (v *verifier) lost(kind Kind, from, to uint64, detail string) {
 	if !v.excused(from, to) {
-		v.problem(kind, from, to, kind.lostDetail())
+		v.problem(kind, from, to, detail)
 	}
 	v.release()
 	for v.pos < to-1 {
@@ -189,7 +217,7 @@ func (v *verifier) lost(kind Kind, from, to uint64) {
 		if len(v.checkpoints) > 0 {
 			next = min(next, v.checkpoints[0].Size) // settle left only larger ones than pos
 		}
-		v.pos, v.treeKnown = next, false
+		v.pos, v.treeKnown, v.doubt = next, false, nil
 		v.settle()
 	}
 	v.held, v.leaf, v.leafKnown = true, Hash{}, false
@@ -217,8 +245,11 @@ func (v *verifier) release() {
 	v.held = false
 	if v.leafKnown && v.treeKnown {
 		v.tree.Append(v.leaf)
+		if v.doubt != nil && v.pos > v.doubtAt {
+			v.doubt.Append(v.leaf)
+		}
 	} else {
-		v.treeKnown = false
+		v.treeKnown, v.doubt = false, nil
 	}
 	v.report.Last = v.leaf
 	v.pos++
@@ -227,26 +258,63 @@ func (v *verifier) release() {
 
 // settle holds the tree against the checkpoints of its present size.
 func (v *verifier) settle() {
-	for len(v.checkpoints) > 0 && v.checkpoints[0].Size <= v.pos {
-		c := v.checkpoints[0]
-		v.checkpoints = v.checkpoints[1:]
+	n := 0
+	for n < len(v.checkpoints) && v.checkpoints[n].Size == v.pos {
+		n++
+	}
+	if n == 0 {
+		return
+	}
+	same := v.checkpoints[:n]
+	v.checkpoints = v.checkpoints[n:]
+	signed := func(root Hash) bool {
+		return slices.ContainsFunc(same, func(c checkedTree) bool { return c.Root == root })
+	}
+	if v.doubt != nil && !signed(v.tree.Root()) && signed(v.doubt.Root()) {
+		v.tree = *v.doubt
+		v.acquit(v.doubtAt)
+	}
+	v.doubt = nil
+	good := v.treeKnown && signed(v.tree.Root())
+	for _, c := range same {
 		switch {
-		case c.Size < v.pos: // before Start
-			continue
-		case v.treeKnown && v.tree.Root() == c.Root:
-			v.report.Checkpoints++
-			v.lastGood, v.report.Checked = c.Size, c.Size
-			continue
-		case v.treeKnown:
-			v.problem(Contradicted, v.lastGood, c.Size, fmt.Sprintf("a signed checkpoint of %d records has another root", c.Size))
-		default:
+		case !v.treeKnown:
 			v.report.Unchecked++
-		}
-		v.treeKnown = c.tree != nil
-		if v.treeKnown {
-			v.tree, v.lastGood = *c.tree, c.Size
+		case c.Root == v.tree.Root():
+			v.report.Checkpoints++
+		case !v.explained(c.Size):
+			v.problem(Contradicted, v.lastGood, c.Size, fmt.Sprintf("a signed checkpoint of %d records has another root", c.Size))
 		}
 	}
+	if good {
+		v.lastGood, v.report.Checked = v.pos, v.pos
+		return
+	}
+	// Go on from a signed tree, so that what follows is not blamed as well.
+	v.treeKnown = false
+	for _, c := range same {
+		if c.tree != nil {
+			v.tree, v.treeKnown, v.lastGood = *c.tree, true, c.Size
+		}
+	}
+}
+
+// explained reports whether a record since the last good checkpoint has been
+// named already: then a root that differs has nothing to add.
+func (v *verifier) explained(size uint64) bool {
+	return slices.ContainsFunc(v.report.Problems, func(p Problem) bool { return v.lastGood <= p.From && p.From < size })
+}
+
+// acquit moves the blame for a wrong hash of record i to the one that carries it.
+func (v *verifier) acquit(i uint64) {
+	v.report.Problems = slices.DeleteFunc(v.report.Problems, func(p Problem) bool {
+		return p.Kind == Altered && (p.From == i || p.From == i+1)
+	})
+	if h := v.ev.Head; h != nil && i+1 == h.Size {
+		v.problem(Contradicted, i, i+1, "the head carries another hash of it than a signed checkpoint")
+		return
+	}
+	v.problem(Altered, i+1, i+2, "it carries a wrong hash of the one before")
 }
 
 func (v *verifier) finish() {
@@ -256,12 +324,9 @@ func (v *verifier) finish() {
 		case end < h.Size:
 			v.problem(Truncated, end, h.Size, "the head names records that are not there")
 		case end > h.Size:
-			v.problem(Extra, h.Size, end, "records follow the one that the head names as last")
-		case v.held && v.leafKnown && v.leaf != h.Last:
-			v.problem(Altered, v.pos, v.pos+1, "the head carries another hash of it")
-			v.leaf = h.Last
-		case v.held && !v.leafKnown:
-			v.leaf, v.leafKnown = h.Last, true
+			v.problem(Extra, h.Size, end, "they follow the one that the head names as last")
+		case v.held:
+			v.claim(h.Last)
 		}
 	}
 	v.release()
