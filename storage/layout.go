@@ -8,7 +8,7 @@ import (
 
 // bucket is a bbolt bucket. The layout, all numbers big-endian:
 //
-//	head     'h'                       format(2) | store id(16) | sealed head
+//	head     'H'                       format(2) | store id(16) | sealed head
 //	         's' stream(4)             sealed place and counts of a stream
 //	         'c' name                  sealed cursor of the downlink
 //	streams  stream(4)                 sealed name of a stream
@@ -63,7 +63,9 @@ const (
 	ClassView  = "view"  // view rows
 )
 
-var headKey = []byte{'h'}
+// headKey sorts before all other keys of its bucket: whoever walks the bucket
+// meets it first.
+var headKey = []byte{'H'}
 
 func hotKey(stream uint32) []byte {
 	return binary.BigEndian.AppendUint32([]byte{'s'}, stream)
@@ -113,4 +115,16 @@ func parseIDRow(v []byte) (r idRow, ok bool) {
 
 func place(store [16]byte, b bucket, key []byte) seal.Place {
 	return seal.Place{Store: store, Bucket: bucketNames[b], Key: key}
+}
+
+// Kinds of rows about an audit log.
+const (
+	logOpening    byte = iota // record 0
+	logCheckpoint             // a signed checkpoint and its tree; size is its own
+	logEnd                    // state of a log that was closed
+)
+
+func logKey(life uint32, kind byte, size uint64) []byte {
+	b := binary.BigEndian.AppendUint32(nil, life)
+	return binary.BigEndian.AppendUint64(append(b, kind), size)
 }

@@ -2,16 +2,18 @@ package storage
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math/bits"
 	"time"
 
+	"clinicgate/storage/keyring"
 	"clinicgate/storage/seal"
 )
 
-// Keys is what the store needs of a keyring.
+// Keys is what the store needs of a keyring. *keyring.Ring is one.
 type Keys interface {
 	seal.Keys
 	// Active is the key that new records of a class are sealed with. It was
@@ -19,6 +21,12 @@ type Keys interface {
 	Active(class string) (*seal.AEAD, error)
 	// Secret is 32 bytes for one purpose of this store that never change.
 	Secret(purpose string) ([]byte, error)
+	// Ensure makes keys for the classes that have none.
+	Ensure(classes ...string) error
+	// SigningKey is the kiosk's own, for checkpoints.
+	SigningKey() ed25519.PrivateKey
+	// OwnPublicKeys are all that the kiosk has ever signed with.
+	OwnPublicKeys() []ed25519.PublicKey
 }
 
 // Options say how a store is opened. Dir, Kiosk, Kinds, Keys and Now are needed.
@@ -40,16 +48,20 @@ type Options struct {
 	// NoSync leaves out every sync. For simulation: what is acknowledged then
 	// survives the end of the process, not that of the machine.
 	NoSync bool
+
+	// OnGap makes the event that tells readers of a stream what they will never
+	// get. It is appended in the same commit. Nil appends none.
+	OnGap func(Gap) (Event, error)
+	// OnSalvage is told of a salvage that became necessary while running. It is
+	// called by the writer and must not use the store before it returns.
+	OnSalvage func(Salvaged)
+
+	dir keyring.FS // the directory, for tests to fail
 }
 
 // Verifier checks the store file at path. An error means that the check itself
 // could not be done.
 type Verifier func(ctx context.Context, path string, keys Keys) (Report, error)
-
-// Report is what a check of a store file found.
-type Report struct {
-	OK bool
-}
 
 const (
 	defaultMaxPublished = 20 << 10
@@ -89,6 +101,14 @@ func (o *Options) fill() error {
 	}
 	if o.MaxPublished == 0 {
 		o.MaxPublished = defaultMaxPublished
+	}
+	if o.Verify == nil {
+		o.Verify = func(ctx context.Context, path string, keys Keys) (Report, error) {
+			return Check(ctx, CheckOptions{Path: path, Keys: keys})
+		}
+	}
+	if o.dir == nil {
+		o.dir = keyring.Dir(o.Dir)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("store options: %w", err)

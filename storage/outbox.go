@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"clinicgate/storage/seal"
 )
 
 // Outcome is what became of records that left the outbox.
@@ -148,17 +146,28 @@ func (w *writer) countQueued(st *stream, to Cursor) (n uint64, next HLC, err err
 	}
 	to.Seq++
 	prefix := streamKey(st.num)
-	k, v := w.bucket(bEvents).Cursor().Seek(appendEventKey(nil, st.num, to))
+	k, v := w.seek(bEvents, appendEventKey(nil, st.num, to))
 	if !bytes.HasPrefix(k, prefix) {
 		return n, st.oldest, nil
 	}
-	plain, err := seal.Open(nil, w.s.o.Keys, v, place(w.head.store, bEvents, k))
+	r, _, err := openEvent(w.s.o.Keys, w.head.store, k, v)
 	if err != nil {
 		return n, st.oldest, nil // its reader will say so
 	}
-	r, _, err := parseRecord(plain)
-	if err != nil {
-		return n, st.oldest, nil
-	}
 	return n, r.HLC, nil
+}
+
+// gap appends the event that tells of a gap, if the composition makes one.
+func (tx *Tx) gap(g Gap) error {
+	if tx.w.s.o.OnGap == nil {
+		return nil
+	}
+	e, err := tx.w.s.o.OnGap(g)
+	if err != nil {
+		return fmt.Errorf("cannot make gap record: %w", err)
+	}
+	if _, err := tx.append(&e); err != nil {
+		return fmt.Errorf("cannot append gap record: %w", err)
+	}
+	return nil
 }

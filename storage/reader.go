@@ -3,13 +3,11 @@ package storage
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"fmt"
+	"runtime/debug"
 
 	"github.com/google/uuid"
 	bolt "go.etcd.io/bbolt"
-
-	"clinicgate/storage/seal"
 )
 
 // Reader reads one snapshot of the store. It is not for use after the function
@@ -23,12 +21,16 @@ type Reader struct {
 }
 
 // View runs fn on a snapshot. It is ended after 5 seconds, since an old
-// snapshot keeps the file from using space again: then fn's reads fail.
-func (s *Store) View(ctx context.Context, fn func(r *Reader) error) error {
+// snapshot keeps the file from using space again: then fn's reads fail. Where
+// the file is damaged, the store is fenced and the error is ErrFenced.
+func (s *Store) View(ctx context.Context, fn func(r *Reader) error) (err error) {
 	s.mu.Lock()
 	f, id := s.file, s.head.store
 	s.mu.Unlock()
-	if f == nil {
+	switch {
+	case s.ctx.Err() != nil:
+		return ErrClosed
+	case f == nil:
 		return ErrFenced
 	}
 	leave, err := f.enter()
@@ -39,6 +41,20 @@ func (s *Store) View(ctx context.Context, fn func(r *Reader) error) error {
 	ctx, cancel := context.WithTimeout(ctx, viewTimeout)
 	defer cancel()
 	defer context.AfterFunc(f.ctx, cancel)()
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			d, ok := p.(damage)
+			if !ok {
+				panic(p)
+			}
+			err = fmt.Errorf("%w: %w: %v", ErrFenced, errDamage, d.cause)
+			select {
+			case s.suspect <- err:
+			default:
+			}
+		}
+	}()
 	tx, err := f.db.Begin(false)
 	if err != nil {
 		return fmt.Errorf("cannot begin reading: %w", err)
@@ -51,7 +67,43 @@ func (r *Reader) bucket(b bucket) (*bolt.Bucket, error) {
 	if err := r.ctx.Err(); err != nil {
 		return nil, fmt.Errorf("snapshot ended: %w", err)
 	}
+	defer guard()
 	return r.bolt.Bucket([]byte(bucketNames[b])), nil
+}
+
+func (r *Reader) get(b bucket, key []byte) ([]byte, error) {
+	bucket, err := r.bucket(b)
+	if err != nil {
+		return nil, err
+	}
+	defer guard()
+	return bucket.Get(key), nil
+}
+
+// scan calls fn for the rows from a key on that have the prefix, until fn
+// returns false. What fn gets is bbolt's.
+func (r *Reader) scan(b bucket, from, prefix []byte, fn func(k, v []byte) (bool, error)) error {
+	bucket, err := r.bucket(b)
+	if err != nil {
+		return err
+	}
+	c := bucket.Cursor()
+	next := func(first bool) (k, v []byte) {
+		defer guard()
+		if first {
+			return c.Seek(from)
+		}
+		return c.Next()
+	}
+	for k, v := next(true); bytes.HasPrefix(k, prefix) && k != nil; k, v = next(false) {
+		if err := r.ctx.Err(); err != nil {
+			return fmt.Errorf("snapshot ended: %w", err)
+		}
+		if more, err := fn(k, v); err != nil || !more {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *Reader) macs() (*macs, error) {
@@ -77,11 +129,11 @@ func (r *Reader) GetIn(view string, group, key []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := r.bucket(bViews)
+	v, err := r.get(bViews, k)
 	if err != nil {
 		return nil, err
 	}
-	return openView(r.s.o.Keys, r.id, k, b.Get(k))
+	return openView(r.s.o.Keys, r.id, k, v)
 }
 
 // Walk calls fn for each row of a group, or of the whole view if group is nil,
@@ -91,34 +143,20 @@ func (r *Reader) Walk(view string, group []byte, fn func(key, value []byte) erro
 	if err != nil {
 		return err
 	}
-	b, err := r.bucket(bViews)
-	if err != nil {
-		return err
-	}
-	c := b.Cursor()
-	for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = c.Next() {
-		if err := r.ctx.Err(); err != nil {
-			return fmt.Errorf("snapshot ended: %w", err)
-		}
+	return r.scan(bViews, prefix, prefix, func(k, v []byte) (bool, error) {
 		plain, err := openView(r.s.o.Keys, r.id, k, v)
 		if err != nil {
-			return err
+			return false, err
 		}
-		if err := fn(bytes.Clone(k[len(k)-viewHash:]), plain); err != nil {
-			return err
-		}
-	}
-	return nil
+		return true, fn(bytes.Clone(k[len(k)-viewHash:]), plain)
+	})
 }
 
 // Lookup tells where the event of an id is.
 func (r *Reader) Lookup(id uuid.UUID) (Receipt, bool) {
-	b, err := r.bucket(bIDs)
-	if err != nil {
-		return Receipt{}, false
-	}
-	row, ok := parseIDRow(b.Get(id[:]))
-	if !ok {
+	v, err := r.get(bIDs, id[:])
+	row, ok := parseIDRow(v)
+	if err != nil || !ok {
 		return Receipt{}, false
 	}
 	r.s.mu.Lock()
@@ -129,11 +167,11 @@ func (r *Reader) Lookup(id uuid.UUID) (Receipt, bool) {
 
 // Cursor reads a cursor of the downlink; 0 if it was never set.
 func (r *Reader) Cursor(name string) (uint64, error) {
-	b, err := r.bucket(bHead)
+	v, err := r.get(bHead, cursorKey(name))
 	if err != nil {
 		return 0, err
 	}
-	return openCursor(r.s.o.Keys, r.id, name, b.Get(cursorKey(name)))
+	return openCursor(r.s.o.Keys, r.id, name, v)
 }
 
 // Read returns records of a stream after a position, in order, at most max. The
@@ -157,38 +195,22 @@ func (s *Store) streamNumber(id streamID) (uint32, bool) {
 // maxBytes of bodies; 0 means no such limit.
 func (s *Store) read(ctx context.Context, num uint32, after Cursor, max, maxBytes int) (out []Record, err error) {
 	err = s.View(ctx, func(r *Reader) error {
-		b, err := r.bucket(bEvents)
-		if err != nil {
-			return err
-		}
-		prefix := streamKey(num)
-		c := b.Cursor()
-		bytesRead := 0
+		size := 0
 		after.Seq++
-		for k, v := c.Seek(appendEventKey(nil, num, after)); bytes.HasPrefix(k, prefix) && len(out) < max; k, v = c.Next() {
-			if err := r.ctx.Err(); err != nil {
-				return fmt.Errorf("snapshot ended: %w", err)
+		return r.scan(bEvents, appendEventKey(nil, num, after), streamKey(num), func(k, v []byte) (bool, error) {
+			if len(out) >= max {
+				return false, nil
 			}
-			plain, err := seal.Open(nil, s.o.Keys, v, place(r.id, bEvents, k))
+			rec, _, err := openEvent(s.o.Keys, r.id, k, v)
 			if err != nil {
-				return fmt.Errorf("%w: stream %d, %x", ErrUnreadable, num, k[4:])
+				return false, err
 			}
-			rec, _, err := parseRecord(plain)
-			if err != nil {
-				return fmt.Errorf("%w: stream %d, %x", ErrUnreadable, num, k[4:])
-			}
-			bytesRead += len(rec.Body)
-			if maxBytes > 0 && len(out) > 0 && bytesRead > maxBytes {
-				return nil
+			if size += len(rec.Body); maxBytes > 0 && len(out) > 0 && size > maxBytes {
+				return false, nil
 			}
 			out = append(out, rec)
-		}
-		return nil
+			return true, nil
+		})
 	})
 	return out, err
-}
-
-func logKey(life uint32, kind byte, size uint64) []byte {
-	b := binary.BigEndian.AppendUint32(nil, life)
-	return binary.BigEndian.AppendUint64(append(b, kind), size)
 }

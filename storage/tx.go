@@ -196,14 +196,8 @@ func (tx *Tx) stream(e *Event, kind *Kind) (*stream, error) {
 	if len(w.streams) >= maxStreams {
 		return nil, fmt.Errorf("cannot begin stream %q: %d streams are in use", e.Channel, maxStreams)
 	}
-	a, err := w.s.o.Keys.Active(ClassStore)
-	if err != nil {
-		return nil, fmt.Errorf("cannot get key of the store: %w", err)
-	}
 	s := &stream{num: w.head.streams + 1, id: id, lane: kind.Lane, local: kind.Local && e.Origin == nil}
-	key := streamKey(s.num)
-	cold := seal.Seal(nil, a, s.appendCold(nil), place(w.head.store, bStreams, key))
-	if err := tx.put(bStreams, key, cold); err != nil {
+	if err := tx.putRow(ClassStore, bStreams, streamKey(s.num), s.appendCold(nil)); err != nil {
 		return nil, err
 	}
 	w.head.streams = s.num
@@ -258,17 +252,11 @@ func (tx *Tx) Put(view string, key, value []byte) error { return tx.PutIn(view, 
 // that Walk finds the rows of one group. A group says nothing about a person;
 // hash it if it would.
 func (tx *Tx) PutIn(view string, group, key, value []byte) error {
-	w := tx.w
-	k, err := w.mac.viewKey(w.alloc(maxViewKey), view, group, key)
+	k, err := tx.w.mac.viewKey(tx.w.alloc(maxViewKey), view, group, key)
 	if err != nil {
 		return err
 	}
-	a, err := w.s.o.Keys.Active(ClassView)
-	if err != nil {
-		return fmt.Errorf("cannot get key of views: %w", err)
-	}
-	v := seal.Seal(w.alloc(len(value)+seal.Overhead), a, value, place(w.head.store, bViews, k))
-	return tx.put(bViews, k, v)
+	return tx.putRow(ClassView, bViews, k, value)
 }
 
 // Delete takes a key out of a view.
@@ -296,7 +284,7 @@ func (tx *Tx) Walk(view string, group []byte, fn func(key, value []byte) error) 
 	seek := prefix
 	for {
 		// A cursor does not survive changes: each step finds its place anew.
-		k, v := tx.w.bucket(bViews).Cursor().Seek(seek)
+		k, v := tx.w.seek(bViews, seek)
 		if !bytes.HasPrefix(k, prefix) {
 			return nil
 		}
@@ -322,21 +310,14 @@ func (tx *Tx) SetCursor(name string, v uint64) error {
 	if name == "" || len(name) > maxChannel {
 		return fmt.Errorf("cursor name %q: want 1 to %d bytes", name, maxChannel)
 	}
-	w := tx.w
-	a, err := w.s.o.Keys.Active(ClassStore)
-	if err != nil {
-		return fmt.Errorf("cannot get key of the store: %w", err)
-	}
-	k := cursorKey(name)
-	plain := binary.BigEndian.AppendUint64(nil, v)
-	return tx.put(bHead, k, seal.Seal(w.alloc(len(plain)+seal.Overhead), a, plain, place(w.head.store, bHead, k)))
+	return tx.putRow(ClassStore, bHead, cursorKey(name), binary.BigEndian.AppendUint64(nil, v))
 }
 
 func openCursor(keys seal.Keys, store [16]byte, name string, v []byte) (uint64, error) {
 	if v == nil {
 		return 0, nil
 	}
-	plain, err := seal.Open(nil, keys, v, place(store, bHead, cursorKey(name)))
+	_, plain, err := openRow(keys, store, bHead, cursorKey(name), v)
 	if err != nil || len(plain) != 8 {
 		return 0, fmt.Errorf("%w: cursor %q", ErrUnreadable, name)
 	}
@@ -371,12 +352,8 @@ func openView(keys seal.Keys, store [16]byte, key, v []byte) ([]byte, error) {
 	if v == nil {
 		return nil, nil
 	}
-	// Never nil, so that an empty value differs from none.
-	plain, err := seal.Open(make([]byte, 0, max(0, len(v)-seal.Overhead)), keys, v, place(store, bViews, key))
-	if err != nil {
-		return nil, fmt.Errorf("%w: a row of view %q: %w", ErrUnreadable, key[:bytes.IndexByte(key, 0)], err)
-	}
-	return plain, nil
+	_, plain, err := openRow(keys, store, bViews, key, v)
+	return plain, err
 }
 
 // macs are the keyed hashes of one store. They belong to one goroutine.
@@ -444,9 +421,18 @@ func (m *macs) number(v uint64) {
 }
 
 // get reads a row of the running transaction. The bytes are bbolt's.
-func (w *writer) get(b bucket, key []byte) []byte { return w.bucket(b).Get(key) }
+func (w *writer) get(b bucket, key []byte) []byte {
+	defer guard()
+	return w.bucket(b).Get(key)
+}
+
+func (w *writer) seek(b bucket, key []byte) (k, v []byte) {
+	defer guard()
+	return w.bucket(b).Cursor().Seek(key)
+}
 
 func (w *writer) apply(r row) error {
+	defer guard()
 	if r.value == nil {
 		return w.bucket(r.bucket).Delete(r.key)
 	}
@@ -461,4 +447,21 @@ func (w *writer) bucket(b bucket) *bolt.Bucket {
 	return w.open[b]
 }
 
-var errPanicked = errors.New("update panicked")
+var (
+	errPanicked = errors.New("update panicked")
+	errDamage   = errors.New("file is damaged")
+)
+
+// damage is what a panic or fault inside bbolt is passed on as, so that it is
+// not taken for one of the caller's.
+type damage struct{ cause any }
+
+// guard is deferred around each use of bbolt.
+func guard() {
+	if p := recover(); p != nil {
+		if d, ok := p.(damage); ok {
+			panic(d)
+		}
+		panic(damage{p})
+	}
+}

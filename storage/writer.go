@@ -4,16 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"runtime"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
 	bolt "go.etcd.io/bbolt"
-
-	"clinicgate/storage/auditlog"
-	"clinicgate/storage/seal"
 )
 
 // writer is the one goroutine that changes the file. All of its state is its
@@ -33,6 +30,7 @@ type writer struct {
 	tx    Tx
 	must  bool  // commit also without rows
 	rows  []row // all that was written, to write it again after a fence
+	lost  bool  // the file cannot be opened: see comeBack
 	dirty map[uint32]struct{}
 	arena []byte // holds keys and values until the commit
 	body  []byte
@@ -61,6 +59,9 @@ func (s *Store) do(ctx context.Context, r *request) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if s.fenced.Load() {
+		return ErrFenced
+	}
 	r.done = make(chan struct{})
 	select {
 	case s.requests <- r:
@@ -69,7 +70,7 @@ func (s *Store) do(ctx context.Context, r *request) error {
 		case s.requests <- r:
 		case <-ctx.Done():
 			return fmt.Errorf("%w: too many requests are waiting: %w", ErrFull, ctx.Err())
-		case <-s.closing:
+		case <-s.ctx.Done():
 			return ErrClosed
 		}
 	}
@@ -100,16 +101,24 @@ func (w *writer) run() {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	defer close(w.s.ended)
+	// A page that cannot be read, or lies past the end of a file that was cut,
+	// faults: that is damage, not the end of the process.
+	debug.SetPanicOnFault(true)
 	group := make([]*request, 0, maxGroup)
 	for {
 		select {
+		case <-w.s.ctx.Done():
+			w.finish()
+			return
 		case r := <-w.s.requests:
 			group = w.collect(append(group[:0], r))
 			w.commit(group)
 			clear(group)
-		case <-w.s.closing:
-			w.finish()
-			return
+		case err := <-w.s.suspect:
+			w.fence(err, false)
+		}
+		if w.lost {
+			w.comeBack()
 		}
 	}
 }
@@ -135,61 +144,102 @@ func (w *writer) collect(group []*request) []*request {
 func (w *writer) commit(group []*request) {
 	defer func() {
 		for _, r := range group {
-			if r.done != nil {
-				close(r.done)
-			}
+			close(r.done)
 		}
 	}()
-	n := 0
+	work := make([]*request, 0, len(group))
 	for _, r := range group {
 		if r.state.CompareAndSwap(waiting, taken) {
-			group[n] = r
-			n++
+			work = append(work, r)
 		}
 	}
-	group = group[:n]
-	if n == 0 {
+	if len(work) == 0 {
 		return
 	}
-	fail := func(err error) {
-		for _, r := range group {
-			if r.err == nil {
-				r.receipts, r.err = nil, err
+	news, err := w.gather(work)
+	switch {
+	case err == nil && len(w.rows) == 0 && !w.must:
+		w.abandon() // nothing but reading, and duplicates
+		return
+	case err == nil:
+		if err = w.save(); err == nil {
+			w.publish(news)
+			return
+		}
+		if w.fence(err, true) {
+			w.publish(news)
+			return
+		}
+		err = fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
+	case errors.Is(err, errDamage):
+		w.fence(err, false)
+		err = fmt.Errorf("%w: %w", ErrFenced, err)
+	}
+	for _, r := range work {
+		if r.err == nil {
+			r.receipts, r.err = nil, err
+		}
+	}
+}
+
+// gather runs the requests and writes the rows that stand for all of them. After
+// an error the state is that of the file again, if the file can be read.
+func (w *writer) gather(work []*request) (news bool, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			d, ok := p.(damage)
+			if !ok {
+				panic(p)
 			}
+			err = fmt.Errorf("%w: %v", errDamage, d.cause)
 		}
-	}
+		if err != nil && !errors.Is(err, errDamage) {
+			err = w.reload(err)
+		}
+	}()
 	if err := w.start(); err != nil {
-		fail(err)
-		return
+		return false, err
 	}
-	news := false
-	for _, r := range group {
+	for _, r := range work {
 		changed, err := w.serve(r)
 		if err != nil {
-			w.reload()
-			fail(err)
-			return
+			return false, err
 		}
 		news = news || changed
 	}
-	if len(w.rows) == 0 && !w.must {
-		w.abandon()
-		return
+	if len(w.rows) > 0 || w.must {
+		return news, w.seal()
 	}
-	if err := w.seal(); err != nil {
-		w.reload()
-		fail(err)
-		return
-	}
-	if err := w.save(); err != nil {
-		fail(fmt.Errorf("%w: %w", ErrOutcomeUnknown, err))
-		return
-	}
-	w.publish(news)
+	return false, nil
 }
 
-// start begins a transaction.
+// commitNow runs fn alone in a transaction and makes it durable, for the
+// openings of the file.
+func (w *writer) commitNow(fn func(tx *Tx) error) error {
+	r := &request{fn: fn}
+	if err := w.start(); err != nil {
+		return err
+	}
+	if _, err := w.serve(r); err != nil || r.err != nil {
+		w.abandon()
+		return errors.Join(err, r.err)
+	}
+	if err := w.seal(); err != nil {
+		w.abandon()
+		return err
+	}
+	return w.save()
+}
+
+// start begins a transaction with nothing in it.
 func (w *writer) start() error {
+	w.rows, w.arena = w.rows[:0], w.arena[:0]
+	clear(w.dirty)
+	w.must = false
+	return w.beginBolt()
+}
+
+func (w *writer) beginBolt() error {
 	if w.file == nil {
 		return ErrFenced
 	}
@@ -198,28 +248,29 @@ func (w *writer) start() error {
 		return fmt.Errorf("cannot begin transaction: %w", err)
 	}
 	w.bolt, w.open = tx, [buckets]*bolt.Bucket{}
-	w.rows, w.arena = w.rows[:0], w.arena[:0]
-	clear(w.dirty)
-	w.must = false
 	return nil
 }
 
-// abandon drops a transaction that changed nothing.
+// abandon drops a transaction.
 func (w *writer) abandon() {
-	_ = w.bolt.Rollback()
-	w.bolt = nil
+	if w.bolt != nil {
+		_ = w.bolt.Rollback()
+		w.bolt = nil
+	}
 }
 
-// reload drops a transaction and goes back to what the file says.
-func (w *writer) reload() {
+// reload drops a transaction and goes back to the state of the file.
+func (w *writer) reload(cause error) error {
 	w.abandon()
-	state, err := w.s.load(w.file)
-	if err != nil {
-		w.file.close()
-		w.file = nil
-		return
+	if w.file == nil {
+		return cause
 	}
-	w.head, w.streams, w.byID = state.head, state.streams, state.byID
+	fresh, err := w.s.load(w.file)
+	if err != nil {
+		return fmt.Errorf("%w: %w, after: %w", errDamage, err, cause)
+	}
+	w.adopt(fresh)
+	return cause
 }
 
 // serve runs one request. The error means that the whole transaction is lost;
@@ -229,6 +280,9 @@ func (w *writer) serve(r *request) (news bool, err error) {
 	r.err = func() (err error) {
 		defer func() {
 			if p := recover(); p != nil {
+				if _, ok := p.(damage); ok {
+					panic(p) // the file's fault, not the request's
+				}
 				r.panicked, err = p, errPanicked
 			}
 		}()
@@ -262,14 +316,14 @@ func (w *writer) seal() error {
 	if err != nil {
 		return fmt.Errorf("cannot get key of the store: %w", err)
 	}
+	w.head.commit++
 	for num := range w.dirty {
-		s := w.streams[num-1]
 		key := hotKey(num)
-		if err := w.write(row{bHead, key, seal.Seal(nil, a, s.appendHot(nil), place(w.head.store, bHead, key))}); err != nil {
+		w.body = w.streams[num-1].appendHot(w.body[:0])
+		if err := w.write(row{bHead, key, sealRow(nil, a, w.head.store, bHead, key, w.head.commit, w.body)}); err != nil {
 			return err
 		}
 	}
-	w.head.commit++
 	w.head.clean = false
 	return w.write(row{bHead, headKey, sealHead(nil, &w.head, a)})
 }
@@ -284,13 +338,17 @@ func (w *writer) write(r row) error {
 
 // save makes the transaction durable.
 func (w *writer) save() (err error) {
+	tx := w.bolt
+	w.bolt = nil
 	defer func() {
 		// bbolt panics where it meets a page that cannot be.
 		if p := recover(); p != nil {
 			err = fmt.Errorf("commit panicked: %v", p)
+			defer func() { _ = recover() }()
+			_ = tx.Rollback()
 		}
 	}()
-	return w.bolt.Commit()
+	return tx.Commit()
 }
 
 // publish lets others see the commit.
@@ -317,11 +375,57 @@ func (w *writer) publish(news bool) {
 	}
 }
 
-// finish ends the file cleanly.
+// publishAll lets others see the state that an opening found.
+func (w *writer) publishAll() {
+	s := w.s
+	s.mu.Lock()
+	s.file = w.file
+	clear(s.streams)
+	clear(s.byName)
+	s.total = Counts{}
+	s.mu.Unlock()
+	for _, st := range w.streams {
+		w.dirty[st.num] = struct{}{}
+	}
+	w.publish(true)
+}
+
+// finish ends the file cleanly. Whoever is still waiting gets ErrClosed from do.
 func (w *writer) finish() {
+	if w.file != nil {
+		w.file.db.NoFreelistSync = false
+		if err := w.commitClean(); err != nil {
+			w.s.o.Logger.Warn("cannot end store cleanly", "err", err)
+		}
+		w.s.mu.Lock()
+		w.s.file = nil
+		w.s.mu.Unlock()
+		w.file.close()
+	}
 	w.side.close()
-	w.file.close()
-	// Whoever is still waiting gets ErrClosed from do.
+	_ = w.s.lock.Close()
+}
+
+// commitClean writes the head once more, marked as closed, and the freelist.
+func (w *writer) commitClean() error {
+	if err := w.start(); err != nil {
+		return err
+	}
+	a, err := w.s.o.Keys.Active(ClassStore)
+	if err != nil {
+		w.abandon()
+		return err
+	}
+	w.head.commit++
+	w.head.clean = true
+	if err := w.write(row{bHead, headKey, sealHead(nil, &w.head, a)}); err != nil {
+		w.abandon()
+		return err
+	}
+	if err := w.save(); err != nil {
+		return err
+	}
+	return w.side.write(w.head.side())
 }
 
 // alloc gives room for n bytes that live until the commit.
@@ -356,16 +460,6 @@ func (s *Store) admit(e *Event) (*Kind, error) {
 	}
 	return k, nil
 }
-
-// sideFile is the head file, which may be missing on a disk that refuses it.
-type sideFile struct {
-	f *os.File
-	h *auditlog.HeadFile
-}
-
-func (s *sideFile) write(h auditlog.Head) error { return s.h.Write(h) }
-
-func (s *sideFile) close() { _ = s.f.Close() }
 
 const (
 	maxClockLead = 5 * time.Minute

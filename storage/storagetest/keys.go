@@ -3,6 +3,7 @@
 package storagetest
 
 import (
+	"crypto/ed25519"
 	"crypto/sha256"
 	"sync"
 
@@ -56,6 +57,20 @@ func (k *Keys) Active(class string) (*seal.AEAD, error) {
 
 // Secret implements storage.Keys.
 func (k *Keys) Secret(purpose string) ([]byte, error) { return k.derive("secret/" + purpose), nil }
+
+// Ensure implements storage.Keys.
+func (k *Keys) Ensure(classes ...string) error {
+	k.Preload(classes...)
+	return nil
+}
+
+// SigningKey implements storage.Keys.
+func (k *Keys) SigningKey() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(k.derive("signing")) }
+
+// OwnPublicKeys implements storage.Keys.
+func (k *Keys) OwnPublicKeys() []ed25519.PublicKey {
+	return []ed25519.PublicKey{k.SigningKey().Public().(ed25519.PublicKey)}
+}
 
 func (k *Keys) derive(what string) []byte {
 	sum := sha256.Sum256(append(k.root[:], what...))

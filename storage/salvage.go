@@ -1,0 +1,620 @@
+package storage
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"clinicgate/storage/auditlog"
+	"clinicgate/storage/seal"
+)
+
+// Gap is a range of a published stream that will never be published.
+type Gap struct {
+	Channel string
+	Inc     uint32
+	First   uint64
+	Last    uint64
+	Count   uint64 // records lost in it
+	Reason  string
+}
+
+// Salvaged says what a salvage brought over from a damaged file.
+type Salvaged struct {
+	Reason     string // what was found wrong
+	Aside      string // where the damaged file is now
+	Life       uint32 // of the store from here on
+	Recovered  uint64 // records brought over
+	Unreadable uint64 // records that should have been there and were not
+	Erased     uint64 // rows under keys that are not held
+	Gaps       []Gap  // what the outbox lost
+	// Views says that rows of views may be missing or old: build the views
+	// again from the events.
+	Views bool
+	Empty bool // nothing could be read: the store began anew
+}
+
+// SalvageOptions are what a salvage needs to know.
+type SalvageOptions struct {
+	Keys  Keys
+	Kiosk string
+	Kinds []Kind
+	// Store is the id of the store, where it is known from elsewhere.
+	Store [16]byte
+	// Side is the head that the side file holds, if there is one.
+	Side   *auditlog.Head
+	Reason string
+	Now    time.Time
+	NoSync bool
+}
+
+// Salvage reads a damaged store file and writes every row that authenticates,
+// unchanged, into a new file at dst, which is durable on return. It reads the
+// tree below the newest meta page and, where that has holes, every other page
+// of the file. The new file is the same store in a new life: its audit log
+// closes and a new one begins that says what was unreadable. The damaged file is
+// not touched.
+//
+// If rows are there but all are under keys that are not held, the error is
+// ErrWrongKey and nothing is written.
+func Salvage(ctx context.Context, path, dst string, o SalvageOptions) (Salvaged, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Salvaged{}, fmt.Errorf("cannot salvage store: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return Salvaged{}, fmt.Errorf("cannot salvage store: %w", err)
+	}
+	mac, err := newMACs(o.Keys)
+	if err != nil {
+		return Salvaged{}, fmt.Errorf("cannot salvage store: %w", err)
+	}
+	sv := &salvage{
+		ctx: ctx, o: o, mac: mac, im: newImage(f, info.Size()),
+		stamps: make(map[string]uint64), streams: make(map[uint32]*salvagedStream), present: make(map[uint32][]uint64),
+		out: Salvaged{Reason: o.Reason},
+	}
+	if err := sv.run(dst); err != nil {
+		_ = os.Remove(dst)
+		return Salvaged{}, fmt.Errorf("cannot salvage store: %w", err)
+	}
+	return sv.out, nil
+}
+
+type salvage struct {
+	ctx context.Context
+	o   SalvageOptions
+	mac *macs
+	im  *image
+	out Salvaged
+
+	store [16]byte
+	head  *head // the newest that authenticates
+	db    *bolt.DB
+	tx    *bolt.Tx
+	open  [buckets]*bolt.Bucket
+	rows  int
+	err   error // the first error of writing
+
+	stamps  map[string]uint64 // of rows written, by bucket and key
+	streams map[uint32]*salvagedStream
+	present map[uint32][]uint64 // by life: bitmap of the log positions found
+	buf     []byte
+}
+
+// salvagedStream is what is known of a stream, and what was found of it.
+type salvagedStream struct {
+	stream
+	cold, hot   bool
+	last        Cursor
+	found       uint64
+	sample      Record // names the stream if its own row is lost
+	sampleLocal bool
+}
+
+func (sv *salvage) run(dst string) error {
+	sv.store = sv.o.Store
+	meta, ok := sv.newest()
+	if err := sv.findHead(meta, ok); err != nil {
+		return err
+	}
+	if err := sv.create(dst); err != nil {
+		return err
+	}
+	defer func() {
+		if sv.tx != nil {
+			_ = sv.tx.Rollback()
+		}
+		_ = sv.db.Close()
+	}()
+	// First what the newest meta page leads to, then, for buckets whose tree
+	// has holes, whatever else lies in the file.
+	holes := map[string]bool{}
+	w := newWalk(sv.im, meta.high, func(bucket string, key, value []byte) { sv.live(bucket, key, value) })
+	if ok {
+		w.root(meta)
+		root := !w.sound()
+		for b := range buckets {
+			before := len(w.damage) + w.skipped
+			found := w.bucket(bucketNames[b])
+			holes[bucketNames[b]] = root || !found || len(w.damage)+w.skipped > before
+		}
+	}
+	// The places of streams come first: they tell which records retention took.
+	for _, places := range []bool{true, false} {
+		w.scan(func(key, value []byte) {
+			for _, b := range candidates(key, value) {
+				if (b == bHead) == places && (!ok || holes[bucketNames[b]]) && sv.take(b, key, value, false) {
+					return
+				}
+			}
+		})
+	}
+	sv.out.Views = !ok || holes[bucketNames[bViews]]
+	if sv.err != nil {
+		return sv.err
+	}
+	if sv.out.Recovered == 0 && sv.head == nil && sv.out.Erased > 0 {
+		return ErrWrongKey
+	}
+	return sv.finish()
+}
+
+func (sv *salvage) newest() (fileMeta, bool) {
+	metas := sv.im.metas()
+	if len(metas) == 0 {
+		return fileMeta{high: sv.im.pages}, false
+	}
+	return metas[0], true
+}
+
+// findHead looks for the newest head row that authenticates, in the tree and, if
+// that has none, in the whole file. It tells the id of the store, without which
+// no row opens.
+func (sv *salvage) findHead(meta fileMeta, ok bool) error {
+	take := func(key, value []byte) {
+		if !bytes.Equal(key, headKey) {
+			return
+		}
+		h, err := openHead(value, sv.o.Keys)
+		if errors.Is(err, ErrWrongKey) {
+			sv.out.Erased++
+		}
+		if err == nil && (sv.head == nil || sv.head.commit < h.commit) {
+			sv.head, sv.store = &h, h.store
+		}
+	}
+	w := newWalk(sv.im, meta.high, func(_ string, key, value []byte) { take(key, value) })
+	if ok {
+		w.root(meta)
+		w.bucket(bucketNames[bHead])
+	}
+	if sv.head == nil {
+		w.scan(take)
+	}
+	return sv.ctx.Err()
+}
+
+// candidates are the buckets that a row found on an old page can be of.
+func candidates(key, value []byte) []bucket {
+	if len(value) < seal.Overhead {
+		return nil
+	}
+	switch {
+	case len(key) == eventKeySize:
+		return []bucket{bEvents, bGaps, bBlobs, bViews}
+	case len(key) == 4:
+		return []bucket{bStreams, bHead}
+	case len(key) == 5 && key[0] == 's':
+		return []bucket{bHead, bViews}
+	case len(key) == 12:
+		return []bucket{bLeaves, bExpired, bHead}
+	case len(key) == 13:
+		return []bucket{bLogs, bHead}
+	case key[0] == 'c':
+		return []bucket{bHead, bViews}
+	}
+	return []bucket{bViews}
+}
+
+func (sv *salvage) create(dst string) error {
+	_ = os.Remove(dst)
+	var err error
+	sv.db, err = bolt.Open(dst, 0o600, &bolt.Options{
+		PageSize: pageSize, NoSync: true, NoFreelistSync: true, FreelistType: bolt.FreelistMapType, Timeout: lockTimeout,
+	})
+	if err != nil {
+		return err
+	}
+	return sv.flush()
+}
+
+// flush ends the transaction, if one is open, and begins the next.
+func (sv *salvage) flush() error {
+	if sv.tx != nil {
+		if err := sv.tx.Commit(); err != nil {
+			return err
+		}
+	}
+	tx, err := sv.db.Begin(true)
+	if err != nil {
+		return err
+	}
+	sv.tx, sv.rows = tx, 0
+	for b := range buckets {
+		if sv.open[b], err = tx.CreateBucketIfNotExists([]byte(bucketNames[b])); err != nil {
+			return err
+		}
+		sv.open[b].FillPercent = b.fill()
+	}
+	return nil
+}
+
+func (sv *salvage) live(name string, key, value []byte) {
+	for b := range buckets {
+		if bucketNames[b] == name && b != bIDs {
+			sv.take(b, key, value, true)
+			return
+		}
+	}
+}
+
+// take writes a row if it authenticates as one of the bucket and is not older
+// than what was taken before. It reports whether it authenticates.
+func (sv *salvage) take(b bucket, key, value []byte, live bool) bool {
+	if sv.err != nil || b == bHead && bytes.Equal(key, headKey) {
+		return false
+	}
+	if b == bEvents {
+		return sv.takeEvent(key, value, live)
+	}
+	stamp, plain, err := openRow(sv.o.Keys, sv.store, b, key, value)
+	if err != nil {
+		if live && errors.Is(err, seal.ErrKeyUnknown) {
+			sv.out.Erased++
+		}
+		return false
+	}
+	name := string(append([]byte{byte(b)}, key...))
+	if old, ok := sv.stamps[name]; ok && old >= stamp {
+		return true
+	}
+	sv.stamps[name] = stamp
+	switch {
+	case b == bStreams && len(key) == 4:
+		s := sv.stream(binary.BigEndian.Uint32(key))
+		s.cold = s.parseCold(plain) == nil
+	case b == bHead && len(key) == 5 && key[0] == 's':
+		s := sv.stream(binary.BigEndian.Uint32(key[1:]))
+		s.hot = s.parseHot(plain) == nil
+	case b == bLeaves:
+		sv.noteTile(key, plain)
+	case b == bExpired:
+		sv.indexExpired(plain)
+	}
+	sv.put(b, key, value)
+	return true
+}
+
+func (sv *salvage) takeEvent(key, value []byte, live bool) bool {
+	num, at := parseEventKey(key)
+	plain, err := seal.Open(sv.buf[:0], sv.o.Keys, value, place(sv.store, bEvents, key))
+	if err != nil {
+		if live && errors.Is(err, seal.ErrKeyUnknown) {
+			sv.out.Erased++
+		}
+		return false
+	}
+	sv.buf = plain
+	r, local, err := parseRecord(plain)
+	if err != nil {
+		return false
+	}
+	s := sv.stream(num)
+	if !live && s.hot && !s.pruned.Less(at) {
+		return true // retention took it long ago
+	}
+	if sv.open[bEvents].Get(key) != nil {
+		return true
+	}
+	sv.put(bEvents, key, value)
+	id := idRow{stream: num, at: at, hlc: r.HLC, mac: sv.mac.content(&r.Event)}
+	sv.put(bIDs, r.ID[:], id.append(nil))
+	sv.notePosition(r.Log, r.Pos)
+	sv.out.Recovered++
+	s.found++
+	if s.last.Less(at) {
+		s.last = at
+	}
+	if s.sample.Channel == "" {
+		s.sample, s.sampleLocal = r, local
+		s.sample.Body = nil
+	}
+	return true
+}
+
+func (sv *salvage) stream(num uint32) *salvagedStream {
+	s := sv.streams[num]
+	if s == nil {
+		s = &salvagedStream{stream: stream{num: num}}
+		sv.streams[num] = s
+	}
+	return s
+}
+
+// put copies a row; bbolt keeps the value until the transaction ends.
+func (sv *salvage) put(b bucket, key, value []byte) {
+	if sv.err != nil {
+		return
+	}
+	if sv.err = sv.open[b].Put(key, bytes.Clone(value)); sv.err != nil {
+		return
+	}
+	if sv.rows++; sv.rows >= 4096 {
+		if sv.err = sv.ctx.Err(); sv.err == nil {
+			sv.err = sv.flush()
+		}
+	}
+}
+
+func (sv *salvage) notePosition(life uint32, pos uint64) {
+	const limit = 1 << 32 // more records than any budget holds
+	if pos >= limit {
+		return
+	}
+	m := sv.present[life]
+	for uint64(len(m)) <= pos/64 {
+		m = append(m, 0)
+	}
+	m[pos/64] |= 1 << (pos % 64)
+	sv.present[life] = m
+}
+
+func (sv *salvage) noteTile(key, plain []byte) {
+	t, err := parseTile(key, plain)
+	if err != nil {
+		return
+	}
+	for i := range t.leaves {
+		sv.notePosition(t.life, t.position(i))
+	}
+}
+
+func (sv *salvage) indexExpired(plain []byte) {
+	for len(plain) >= 16+idRowSize {
+		sv.put(bIDs, plain[:16], plain[16:16+idRowSize])
+		plain = plain[16+idRowSize:]
+	}
+}
+
+// finish writes what is not copied but concluded: the places of the streams and
+// the head of the new life.
+func (sv *salvage) finish() error {
+	h := head{store: sv.store, created: sv.o.Now}
+	if sv.head != nil {
+		h = *sv.head
+	} else {
+		sv.out.Empty = sv.out.Recovered == 0
+		h.life = 1
+		if h.store == [16]byte{} {
+			h.store = newStoreID()
+		}
+		var err error
+		if h.log, _, err = auditlog.New(nil, auditlog.Opening{Origin: logOrigin(sv.o.Kiosk, h.store, h.life)}); err != nil {
+			return err
+		}
+	}
+	h.commit++
+	if sv.o.Side != nil {
+		h.life = max(h.life, uint32(sv.o.Side.Inc))
+		h.commit = max(h.commit, sv.o.Side.Commit+1)
+	}
+	for num, s := range sv.streams {
+		h.streams = max(h.streams, num)
+		if s.cold && !s.foreign() || !s.cold && s.sample.Origin == nil {
+			h.life = max(h.life, s.last.Inc, s.next.Inc)
+		}
+	}
+	a, err := sv.o.Keys.Active(ClassStore)
+	if err != nil {
+		return err
+	}
+	write := func(b bucket, key, plain []byte) error {
+		return sv.open[b].Put(key, sealRow(nil, a, h.store, b, key, h.commit, plain))
+	}
+	for num := uint32(1); num <= h.streams; num++ {
+		s := sv.stream(num)
+		if err := sv.conclude(s); err != nil {
+			return err
+		}
+		if err := write(bStreams, streamKey(num), s.appendCold(nil)); err != nil {
+			return err
+		}
+		if err := write(bHead, hotKey(num), s.appendHot(nil)); err != nil {
+			return err
+		}
+	}
+	missing := sv.missing(&h)
+	for _, r := range missing {
+		sv.out.Unreadable += r.To - r.From
+	}
+	h.salvages++
+	h.lost += sv.out.Unreadable
+	note := lastNote(sv.open[bLogs], sv.o.Keys, h.store, h.life)
+	closed := auditlog.Closed{Note: string(note), Unreadable: missing, Recovered: sv.out.Recovered, Reason: "file was damaged"}
+	if err := newLife(&h, h.life+1, sv.o.Kiosk, closed, write); err != nil {
+		return err
+	}
+	sv.out.Life = h.life
+	if err := sv.open[bHead].Put(headKey, sealHead(nil, &h, a)); err != nil {
+		return err
+	}
+	if err := sv.tx.Commit(); err != nil {
+		return err
+	}
+	sv.tx = nil
+	if sv.o.NoSync {
+		return nil
+	}
+	return sv.db.Sync()
+}
+
+// conclude works out the place and the counts of a stream from the newest row
+// about it that opened and from the records found.
+//
+// The place of the outbox only ever goes forward, so that of an old row is a
+// safe one: records may be published again, which their ids make harmless.
+func (sv *salvage) conclude(s *salvagedStream) error {
+	if !s.cold {
+		if s.sample.Channel == "" {
+			// Nothing is known of it and nothing belongs to it.
+			s.id.channel, s.local = fmt.Sprintf("lost.%d", s.num), true
+		} else {
+			s.id.channel, s.local = s.sample.Channel, s.sampleLocal
+			if o := s.sample.Origin; o != nil {
+				s.id.kiosk = o.Kiosk
+			}
+			s.lane = LaneAudit
+			for _, k := range sv.o.Kinds {
+				if k.Name == s.sample.Kind {
+					s.lane = k.Lane
+				}
+			}
+		}
+	}
+	if s.next.Less(s.last) {
+		if s.published() {
+			beyond := s.last.Seq
+			if s.next.Inc == s.last.Inc {
+				beyond -= s.next.Seq
+			}
+			s.counts.Accepted += beyond
+			s.counts.Queued += beyond
+		}
+		s.next = s.last
+	}
+	s.stored = s.found
+	if !s.published() {
+		return nil
+	}
+	queued, oldest, gaps := sv.queue(s)
+	s.oldest = oldest
+	if s.counts.Queued > queued {
+		s.counts.Unreadable += s.counts.Queued - queued
+	} else {
+		// More than the rows knew of: a row older than the records.
+		s.counts.Accepted += queued - s.counts.Queued
+	}
+	s.counts.Queued = queued
+	sv.out.Gaps = append(sv.out.Gaps, gaps...)
+	return nil
+}
+
+// queue counts the records of a stream that wait in the outbox, and finds the
+// holes between them.
+func (sv *salvage) queue(s *salvagedStream) (n uint64, oldest HLC, gaps []Gap) {
+	at := s.sent
+	lost := func(inc uint32, first, last uint64) {
+		if last >= first {
+			gaps = append(gaps, Gap{s.id.channel, inc, first, last, last - first + 1, "unreadable"})
+		}
+	}
+	from := s.sent
+	from.Seq++
+	prefix := streamKey(s.num)
+	c := sv.open[bEvents].Cursor()
+	for k, v := c.Seek(appendEventKey(nil, s.num, from)); bytes.HasPrefix(k, prefix); k, v = c.Next() {
+		_, here := parseEventKey(k)
+		if n == 0 {
+			if plain, err := seal.Open(nil, sv.o.Keys, v, place(sv.store, bEvents, k)); err == nil {
+				if r, _, err := parseRecord(plain); err == nil {
+					oldest = r.HLC
+				}
+			}
+		}
+		n++
+		if here.Inc == at.Inc {
+			lost(at.Inc, at.Seq+1, here.Seq-1)
+		} else {
+			lost(here.Inc, 1, here.Seq-1)
+		}
+		at = here
+	}
+	if at.Inc == s.next.Inc {
+		lost(at.Inc, at.Seq+1, s.next.Seq)
+	} else {
+		lost(s.next.Inc, 1, s.next.Seq)
+	}
+	return n, oldest, gaps
+}
+
+// missing lists the positions of the closing log that nothing was found of.
+func (sv *salvage) missing(h *head) (out []auditlog.Range) {
+	size := h.log.Size()
+	if s := sv.o.Side; s != nil && uint32(s.Inc) == h.life {
+		size = max(size, s.Size)
+	}
+	m := sv.present[h.life]
+	for pos := uint64(1); pos < size; pos++ { // 0 is the opening, kept among the logs
+		if pos/64 < uint64(len(m)) && m[pos/64]&(1<<(pos%64)) != 0 {
+			continue
+		}
+		if n := len(out); n > 0 && out[n-1].To == pos {
+			out[n-1].To++
+		} else {
+			out = append(out, auditlog.Range{From: pos, To: pos + 1})
+		}
+	}
+	return out
+}
+
+// newLife closes the audit log and begins that of a later life.
+func newLife(h *head, life uint32, kiosk string, closed auditlog.Closed, write func(b bucket, key, plain []byte) error) error {
+	end, err := h.log.MarshalBinary()
+	if err != nil {
+		return err
+	}
+	if err := write(bLogs, logKey(h.life, logEnd, h.log.Size()), end); err != nil {
+		return err
+	}
+	closed.Origin = h.log.Origin()
+	h.life = life
+	log, opening, err := auditlog.New(nil, auditlog.Opening{Origin: logOrigin(kiosk, h.store, h.life), Previous: &closed})
+	if err != nil {
+		return err
+	}
+	h.log, h.checkpointed, h.clean = log, 0, false
+	return write(bLogs, logKey(h.life, logOpening, 0), opening)
+}
+
+// lastNote is the newest checkpoint of a life.
+func lastNote(b *bolt.Bucket, keys seal.Keys, store [16]byte, life uint32) []byte {
+	k, v := b.Cursor().Seek(logKey(life, logCheckpoint+1, 0))
+	c := b.Cursor()
+	if k == nil {
+		k, v = c.Last()
+	} else {
+		c.Seek(k)
+		k, v = c.Prev()
+	}
+	if len(k) != 13 || !bytes.HasPrefix(k, logKey(life, logCheckpoint, 0)[:5]) {
+		return nil
+	}
+	_, plain, err := openRow(keys, store, bLogs, k, v)
+	if err != nil {
+		return nil
+	}
+	note, _, err := parseCheckpoint(plain)
+	if err != nil {
+		return nil
+	}
+	return note
+}
