@@ -140,6 +140,9 @@ func TestStopIsNoLoss(t *testing.T) {
 		b.plug()
 		time.Sleep(3 * time.Second)
 		b.stop(t)
+		if c := b.link.Status().Counters; c.Losses != 0 {
+			t.Errorf("counters %+v, want no loss", c)
+		}
 		if got := b.states(); strings.Count(got, "lost") > 1 || !strings.HasSuffix(got, "attached(/dev/ttyACM0)") {
 			t.Errorf("said %q", got)
 		}

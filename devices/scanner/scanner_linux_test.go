@@ -118,13 +118,17 @@ func (d *desk) start() {
 	}
 }
 
-func (d *desk) sink(_ context.Context, r devices.Reading) error {
+func (d *desk) sink(ctx context.Context, r devices.Reading) error {
 	select {
 	case err := <-d.refuse:
 		return err
 	default:
-		d.readings <- r
+	}
+	select {
+	case d.readings <- r:
 		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -279,7 +283,9 @@ func TestUnplugInTheMiddleOfAScan(t *testing.T) {
 	d := newDesk(t, func(c *scanner.Config) { c.Suffix = "cr" })
 	d.start()
 	before := d.wantHealth(devices.Attached)
-	d.scan("CHK1:HALF")
+	if _, err := d.port.Write([]byte("CHK1:HALF")); err != nil {
+		t.Fatal(err)
+	}
 	time.Sleep(20 * time.Millisecond) // in the kernel or in the framer: both must be forgotten
 	d.port.Unplug()
 	if lost := d.wantHealth(devices.Lost); lost.Reason == "" {
