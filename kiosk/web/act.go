@@ -1,0 +1,215 @@
+package web
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+
+	"clinicgate/kiosk/phi"
+
+	"github.com/google/uuid"
+)
+
+// action is what the page posts to /act: one event of the patient's, with a
+// request id that the page minted (UUIDv7) and keeps when it has to send the
+// same act again.
+type action struct {
+	Request  uuid.UUID `json:"request"`
+	Session  string    `json:"session"`
+	Event    string    `json:"event"`
+	Language string    `json:"language,omitempty"` // choose
+	Code     string    `json:"code,omitempty"`     // code, scan
+	Form     string    `json:"form,omitempty"`     // decide
+	Shown    string    `json:"shown,omitempty"`    // decide: SHA-256 of the text on the screen, hex
+	Granted  *bool     `json:"granted,omitempty"`  // decide
+	Kind     HelpKind  `json:"kind,omitempty"`     // help
+}
+
+const (
+	maxActBytes  = 32 << 10 // a code of 4 KiB, every byte escaped
+	maxCodeBytes = 4096
+	actsPerSec   = 20
+	actsAtOnce   = 60
+)
+
+var errAction = errors.New("not an action of the page")
+
+// parseAction reads an action strictly.
+func parseAction(r io.Reader) (action, error) {
+	var a action
+	d := json.NewDecoder(r)
+	d.DisallowUnknownFields()
+	if err := d.Decode(&a); err != nil {
+		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+			return a, err
+		}
+		return a, errAction // the decoder's own words may repeat the input
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return a, errAction
+	}
+	if a.Request.Version() != 7 || len(a.Session) > 36 || len(a.Form) > 128 || len(a.Shown) > 64 {
+		return a, errAction
+	}
+	return a, nil
+}
+
+// serveAct carries out one action and answers with the view that followed.
+//
+//	200  it happened, now or when the same request came before
+//	409  it does not fit what the screen shows by now; the view says what it shows
+func (s *Server) serveAct(w http.ResponseWriter, r *http.Request) {
+	if !s.actRate.Allow() {
+		refuse(w, http.StatusTooManyRequests)
+		return
+	}
+	a, err := parseAction(http.MaxBytesReader(w, r.Body, maxActBytes))
+	switch {
+	case err == nil:
+	case errors.Is(err, errAction):
+		refuse(w, http.StatusBadRequest)
+		return
+	default:
+		refuse(w, http.StatusRequestEntityTooLarge)
+		return
+	}
+	s.mu.Lock()
+	finished, ok := s.act(a)
+	s.mu.Unlock()
+	select {
+	case <-finished:
+	case <-r.Context().Done(): // the act goes on; the page asks again
+		return
+	}
+	status := http.StatusOK
+	if !ok {
+		status = http.StatusConflict
+	}
+	writeJSON(w, status, s.view())
+}
+
+// act applies an action under Server.mu. The channel is closed when all that
+// the action asked for is done.
+func (s *Server) act(a action) (finished <-chan struct{}, ok bool) {
+	x := s.live
+	if a.Session != x.id {
+		return closed, false
+	}
+	call, repeated := x.calls.join(a.Request)
+	if repeated {
+		return call, true
+	}
+	s.touched(x)
+	job, ok := s.apply(x, a)
+	if ok && a.Event != "active" {
+		s.changed()
+	}
+	if job == nil {
+		close(call)
+		return call, ok
+	}
+	s.inBackground(func(ctx context.Context) {
+		defer close(call)
+		job(ctx)
+	})
+	return call, ok
+}
+
+// apply is the page's half of the state machine: it turns an action into the
+// event that the table knows.
+func (s *Server) apply(x *session, a action) (work, bool) {
+	switch a.Event {
+	case "start":
+		if !x.step(evStart) {
+			return nil, false
+		}
+		return s.onlyLanguage(x, a.Request), true
+	case "choose":
+		if !slices.ContainsFunc(s.words, func(w Words) bool { return w.Tag == a.Language }) {
+			return nil, false
+		}
+		return s.choose(x, a.Language, a.Request)
+	case "scan":
+		return s.scanned(x, a.Code, a.Request)
+	case "code":
+		code := strings.TrimSpace(a.Code)
+		if code == "" || len(code) > maxTypedBytes || !printable(code) {
+			return nil, false
+		}
+		return s.identify(x, evCode, Typed, phi.New(code), a.Request)
+	case "decide":
+		if a.Granted == nil {
+			return nil, false
+		}
+		return s.decide(x, a.Form, a.Shown, *a.Granted, a.Request)
+	case "confirm":
+		if !x.step(evConfirm) {
+			return nil, false
+		}
+		return s.finish(x, a.Request), true
+	case "again":
+		if x.state == Turned && !x.again {
+			return nil, false
+		}
+		return nil, x.step(evAgain)
+	case "back":
+		return nil, x.step(evBack)
+	case "leave":
+		if _, ok := x.state.after(evLeave); !ok {
+			return nil, false
+		}
+		s.endSession("left")
+		return nil, true
+	case "active":
+		return nil, true
+	case "help":
+		return s.callHelp(x, a.Kind, a.Request)
+	}
+	return nil, false
+}
+
+// choose sets the language and goes on with the code that was read before, if
+// one was.
+func (s *Server) choose(x *session, tag string, request uuid.UUID) (work, bool) {
+	if x.state != Language {
+		return nil, false
+	}
+	x.language = tag
+	if !x.held.IsZero() {
+		return s.identify(x, evChooseHeld, x.heldMethod, x.held, request)
+	}
+	return nil, x.step(evChoose)
+}
+
+// onlyLanguage chooses for the patient where there is no choice.
+func (s *Server) onlyLanguage(x *session, request uuid.UUID) work {
+	if len(s.words) > 1 {
+		return nil
+	}
+	job, _ := s.choose(x, s.words[0].Tag, request)
+	return job
+}
+
+var closed = func() <-chan struct{} { c := make(chan struct{}); close(c); return c }()
+
+func hexSHA256(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		refuse(w, http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(b)
+}

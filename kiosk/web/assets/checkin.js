@@ -1,0 +1,237 @@
+// The check-in page. The gateway decides what is shown; this draws it, sends
+// what the patient does, and forgets everything when the session ends or the
+// gateway is gone. Nothing is kept outside this module's variables and the DOM.
+
+import { Line } from "/assets/link.js";
+import { watchKeys } from "/assets/keys.js";
+import { chime } from "/assets/chime.js";
+import { draw, fillIn } from "/assets/screens.js";
+import { label, plural, text, use } from "/assets/words.js";
+
+const $ = (id) => document.getElementById(id);
+const stage = $("stage");
+const root = document.documentElement;
+const MAX_CODE = 24;
+const SETTLE = 300; // ms after a new screen in which a second touch does nothing
+const SIGN_OF_LIFE = 4000; // ms between two reports that somebody is here
+
+let now = null; // the picture that is shown
+let drawn = ""; // which screen the DOM holds
+let drawnAt = 0;
+let code = "";
+let acting = false;
+let reported = 0;
+let warnedUntil = 0;
+let drawing = Promise.resolve();
+
+const line = new Line({
+  path: "/events",
+  name: "view",
+  alive: "/alive",
+  onPicture: (picture) => show(picture),
+  onGone: gone,
+  onLocked: locked,
+});
+
+const keys = watchKeys({
+  onScan: (scan) => act("scan", { code: scan }),
+  onType: (c) => now?.state === "identify" && type(c),
+  onErase: () => now?.state === "identify" && erase(),
+});
+
+// ---- what the gateway says
+
+function show(picture) {
+  // One after the other: words may have to be fetched in between.
+  drawing = drawing.then(() => apply(picture)).catch(() => {});
+}
+
+async function apply(picture) {
+  if (!picture || line.gone) return;
+  if (picture.build !== root.dataset.build) {
+    location.replace("/");
+    return;
+  }
+  if (now && picture.epoch === now.epoch && picture.rev < now.rev) return;
+  await use(picture.language);
+  if (now && picture.session !== now.session) forget();
+  now = picture;
+  $("gone").hidden = true;
+  const screen = [picture.session, picture.state, picture.form?.id, picture.language, picture.done?.ticket].join("/");
+  if (screen !== drawn) {
+    drawn = screen;
+    drawnAt = performance.now();
+    code = "";
+    keys.wipe();
+    document.body.dataset.state = picture.state;
+    draw(stage, picture);
+    showCode();
+  } else {
+    fillIn(stage, picture);
+  }
+  frame(picture);
+}
+
+// frame fills what stands around the screen: steps, notices, help, dialogs.
+function frame(picture) {
+  label(document.body.querySelector(".bar"));
+  label($("help"));
+  label($("idle"));
+  const left = picture.stepsLeft ?? 0;
+  $("steps").hidden = !left;
+  $("steps").dataset.left = String(left);
+  $("steps-text").textContent = left ? plural("steps.left", left) : "";
+  $("back").hidden = picture.state !== "identify";
+  $("leave").hidden = !["language", "identify", "consent", "ready"].includes(picture.state);
+  const say = picture.help ? `help.${picture.help}` : "";
+  const strip = say ? [text(`${say}.title`), text(`${say}.body`)] : picture.notice ? [text(picture.notice)] : [];
+  $("strip").replaceChildren(...strip.map((s) => Object.assign(document.createElement("span"), { textContent: s })));
+  $("strip").dataset.kind = picture.help || (picture.notice ? "note" : "");
+  warn(picture.idleMs ?? 0);
+}
+
+function warn(ms) {
+  const dialog = $("idle");
+  if (!ms) {
+    warnedUntil = 0;
+    if (dialog.open) dialog.close();
+    return;
+  }
+  warnedUntil = performance.now() + ms;
+  countDown();
+  if (!dialog.open) {
+    if ($("help").open) $("help").close();
+    dialog.showModal();
+    $("idle-title").focus();
+    chime();
+  }
+}
+
+function countDown() {
+  if (!warnedUntil) return;
+  const left = Math.max(0, Math.ceil((warnedUntil - performance.now()) / 1000));
+  $("idle-left").textContent = plural("idle.seconds", left);
+}
+setInterval(countDown, 500);
+
+// ---- forgetting
+
+// forget wipes what belongs to one session.
+function forget() {
+  now = null;
+  drawn = "";
+  code = "";
+  warnedUntil = 0;
+  keys.wipe();
+  stage.replaceChildren();
+  $("strip").replaceChildren();
+  for (const d of document.querySelectorAll("dialog[open]")) d.close();
+}
+
+function gone() {
+  forget();
+  $("gone").hidden = false;
+  $("steps").hidden = $("back").hidden = $("leave").hidden = true;
+  document.body.dataset.state = "gone";
+}
+
+function locked() {
+  forget();
+  location.replace("/");
+}
+
+// ---- what the patient does
+
+async function act(event, fields) {
+  if (!now || acting) return;
+  acting = true;
+  stage.setAttribute("aria-busy", "true");
+  try {
+    show(await line.act(now.session, event, fields));
+    await drawing;
+  } finally {
+    acting = false;
+    stage.removeAttribute("aria-busy");
+  }
+}
+
+// alive reports a sign of life, which is no act: it waits for nothing.
+function alive() {
+  if (!now || line.gone) return;
+  const t = performance.now();
+  if (!warnedUntil && (now.state === "attract" || t - reported < SIGN_OF_LIFE)) return;
+  reported = t;
+  line.act(now.session, "active").then(show);
+}
+for (const sign of ["pointerdown", "keydown", "wheel"]) addEventListener(sign, alive, { capture: true, passive: true });
+stage.addEventListener("scroll", alive, { capture: true, passive: true });
+
+function type(c) {
+  if (!/^[0-9A-Za-z]$/.test(c) || code.length >= MAX_CODE) return;
+  code += c.toUpperCase();
+  showCode();
+}
+
+function erase() {
+  code = code.slice(0, -1);
+  showCode();
+}
+
+function showCode() {
+  const out = $("code");
+  if (!out) return;
+  out.textContent = code.replace(/(.{4})(?=.)/g, "$1 ");
+  out.dataset.empty = String(code === "");
+  $("code-go").setAttribute("aria-disabled", String(code.length < 4));
+}
+
+async function answer(granted) {
+  // What is bound to the answer is the text as it stands on the screen.
+  const shown = new TextEncoder().encode($("form-text").textContent);
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", shown));
+  const hex = Array.from(hash, (x) => x.toString(16).padStart(2, "0")).join("");
+  await act("decide", { form: now.form.id, shown: hex, granted });
+}
+
+stage.addEventListener("click", (e) => {
+  if (now?.state === "attract") {
+    act("start"); // the whole screen is the button
+    return;
+  }
+  const button = e.target.closest("button");
+  if (!button || performance.now() - drawnAt < SETTLE) return;
+  const { language, key, granted, act: event } = button.dataset;
+  if (language) act("choose", { language });
+  else if (key) type(key);
+  else if (granted) answer(granted === "true");
+  else if (button.id === "code-delete") erase();
+  else if (button.id === "code-go") code.length >= 4 && act("code", { code });
+  else if (button.id === "form-more") $("form-text").scrollBy({ top: $("form-text").clientHeight * 0.85, behavior: "smooth" });
+  else if (event) act(event);
+});
+
+$("back").addEventListener("click", () => act("back"));
+$("leave").addEventListener("click", () => act("leave"));
+
+$("help-open").addEventListener("click", () => {
+  if (!now) return;
+  $("help").showModal();
+  $("help-title").focus();
+});
+$("help-close").addEventListener("click", () => $("help").close());
+$("help").addEventListener("click", (e) => {
+  if (e.target === $("help")) $("help").close();
+  const kind = e.target.closest("button")?.dataset.help;
+  if (!kind) return;
+  $("help").close();
+  // Not through act(): help must not wait for another act's answer.
+  line.act(now.session, "help", { kind }).then(show);
+});
+
+$("idle-more").addEventListener("click", alive);
+$("idle-stop").addEventListener("click", () => act("leave"));
+$("idle").addEventListener("cancel", alive);
+
+// ---- a screen, not a browser
+
+for (const kind of ["contextmenu", "dragstart", "drop"]) addEventListener(kind, (e) => e.preventDefault());

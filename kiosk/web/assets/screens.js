@@ -1,0 +1,99 @@
+// One screen for each state: a template of the page, filled from the picture.
+// Texts go in as text; no string ever becomes markup.
+
+import { clock, has, label, number, plural, text } from "/assets/words.js";
+
+// Where two states look the same.
+const SAME = { already: "done" };
+
+/** draw replaces what stage shows by the picture's screen and moves the focus to its heading. */
+export function draw(stage, picture) {
+  const name = SAME[picture.state] ?? picture.state;
+  const screen = document.getElementById(`screen-${name}`).content.cloneNode(true);
+  label(screen);
+  if (picture.state === "already") {
+    screen.querySelector("h1").textContent = text("already.title");
+    screen.querySelector(".say p").textContent = text("already.body");
+  }
+  FILL[name]?.(screen, picture);
+  stage.replaceChildren(screen);
+  stage.scrollTop = 0;
+  fillIn(stage, picture);
+  stage.querySelector("h1")?.focus({ preventScroll: true });
+  if (name === "consent") readOn(stage);
+}
+
+/** fillIn updates what may change while the screen stays. */
+export function fillIn(stage, picture) {
+  when(stage, "codeRead", picture.codeRead);
+}
+
+const slot = (root, name) => root.querySelector(`[data-slot="${name}"]`);
+
+function when(root, name, there) {
+  for (const el of root.querySelectorAll(`[data-if="${name}"]`)) el.hidden = !there;
+}
+
+const FILL = {
+  consent(screen, { visit, form }) {
+    showVisit(slot(screen, "visit"), visit);
+    const count = slot(screen, "form-count");
+    count.textContent = text("consent.count", { n: number(form.number), of: number(form.of) });
+    count.hidden = form.of < 2;
+    const title = slot(screen, "form-title");
+    const body = slot(screen, "form-text");
+    title.textContent = form.title;
+    body.textContent = form.text;
+    title.lang = body.lang = form.language;
+  },
+  ready(screen, { visit }) {
+    showVisit(slot(screen, "visit"), visit);
+  },
+  done(screen, { state, done }) {
+    const { ticket = "", where = "", waitLow = 0, waitHigh = 0, staffFlag = false } = done;
+    slot(screen, "ticket").textContent = ticket;
+    slot(screen, "where").textContent = where;
+    slot(screen, "wait").textContent =
+      waitLow > 0 && waitLow < waitHigh
+        ? plural("wait.range", waitHigh, { low: number(waitLow) })
+        : plural("wait.about", waitHigh);
+    when(screen, "ticket", ticket);
+    when(screen, "where", ticket && where);
+    when(screen, "wait", ticket && waitHigh);
+    when(screen, "staffFlag", ticket && staffFlag);
+    if (!ticket) {
+      screen.querySelector("h1").textContent = text(state === "already" ? "already.title" : "done.desk.title");
+      const say = screen.querySelector(".say p");
+      say.textContent = text("done.desk.body");
+      say.hidden = false;
+    }
+  },
+  refused(screen, { refusal }) {
+    slot(screen, "refused-title").textContent = text(`refused.${refusal.sentence}.title`);
+    slot(screen, "refused-body").textContent = text(`refused.${refusal.sentence}.body`);
+    when(screen, "again", refusal.again);
+  },
+};
+
+function showVisit(into, visit) {
+  const part = document.getElementById("part-visit").content.cloneNode(true);
+  const place = [visit.department, visit.provider, visit.video ? text("visit.video") : ""].filter(Boolean).join(" · ");
+  const facts = { name: visit.name ?? "", time: visit.at ? clock(new Date(visit.at), visit.zone) : "", place };
+  for (const [name, fact] of Object.entries(facts)) {
+    slot(part, name).textContent = fact;
+    slot(part, name).hidden = !fact;
+  }
+  into.replaceChildren(part);
+}
+
+// readOn shows a button while there is more of the form below.
+function readOn(stage) {
+  const body = stage.querySelector("#form-text");
+  const more = stage.querySelector("#form-more");
+  const look = () => {
+    more.hidden = body.scrollHeight - body.clientHeight - body.scrollTop < 12;
+  };
+  body.addEventListener("scroll", look, { passive: true });
+  new ResizeObserver(look).observe(body);
+  look();
+}

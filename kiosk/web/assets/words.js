@@ -1,0 +1,55 @@
+// The page's sentences: one language at a time, fetched once each.
+
+const cache = new Map();
+let words = null;
+
+/** use makes a language the current one. It fetches its words when they are new. */
+export async function use(tag) {
+  if (words?.tag === tag) return;
+  if (!cache.has(tag)) {
+    const answer = await fetch(`/words/${tag}.json`, { cache: "no-store" });
+    if (!answer.ok) throw new Error("words");
+    cache.set(tag, await answer.json());
+  }
+  words = cache.get(tag);
+  document.documentElement.lang = words.tag;
+  document.documentElement.dir = words.dir;
+  document.title = text("title");
+}
+
+const fill = (sentence, values) =>
+  sentence.replace(/\{([a-z]+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
+
+/** text gives a sentence of the current language, with {name} filled in. */
+export function text(key, values = {}) {
+  return fill(words.text[key] ?? "", values);
+}
+
+/** has tells whether there is such a sentence. */
+export const has = (key) => key in words.text;
+
+/** plural gives a sentence in the form that the number n takes. */
+export function plural(key, n, values = {}) {
+  const forms = words.plural[key] ?? {};
+  const form = new Intl.PluralRules(words.tag).select(n);
+  return fill(forms[form] ?? forms.other ?? "", { n: number(n), ...values });
+}
+
+/** number writes a number the language's way. */
+export const number = (n) => new Intl.NumberFormat(words.tag).format(n);
+
+/** clock writes a time of day the language's way, in the clinic's zone. */
+export function clock(at, zone) {
+  const options = { hour: "numeric", minute: "2-digit" };
+  try {
+    return new Intl.DateTimeFormat(words.tag, { ...options, timeZone: zone }).format(at);
+  } catch {
+    return new Intl.DateTimeFormat(words.tag, options).format(at);
+  }
+}
+
+/** label fills every element below root that names a sentence. */
+export function label(root) {
+  for (const el of root.querySelectorAll("[data-text]")) el.textContent = text(el.dataset.text);
+  for (const el of root.querySelectorAll("[data-label]")) el.setAttribute("aria-label", text(el.dataset.label));
+}

@@ -1,0 +1,39 @@
+// Package web serves the patient's check-in page to the kiosk's own browser and
+// the waiting room's board to displays.
+//
+// It promises that
+//   - the page says "you are checked in" only after Finish returned, so only
+//     after the commit; a lost answer is asked for again under the same request
+//     id and changes nothing twice;
+//   - the patient page is reachable from this machine only, under three exact
+//     Host values, by the one browser that was launched with a token; nothing
+//     changes without a same-origin, same-page POST (the exchange of a launch
+//     token is the single GET that changes something);
+//   - nothing about a person is in an address, a cookie, browser storage or a
+//     log line; what is on the screen is gone when the session ends, when nobody
+//     answers the question for more time, and within three seconds of the
+//     gateway's own end;
+//   - every refusal, failure and time-out shows a sentence that ends at a person;
+//   - the board cannot show a name: its ticket type has no room for one, and
+//     rooms and providers are shown only as the config has them.
+//
+// It refuses to know the clinic's rules (CheckIn does), to decide anything in
+// the browser (the page draws a picture that the server made), to turn a string
+// into markup or script (Trusted Types 'none'), and to keep a session across a
+// restart: half a check-in that nobody can vouch for is worse than a fresh one.
+// Pages rendered per step by the server were rejected: a gateway killed between
+// two of them would leave the browser's own error page in the lobby.
+//
+//	kiosk-session --NewLaunch--> /launch?t= --303, cookie--> /
+//	                                                         |
+//	scanner --Scan--> session (state.go: state, event, next) | act: POST, request id
+//	                     |   ^                               |
+//	            CheckIn  |   +-------------------------------+
+//	                     +--> picture --SSE--> page;  beat each second
+//	queue --Watch--> boardPicture --SSE--> board
+//
+// After a crash the page notices the silence, wipes itself, sends people to the
+// desk, and shows the start screen as soon as the gateway answers: the browser's
+// pass is known by its hash (PassStore), the session is not. An arrival that
+// Identify had committed is "unfinished" at the desk; a second scan finds it.
+package web

@@ -1,0 +1,170 @@
+package web
+
+import (
+	"context"
+	"time"
+
+	"clinicgate/kiosk/phi"
+
+	"github.com/google/uuid"
+)
+
+// CheckIn is the clinic's side of a check-in. Every call is safe to repeat with
+// the same Request: the second one gives the first one's answer. A nil error
+// means that what happened is durable.
+type CheckIn interface {
+	// Identify looks a code up and, where it belongs to an appointment, commits
+	// the arrival as unfinished.
+	Identify(ctx context.Context, in Identify) (Identified, error)
+	// Finish commits the decisions and the place in the queue, all or nothing.
+	Finish(ctx context.Context, in Finish) (Done, error)
+	// Abandon says that nobody holds the entry's check-in any more.
+	Abandon(ctx context.Context, session string, entry uuid.UUID) error
+	// Help calls a person to this kiosk. It returns nil only after the call is
+	// recorded and the local alarm was asked for.
+	Help(ctx context.Context, session string, kind HelpKind, request uuid.UUID) error
+	// HelpState tells how far this kiosk's latest call has come. It must not block.
+	HelpState() HelpState
+}
+
+// Method is how a code reached the page.
+type Method string
+
+const (
+	Scanned Method = "scan"
+	Typed   Method = "typed"
+)
+
+// Identify is the patient's claim: one code.
+type Identify struct {
+	Session  string
+	Method   Method
+	Value    phi.Text
+	Language string // tag of the language that the patient chose
+	Request  uuid.UUID
+}
+
+// Outcome is what became of an Identify.
+type Outcome int
+
+const (
+	Refused Outcome = iota // Sentence says why; the desk helps
+	Found                  // the check-in goes on
+	Already                // checked in before; Done is the place she has
+)
+
+// Identified is the answer to an Identify.
+type Identified struct {
+	Outcome  Outcome
+	Sentence string // last part of a message key: "not-found", "wrong-day", "late"; empty for none
+	Again    bool   // refused, and another try is allowed
+	Entry    uuid.UUID
+	Visit    Visit
+	Forms    []Form // in the patient's language, in the order to be asked; may be empty
+	Done     Done   // for Already
+}
+
+// Visit is what the page shows of an appointment.
+type Visit struct {
+	Name       phi.Text  // masked, such as "M… G…"
+	Department string    // as displayed, in the patient's language
+	Provider   string    // as displayed; may be empty
+	At         time.Time // in the clinic's zone; zero for a visit without an appointment
+	Video      bool
+}
+
+// Form is a consent form in one language. Text is shown exactly as it is.
+type Form struct {
+	ID, Type, Version, Language string
+	Title, Text                 string
+	SHA256                      string // of the text, as the clinic's record has it
+}
+
+// Finish is the last button.
+type Finish struct {
+	Session   string
+	Entry     uuid.UUID
+	Decisions []Decision
+	Request   uuid.UUID
+}
+
+// Decision is the patient's answer to one form, by a tap under its text.
+type Decision struct {
+	FormID, Type, Version, SHA256 string
+	Granted                       bool
+}
+
+// Done is the patient's place in the queue.
+type Done struct {
+	Ticket            string // "A-017"; empty when a person must speak with the patient first
+	Where             string // where to wait, in the patient's language; may be empty
+	WaitLow, WaitHigh int    // minutes
+	WaitKnown         bool
+	StaffFlag         bool // staff will speak with the patient about an answer
+}
+
+// HelpKind is why somebody pressed the help button.
+type HelpKind string
+
+const (
+	HelpIll  HelpKind = "ill"
+	HelpNeed HelpKind = "need-help"
+)
+
+// HelpState is how far a call for help has come.
+type HelpState string
+
+const (
+	HelpNone   HelpState = ""
+	HelpCalled HelpState = "called" // staff have been called; nobody has answered
+	HelpComing HelpState = "coming" // a person has acknowledged
+	HelpDesk   HelpState = "desk"   // the call could not be made: go to the desk
+)
+
+// Board is the waiting room's view of the queue.
+type Board interface {
+	// Board returns what may be shown now. It must not block.
+	Board() BoardView
+	// Watch returns a channel that receives after changes, coalesced, until
+	// cancel is called.
+	Watch() (changed <-chan struct{}, cancel func())
+}
+
+// BoardView is what the board may show. It has no field that is about a person;
+// the page further shows a room or a provider only when the config names it.
+type BoardView struct {
+	Called    []Called // newest first
+	Next      []Ticket // in queue order
+	Waits     []Wait
+	Providers []Provider
+	UpdatedAt time.Time
+}
+
+// Called is one patient asked to come in.
+type Called struct {
+	Ticket Ticket
+	Room   string
+}
+
+// Wait is a department's expected wait in minutes.
+type Wait struct {
+	Department string // as displayed
+	Low, High  int
+}
+
+// Provider is one provider's availability as patients may see it.
+type Provider struct {
+	Name   string // as the config displays it
+	Room   string
+	Status ProviderStatus
+}
+
+// ProviderStatus is the word that a patient sees; the page translates it.
+type ProviderStatus string
+
+const (
+	ProviderAvailable ProviderStatus = "available"
+	ProviderBusy      ProviderStatus = "busy"
+	ProviderAway      ProviderStatus = "away"
+	ProviderOffline   ProviderStatus = "offline"
+)

@@ -1,0 +1,51 @@
+package web
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+)
+
+// callHelp calls a person. It works in every state and belongs to the kiosk,
+// not to the session: it stays when the session is wiped, until a person came.
+// Server.mu is held.
+func (s *Server) callHelp(x *session, kind HelpKind, request uuid.UUID) (work, bool) {
+	if kind != HelpIll && kind != HelpNeed {
+		return nil, false
+	}
+	id := x.id
+	return func(ctx context.Context) {
+		err := attempt(ctx, helpWithin, func(ctx context.Context) error {
+			return s.deps.CheckIn.Help(ctx, id, kind, request)
+		})
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if err != nil {
+			s.log.Error("cannot call for help", "err", err)
+			s.help, s.helpSince = HelpDesk, s.now()
+		} else {
+			s.help, s.helpSince = HelpCalled, s.now()
+		}
+		s.changed()
+	}, true
+}
+
+// followHelp takes over what the check-in knows of the call. A call that could
+// not be made is shown until the session ends.
+func (s *Server) followHelp(known HelpState) {
+	next := s.help
+	switch {
+	case known != HelpNone:
+		next = known
+	case s.help == HelpDesk:
+		if s.live.state == Attract && s.now().Sub(s.helpSince) >= s.quiet+warnBefore {
+			next = HelpNone
+		}
+	default:
+		next = HelpNone
+	}
+	if next != s.help {
+		s.help, s.helpSince = next, s.now()
+		s.changed()
+	}
+}

@@ -1,0 +1,144 @@
+package web
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"maps"
+	"net/http"
+	"path"
+	"slices"
+)
+
+//go:embed assets pages
+var files embed.FS
+
+// The documents. Each is static for the life of the process: made once from its
+// template and the texts of the chosen languages, with nothing about a person.
+const (
+	checkInPage = "checkin.html"
+	lockedPage  = "locked.html"
+	boardPage   = "board.html"
+)
+
+// mediaTypes are the kinds of file that the page has.
+var mediaTypes = map[string]string{
+	".css":   "text/css; charset=utf-8",
+	".js":    "text/javascript; charset=utf-8",
+	".svg":   "image/svg+xml",
+	".woff2": "font/woff2",
+	".txt":   "text/plain; charset=utf-8",
+}
+
+// pageData is what the templates see.
+type pageData struct {
+	Build   string
+	Clinic  string
+	Words   []Words // in the order offered
+	First   Words   // the one shown before a choice
+	KeyRows [][]string
+}
+
+// keyRows is the on-screen pad: digits, then letters in the order of the
+// alphabet, so that a person who never typed finds them.
+var keyRows = [][]string{
+	{"1", "2", "3", "4", "5", "6", "7", "8", "9", "0"},
+	{"A", "B", "C", "D", "E", "F", "G", "H", "I", "J"},
+	{"K", "L", "M", "N", "O", "P", "Q", "R", "S", "T"},
+	{"U", "V", "W", "X", "Y", "Z"},
+}
+
+// loadFiles prepares every static answer and names the build after them.
+func (s *Server) loadFiles(clinic string) error {
+	s.static = map[string][]byte{}
+	sum := sha256.New()
+	err := fs.WalkDir(files, "assets", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := files.ReadFile(name)
+		s.static["/"+name] = b
+		fmt.Fprintf(sum, "%s %d\n%s", name, len(b), b)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("cannot read the page's files: %w", err)
+	}
+	for _, w := range s.words {
+		b, err := w.json()
+		if err != nil {
+			return err
+		}
+		s.static["/words/"+w.Tag+".json"] = b
+		sum.Write(b)
+	}
+	pages, err := template.ParseFS(files, "pages/*.html")
+	if err != nil {
+		return fmt.Errorf("cannot read the pages: %w", err)
+	}
+	fmt.Fprintf(sum, "%s", clinic)
+	for _, name := range []string{checkInPage, lockedPage, boardPage, "icons.html"} {
+		source, err := files.ReadFile("pages/" + name)
+		if err != nil {
+			return fmt.Errorf("cannot read the pages: %w", err)
+		}
+		sum.Write(source)
+	}
+	s.build = hex.EncodeToString(sum.Sum(nil)[:8])
+	data := pageData{Build: s.build, Clinic: clinic, Words: s.words, First: s.words[0], KeyRows: keyRows}
+	for _, name := range []string{checkInPage, lockedPage, boardPage} {
+		var b bytes.Buffer
+		if err := pages.ExecuteTemplate(&b, name, data); err != nil {
+			return fmt.Errorf("cannot make page %s: %w", name, err)
+		}
+		s.static[name] = b.Bytes()
+	}
+	return nil
+}
+
+// staticRoutes lists every file and every language, each by its full path.
+func (s *Server) staticRoutes() []route {
+	var rs []route
+	for _, name := range slices.Sorted(maps.Keys(s.static)) {
+		if name[0] != '/' {
+			continue // a document: served by its own route
+		}
+		kind, ok := mediaTypes[path.Ext(name)]
+		if !ok {
+			kind = "application/json"
+		}
+		rs = append(rs, route{path: name, method: http.MethodGet, class: asset, serve: s.serveStatic(name, kind, http.StatusOK)})
+	}
+	return rs
+}
+
+func (s *Server) serveStatic(name, kind string, status int) http.HandlerFunc {
+	body := s.static[name]
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", kind)
+		w.WriteHeader(status)
+		_, _ = w.Write(body)
+	}
+}
+
+func (s *Server) servePage(name string) http.HandlerFunc {
+	return s.serveStatic(name, "text/html; charset=utf-8", http.StatusOK)
+}
+
+// serveCheckIn gives the page to the browser that was launched, and to any
+// other the sentence that sends people to the desk.
+func (s *Server) serveCheckIn(w http.ResponseWriter, r *http.Request) {
+	if !s.holdsPass(r) {
+		s.serveLocked(w)
+		return
+	}
+	s.servePage(checkInPage)(w, r)
+}
+
+func (s *Server) serveLocked(w http.ResponseWriter) {
+	s.serveStatic(lockedPage, "text/html; charset=utf-8", http.StatusUnauthorized)(w, nil)
+}

@@ -1,0 +1,117 @@
+package web
+
+import (
+	"mime"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// class says who may ask for a route, and how. Checks are made in the order
+// Host, path, method, fetch metadata and origin, the browser's pass; the first
+// that fails answers.
+type class int
+
+const (
+	asset    class = iota // static files and words: no person in them
+	document              // a page that is navigated to, never framed
+	entrance              // the exchange of a launch token: a navigation
+	read                  // asked for by our own page
+	write                 // changes something
+)
+
+// pageHeader must be on every write. A form of another site cannot send it, and
+// a script of another site would need a preflight that nobody answers.
+const pageHeader = "Clinicgate-Page"
+
+// contentSecurity allows our own files and nothing else: no inline script or
+// style, no eval, no frame, no foreign address, no string turned into markup.
+const contentSecurity = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; " +
+	"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; " +
+	"require-trusted-types-for 'script'; trusted-types 'none'"
+
+// permissions switches off what the page has no use for.
+const permissions = "accelerometer=(), autoplay=(self), bluetooth=(), browsing-topics=(), camera=(), display-capture=(), " +
+	"geolocation=(), gyroscope=(), hid=(), idle-detection=(), local-fonts=(), magnetometer=(), microphone=(), midi=(), " +
+	"payment=(), publickey-credentials-get=(), screen-wake-lock=(self), serial=(), usb=(), web-share=(), xr-spatial-tracking=()"
+
+// setHeaders puts the same headers on every answer, errors included. There is
+// no Strict-Transport-Security: the page is plain HTTP on loopback.
+func setHeaders(h http.Header) {
+	h.Set("Content-Security-Policy", contentSecurity)
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Cross-Origin-Embedder-Policy", "require-corp")
+	h.Set("Origin-Agent-Cluster", "?1")
+	h.Set("Permissions-Policy", permissions)
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Cache-Control", "no-store")
+}
+
+// hosts decides which Host values are ours. Anything else is a name that
+// somebody pointed at this machine (DNS rebinding).
+type hosts func(host string) bool
+
+// loopbackHosts accepts exactly the three ways to write this listener.
+func loopbackHosts(port string) hosts {
+	allowed := []string{"127.0.0.1:" + port, "localhost:" + port, "[::1]:" + port}
+	if port == "80" { // browsers leave the default port out
+		allowed = append(allowed, "127.0.0.1", "localhost", "[::1]")
+	}
+	return func(host string) bool { return slices.Contains(allowed, host) }
+}
+
+// boardHosts accepts addresses written as numbers, which no DNS answer can
+// forge, and the names given in the config.
+func boardHosts(names []string) hosts {
+	return func(host string) bool {
+		name := host
+		if h, _, err := net.SplitHostPort(host); err == nil {
+			name = h
+		}
+		if _, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil {
+			return true
+		}
+		return name == "localhost" || slices.Contains(names, name)
+	}
+}
+
+// admit decides by fetch metadata, origin and content type. It returns 0, or
+// the status to answer with.
+func (g *gate) admit(r *http.Request, c class) int {
+	site, mode, dest := r.Header.Get("Sec-Fetch-Site"), r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Sec-Fetch-Dest")
+	origin, hasOrigin := r.Header["Origin"]
+	ours := len(origin) == 1 && origin[0] == "http://"+r.Host
+	switch c {
+	case document, entrance:
+		// A link on a foreign page may lead here: the cookie does not come with
+		// it. A frame, an embed or a prefetch may not.
+		if !absentOr(mode, "navigate") || !absentOr(dest, "document") || r.Header.Get("Sec-Purpose") != "" {
+			return http.StatusForbidden
+		}
+	case asset, read:
+		if !absentOr(site, "same-origin", "none") || hasOrigin && !ours {
+			return http.StatusForbidden
+		}
+		if c == read && !absentOr(site, "same-origin") {
+			return http.StatusForbidden
+		}
+	case write:
+		if !absentOr(site, "same-origin") || !ours || g.crossOrigin.Check(r) != nil {
+			return http.StatusForbidden
+		}
+		if r.Header.Get(pageHeader) != "1" {
+			return http.StatusForbidden
+		}
+		if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+			return http.StatusUnsupportedMediaType
+		}
+	}
+	return 0
+}
+
+func absentOr(got string, allowed ...string) bool { return got == "" || slices.Contains(allowed, got) }

@@ -1,0 +1,274 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/time/rate"
+)
+
+// Config is what the page is told. The zero value of what is optional works.
+type Config struct {
+	Listen      string        // the patient page, loopback only: "127.0.0.1:8470"; port 0 for any
+	BoardListen string        // the board for other displays: "0.0.0.0:8471"; empty for none
+	BoardHosts  []string      // optional: names, without port, by which displays reach BoardListen
+	Clinic      string        // optional: the clinic's name on the start screen
+	Languages   []string      // tags in the order offered; the first is shown before a choice
+	Texts       fs.FS         // optional: further {tag}.toml files, before the embedded ones
+	IdleAfter   time.Duration // without a touch until everything is wiped; at least 25 s count, 0 is 60 s
+	Signs       []string      // room, department and provider names as the config has them: what the board may show
+}
+
+// Deps is what the page stands on.
+type Deps struct {
+	CheckIn CheckIn
+	Board   Board
+	Logger  *slog.Logger
+	Now     func() time.Time // optional: time.Now
+	Pass    PassStore        // optional: without it the page is locked after a restart until the next launch
+}
+
+// Server serves the patient page and the board. Make one with New.
+type Server struct {
+	deps  Deps
+	log   *slog.Logger
+	now   func() time.Time
+	words []Words
+	signs []string
+	quiet time.Duration // without a touch until the warning
+
+	listener   net.Listener
+	boards     net.Listener // nil for none
+	gate       *gate
+	boardGate  *gate
+	static     map[string][]byte
+	build      string // names the page's files: an open page of another build loads itself anew
+	epoch      string // names this run
+	cookie     string
+	pass       PassStore
+	actRate    *rate.Limiter
+	launchRate *rate.Limiter
+	boardSeats chan struct{}
+
+	background sync.WaitGroup // acts under way; each has a deadline
+
+	mu         sync.Mutex // guards what follows; never held over I/O
+	base       context.Context
+	stopped    bool
+	live       *session
+	rev        uint64
+	streams    map[*stream]struct{}
+	launches   []launch
+	browser    secretHash
+	hasBrowser bool
+	help       HelpState
+	helpSince  time.Time
+}
+
+const (
+	defaultIdle    = 60 * time.Second
+	headerWithin   = 3 * time.Second
+	requestWithin  = 10 * time.Second
+	answerWithin   = 20 * time.Second // longer than the longest act
+	keepAlive      = 60 * time.Second
+	maxHeaderBytes = 8 << 10
+	pageConns      = 64
+	boardConns     = 256
+	stopWithin     = time.Second
+)
+
+// New reads the texts, opens the listeners and prepares every static answer; it
+// serves nothing yet. Where Run is never called, Close gives the ports back.
+func New(cfg Config, deps Deps) (*Server, error) {
+	if deps.CheckIn == nil || deps.Board == nil || deps.Logger == nil {
+		return nil, errors.New("the page needs a check-in, a board and a logger")
+	}
+	if len(cfg.Languages) == 0 {
+		return nil, errors.New("the page needs at least one language")
+	}
+	words, err := loadWords(cfg.Languages, cfg.Texts)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		deps: deps, log: deps.Logger, now: deps.Now, words: words, signs: slices.Clone(cfg.Signs), pass: deps.Pass,
+		epoch: uuid.NewString(), streams: map[*stream]struct{}{}, base: context.Background(),
+		actRate:    rate.NewLimiter(actsPerSec, actsAtOnce),
+		launchRate: rate.NewLimiter(launchPerSec, launchesAtOnce),
+		boardSeats: make(chan struct{}, boardStreams),
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.pass == nil {
+		s.pass = noPass{}
+	}
+	idle := cfg.IdleAfter
+	if idle == 0 {
+		idle = defaultIdle
+	}
+	s.quiet = max(idle-warnBefore, minQuiet)
+	s.live = newSession(words[0].Tag, s.now())
+	if err := s.loadFiles(cfg.Clinic); err != nil {
+		return nil, err
+	}
+	if hash, err := s.pass.Load(); err != nil {
+		s.log.Warn("cannot read the browser's pass", "err", err)
+	} else if len(hash) == len(s.browser) {
+		copy(s.browser[:], hash)
+		s.hasBrowser = true
+	}
+	if err := s.listen(cfg); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Server) listen(cfg Config) error {
+	l, err := listenLoopback(cfg.Listen)
+	if err != nil {
+		return err
+	}
+	s.listener = bounded(l, pageConns)
+	port := strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+	s.cookie = "clinicgate_" + port // cookies do not know ports
+	s.gate = newGate(loopbackHosts(port), s.holdsPass, s.handlerFailed,
+		slices.Concat(s.pageRoutes(), s.boardRoutes(), s.staticRoutes()))
+	s.boardGate = newGate(boardHosts(cfg.BoardHosts), nil, s.handlerFailed,
+		slices.Concat(s.boardRoutes(), s.staticRoutes()))
+	if cfg.BoardListen == "" {
+		return nil
+	}
+	b, err := net.Listen("tcp", cfg.BoardListen)
+	if err != nil {
+		_ = l.Close()
+		return fmt.Errorf("cannot open the board's listener: %w", err)
+	}
+	s.boards = bounded(b, boardConns)
+	return nil
+}
+
+func (s *Server) pageRoutes() []route {
+	return []route{
+		{path: "/", method: http.MethodGet, class: document, serve: s.serveCheckIn},
+		{path: "/launch", method: http.MethodGet, class: entrance, serve: s.serveLaunch},
+		{path: "/alive", method: http.MethodGet, class: read, pass: true, serve: serveAlive},
+		{path: "/events", method: http.MethodGet, class: read, pass: true, serve: s.serveEvents},
+		{path: "/act", method: http.MethodPost, class: write, pass: true, serve: s.serveAct},
+	}
+}
+
+func serveAlive(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }
+
+func (s *Server) handlerFailed(path string) { s.log.Error("page handler failed", "path", path) }
+
+// Addr returns the page's address, such as "127.0.0.1:8470".
+func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// BoardAddr returns the board's own address, or "" without one.
+func (s *Server) BoardAddr() string {
+	if s.boards == nil {
+		return ""
+	}
+	return s.boards.Addr().String()
+}
+
+// Close gives the ports back. Run does so itself.
+func (s *Server) Close() error {
+	err := s.listener.Close()
+	if s.boards != nil {
+		err = errors.Join(err, s.boards.Close())
+	}
+	return err
+}
+
+// Run serves until ctx ends and returns nil then. Acts under way are given
+// their context's end and waited for.
+func (s *Server) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s.mu.Lock()
+	s.base = ctx
+	s.mu.Unlock()
+	servers := map[*http.Server]net.Listener{s.httpServer(ctx, s.gate): s.listener}
+	if s.boards != nil {
+		servers[s.httpServer(ctx, s.boardGate)] = s.boards
+	}
+	failed := make(chan error, len(servers))
+	var running sync.WaitGroup
+	for srv, l := range servers {
+		running.Go(func() {
+			if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				failed <- fmt.Errorf("cannot serve the page: %w", err)
+			}
+		})
+	}
+	running.Go(func() { s.watch(ctx) })
+	s.log.Info("page serving", "addr", s.Addr(), "board", s.BoardAddr())
+
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	cancel()
+	stop, done := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+	defer done()
+	for srv := range servers {
+		if srv.Shutdown(stop) != nil {
+			_ = srv.Close()
+		}
+	}
+	running.Wait()
+	s.mu.Lock()
+	s.stopped = true
+	s.mu.Unlock()
+	s.background.Wait()
+	return err
+}
+
+func (s *Server) httpServer(ctx context.Context, h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: headerWithin,
+		ReadTimeout:       requestWithin,
+		WriteTimeout:      answerWithin,
+		IdleTimeout:       keepAlive,
+		MaxHeaderBytes:    maxHeaderBytes,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		// net/http's own lines may repeat what a client sent.
+		ErrorLog:                     log.New(quietLog{s.log}, "", 0),
+		DisableGeneralOptionsHandler: true,
+	}
+}
+
+// quietLog counts a line of net/http as one constant line.
+type quietLog struct{ log *slog.Logger }
+
+// Write logs that there was a line.
+func (q quietLog) Write(p []byte) (int, error) {
+	q.log.Debug("http server complained about a connection")
+	return len(p), nil
+}
+
+// inBackground starts an act that outlives the request that asked for it, under
+// the server's own context. The act has a deadline of its own. Server.mu is
+// held.
+func (s *Server) inBackground(job func(context.Context)) {
+	if s.stopped {
+		return
+	}
+	ctx := s.base
+	s.background.Go(func() { job(ctx) })
+}

@@ -1,0 +1,243 @@
+package web
+
+import (
+	"context"
+	"crypto/sha256"
+	"slices"
+	"time"
+
+	"clinicgate/kiosk/phi"
+
+	"github.com/google/uuid"
+)
+
+const (
+	identifyWithin = 10 * time.Second
+	finishWithin   = 15 * time.Second
+	abandonWithin  = 5 * time.Second
+	helpWithin     = 5 * time.Second
+	tries          = 3 // of one act, all with the same request id
+)
+
+// session is one patient's check-in, from the first touch to the wipe. It is
+// replaced, never cleared: what points to an old one finds it no longer live.
+// Server.mu guards it.
+type session struct {
+	id       string
+	state    State
+	language string
+	active   time.Time // last sign that somebody is here
+	warned   bool      // asked whether more time is needed
+
+	held       phi.Text // a code that was read before a language was chosen
+	heldMethod Method
+	last       [sha256.Size]byte // of the last code, to know a second read of the same one
+
+	found     Identified
+	entry     uuid.UUID // recorded as arrived, and nobody finished it yet
+	decisions []Decision
+	done      Done
+	sentence  string // why it was refused
+	again     bool   // refused, and another try is allowed
+	notice    string // a remark beside what the screen says
+
+	calls callLog
+}
+
+func newSession(language string, now time.Time) *session {
+	return &session{id: uuid.NewString(), state: Attract, language: language, active: now}
+}
+
+// step moves the session by the table and reports whether it did.
+func (x *session) step(e event) bool {
+	next, ok := x.state.after(e)
+	if ok {
+		x.state, x.notice = next, ""
+	}
+	return ok
+}
+
+// form is the one to be answered now.
+func (x *session) form() Form { return x.found.Forms[len(x.decisions)] }
+
+// work is what a transition asks to be done outside the lock.
+type work func(ctx context.Context)
+
+// identify moves to Checking by e and looks the code up.
+func (s *Server) identify(x *session, e event, method Method, value phi.Text, request uuid.UUID) (work, bool) {
+	if !x.step(e) {
+		return nil, false
+	}
+	x.held = phi.Text{}
+	x.last = sha256.Sum256([]byte(value.Reveal()))
+	in := Identify{Session: x.id, Method: method, Value: value, Language: x.language, Request: request}
+	return func(ctx context.Context) {
+		var out Identified
+		err := attempt(ctx, identifyWithin, func(ctx context.Context) (err error) {
+			out, err = s.deps.CheckIn.Identify(ctx, in)
+			return err
+		})
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.live != x {
+			// The session was ended by a new launch meanwhile; the arrival may
+			// be recorded all the same.
+			if err == nil && out.Outcome == Found {
+				s.abandon(x.id, out.Entry)
+			}
+			return
+		}
+		s.identified(x, out, err)
+		s.changed()
+	}, true
+}
+
+func (s *Server) identified(x *session, out Identified, err error) {
+	x.active = s.now()
+	switch {
+	case err != nil:
+		s.log.Warn("check-in failed", "act", "identify", "err", err)
+		x.step(evFailed)
+		x.sentence, x.again = "unavailable", false
+	case out.Outcome == Refused:
+		x.step(evRefused)
+		x.sentence, x.again = out.Sentence, out.Again
+	case out.Outcome == Already:
+		x.step(evAlready)
+		x.found, x.done = out, out.Done
+	case len(out.Forms) == 0:
+		x.step(evFoundBare)
+		x.found, x.entry, x.notice = out, out.Entry, out.Sentence
+	default:
+		x.step(evFound)
+		x.found, x.entry, x.notice = out, out.Entry, out.Sentence
+	}
+}
+
+// decide records the answer to the form on the screen. shown is the SHA-256 of
+// the text that the page displayed, made by the page from what it displayed.
+func (s *Server) decide(x *session, formID, shown string, granted bool, request uuid.UUID) (work, bool) {
+	if x.state != Consent {
+		return nil, false
+	}
+	f := x.form()
+	if formID != f.ID || shown != hexSHA256(f.Text) {
+		return nil, false
+	}
+	answers := append(slices.Clip(x.decisions),
+		Decision{FormID: f.ID, Type: f.Type, Version: f.Version, SHA256: f.SHA256, Granted: granted})
+	if len(answers) < len(x.found.Forms) {
+		x.step(evDecide)
+		x.decisions = answers
+		return nil, true
+	}
+	x.step(evDecideLast)
+	x.decisions = answers
+	return s.finish(x, request), true
+}
+
+// finish commits. The page says "checked in" after this returned, not before.
+func (s *Server) finish(x *session, request uuid.UUID) work {
+	in := Finish{Session: x.id, Entry: x.found.Entry, Decisions: x.decisions, Request: request}
+	return func(ctx context.Context) {
+		var out Done
+		err := attempt(ctx, finishWithin, func(ctx context.Context) (err error) {
+			out, err = s.deps.CheckIn.Finish(ctx, in)
+			return err
+		})
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.live != x {
+			if err != nil {
+				s.abandon(x.id, in.Entry)
+			}
+			return
+		}
+		x.active = s.now()
+		if err != nil {
+			s.log.Warn("check-in failed", "act", "finish", "err", err)
+			x.step(evFailed)
+			x.sentence, x.again = "unavailable", false
+		} else {
+			x.step(evDone)
+			x.done, x.entry = out, uuid.Nil
+		}
+		s.changed()
+	}
+}
+
+// attempt calls act until it succeeds, at most a few times within a limit. The
+// act carries one request id, so a repetition cannot do it twice.
+func attempt(ctx context.Context, within time.Duration, act func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	var err error
+	pause := 250 * time.Millisecond
+	for try := range tries {
+		if err = act(ctx); err == nil || try == tries-1 {
+			return err
+		}
+		t := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return err
+		case <-t.C:
+		}
+		pause *= 4
+	}
+	return err
+}
+
+// endSession wipes the patient's session: a fresh one takes its place and
+// nothing of the old is reachable. Server.mu is held.
+func (s *Server) endSession(reason string) {
+	old := s.live
+	s.live = newSession(s.words[0].Tag, s.now())
+	if old.state != Attract {
+		s.log.Info("session ended", "reason", reason, "state", string(old.state))
+	}
+	if old.entry != uuid.Nil && !old.state.busy() {
+		s.abandon(old.id, old.entry)
+	}
+	s.changed()
+}
+
+// abandon tells the check-in, in the background, that nobody holds the entry.
+// Where that fails, the entry stays "unfinished", which the desk sees anyway.
+func (s *Server) abandon(session string, entry uuid.UUID) {
+	s.inBackground(func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, abandonWithin)
+		defer cancel()
+		if err := s.deps.CheckIn.Abandon(ctx, session, entry); err != nil {
+			s.log.Warn("check-in failed", "act", "abandon", "err", err)
+		}
+	})
+}
+
+// callLog remembers the requests of a session, so that a repeated one waits for
+// the first and changes nothing. It is bounded; the oldest is forgotten.
+type callLog struct {
+	calls map[uuid.UUID]chan struct{} // closed when the request is finished
+	order []uuid.UUID
+}
+
+const maxCalls = 128
+
+// join returns the request's channel, and whether it is a repetition.
+func (c *callLog) join(request uuid.UUID) (finished chan struct{}, repeated bool) {
+	if ch, ok := c.calls[request]; ok {
+		return ch, true
+	}
+	if c.calls == nil {
+		c.calls = map[uuid.UUID]chan struct{}{}
+	}
+	if len(c.order) >= maxCalls {
+		delete(c.calls, c.order[0])
+		c.order = c.order[1:]
+	}
+	ch := make(chan struct{})
+	c.calls[request] = ch
+	c.order = append(c.order, request)
+	return ch, false
+}

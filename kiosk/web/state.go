@@ -1,0 +1,88 @@
+package web
+
+// State is where one patient's check-in stands; the page has one screen for each.
+type State string
+
+const (
+	Attract     State = "attract"   // nobody is here
+	Language    State = "language"  // which language?
+	Identifying State = "identify"  // scan or type a code
+	Checking    State = "checking"  // the code is being looked up
+	Consent     State = "consent"   // one form after another
+	Ready       State = "ready"     // no form to answer: one button
+	Finishing   State = "finishing" // the last button was pressed; nothing is promised yet
+	Finished    State = "done"      // durable: number, where, wait
+	Known       State = "already"   // checked in before: the same number
+	Turned      State = "refused"   // a sentence that ends at a person
+)
+
+// States lists all of them, in the order of a check-in.
+func States() []State {
+	return []State{Attract, Language, Identifying, Checking, Consent, Ready, Finishing, Finished, Known, Turned}
+}
+
+// event is what moves a check-in from one state to another.
+type event string
+
+const (
+	evStart      event = "start"       // touched
+	evScan       event = "scan"        // a code was read
+	evNextScan   event = "next-scan"   // a code was read that starts a new patient's check-in
+	evChoose     event = "choose"      // a language, no code read so far
+	evChooseHeld event = "choose-held" // a language, with a code read before
+	evBack       event = "back"
+	evCode       event = "code" // a code was typed
+	evFound      event = "found"
+	evFoundBare  event = "found-bare" // found, and there is no form to ask
+	evAlready    event = "already"
+	evRefused    event = "refused"
+	evFailed     event = "failed" // the gateway could not do it
+	evDecide     event = "decide"
+	evDecideLast event = "decide-last"
+	evConfirm    event = "confirm"
+	evDone       event = "done" // the commit is durable
+	evAgain      event = "again"
+	evLeave      event = "leave" // "start over" and "finish"
+	evIdle       event = "idle"
+)
+
+// transitions is the whole state machine. A pair that is not here does not
+// happen: the event is refused and the state stays. Checking and Finishing are
+// left only by the gateway's answer, which always comes (its deadline is an
+// answer too), so neither a time-out nor a second touch can come between a
+// commit and the page's word about it.
+var transitions = map[State]map[event]State{
+	Attract:     {evStart: Language, evScan: Language},
+	Language:    {evScan: Language, evChoose: Identifying, evChooseHeld: Checking, evLeave: Attract, evIdle: Attract},
+	Identifying: {evScan: Checking, evCode: Checking, evBack: Language, evLeave: Attract, evIdle: Attract},
+	Checking:    {evFound: Consent, evFoundBare: Ready, evAlready: Known, evRefused: Turned, evFailed: Turned},
+	Consent:     {evDecide: Consent, evDecideLast: Finishing, evLeave: Attract, evIdle: Attract},
+	Ready:       {evConfirm: Finishing, evLeave: Attract, evIdle: Attract},
+	Finishing:   {evDone: Finished, evFailed: Turned},
+	Finished:    {evNextScan: Language, evLeave: Attract, evIdle: Attract},
+	Known:       {evNextScan: Language, evLeave: Attract, evIdle: Attract},
+	Turned:      {evAgain: Identifying, evScan: Checking, evNextScan: Language, evLeave: Attract, evIdle: Attract},
+}
+
+// after gives the state that e leads to, and whether e may happen in s.
+func (s State) after(e event) (State, bool) {
+	next, ok := transitions[s][e]
+	return next, ok
+}
+
+// busy reports whether the state waits for the gateway's own answer.
+func (s State) busy() bool { return s == Checking || s == Finishing }
+
+// stepsLeft is how many things the patient still has to do, this one included;
+// 0 where there is nothing to count.
+func (s State) stepsLeft() int {
+	switch s {
+	case Language:
+		return 3
+	case Identifying, Checking:
+		return 2
+	case Consent, Ready, Finishing:
+		return 1
+	}
+	return 0
+}

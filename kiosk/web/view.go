@@ -1,0 +1,115 @@
+package web
+
+import "time"
+
+// view is the whole of what the page shows. The page draws it and adds nothing
+// but words. Epoch names this run of the gateway, and Rev grows with each
+// change, so the page knows the newer of two views.
+type view struct {
+	Build     string     `json:"build"`
+	Epoch     string     `json:"epoch"`
+	Rev       uint64     `json:"rev"`
+	Session   string     `json:"session"`
+	State     State      `json:"state"`
+	Language  string     `json:"language"`
+	StepsLeft int        `json:"stepsLeft,omitempty"`
+	CodeRead  bool       `json:"codeRead,omitempty"` // a code waits for the language
+	Notice    string     `json:"notice,omitempty"`   // message key
+	Visit     *visitView `json:"visit,omitempty"`
+	Form      *formView  `json:"form,omitempty"`
+	Done      *doneView  `json:"done,omitempty"`
+	Refusal   *refusal   `json:"refusal,omitempty"`
+	IdleMs    int64      `json:"idleMs,omitempty"` // until the wipe; only while warned
+	Help      HelpState  `json:"help,omitempty"`
+}
+
+type visitView struct {
+	Name       string `json:"name,omitempty"` // masked
+	Department string `json:"department,omitempty"`
+	Provider   string `json:"provider,omitempty"`
+	At         string `json:"at,omitempty"` // RFC 3339
+	Zone       string `json:"zone,omitempty"`
+	Video      bool   `json:"video,omitempty"`
+}
+
+type formView struct {
+	ID       string `json:"id"`
+	Language string `json:"language"`
+	Title    string `json:"title"`
+	Text     string `json:"text"`
+	Number   int    `json:"number"`
+	Of       int    `json:"of"`
+}
+
+type doneView struct {
+	Ticket    string `json:"ticket,omitempty"`
+	Where     string `json:"where,omitempty"`
+	WaitLow   int    `json:"waitLow,omitempty"`
+	WaitHigh  int    `json:"waitHigh,omitempty"`
+	StaffFlag bool   `json:"staffFlag,omitempty"`
+}
+
+type refusal struct {
+	Sentence string `json:"sentence"` // message keys refused.{sentence}.title and .body
+	Again    bool   `json:"again,omitempty"`
+}
+
+// view makes the picture of now.
+func (s *Server) view() view {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x := s.live
+	v := view{
+		Build: s.build, Epoch: s.epoch, Rev: s.rev, Session: x.id, State: x.state, Language: x.language,
+		StepsLeft: x.state.stepsLeft(), CodeRead: x.state == Language && !x.held.IsZero(),
+		Notice: s.noticeKey(x.notice), Help: s.help,
+	}
+	switch x.state {
+	case Consent:
+		f := x.form()
+		v.Form = &formView{f.ID, f.Language, f.Title, f.Text, len(x.decisions) + 1, len(x.found.Forms)}
+		v.Visit = visitOf(x.found.Visit)
+	case Ready:
+		v.Visit = visitOf(x.found.Visit)
+	case Finished, Known:
+		v.Done = doneOf(x.done)
+	case Turned:
+		v.Refusal = &refusal{Sentence: s.sentenceKey(x.sentence), Again: x.again}
+	}
+	if x.warned {
+		v.IdleMs = max(1, s.idleLeft(x).Milliseconds())
+	}
+	return v
+}
+
+func visitOf(v Visit) *visitView {
+	out := &visitView{Name: v.Name.Reveal(), Department: v.Department, Provider: v.Provider, Video: v.Video}
+	if !v.At.IsZero() {
+		out.At, out.Zone = v.At.Format(time.RFC3339), v.At.Location().String()
+	}
+	return out
+}
+
+func doneOf(d Done) *doneView {
+	out := &doneView{Ticket: d.Ticket, Where: d.Where, StaffFlag: d.StaffFlag}
+	if d.WaitKnown {
+		out.WaitLow, out.WaitHigh = d.WaitLow, d.WaitHigh
+	}
+	return out
+}
+
+// sentenceKey and noticeKey keep to sentences that every language has: a reason
+// without one still ends at a person.
+func (s *Server) sentenceKey(sentence string) string {
+	if _, ok := s.words[0].Text["refused."+sentence+".title"]; ok {
+		return sentence
+	}
+	return "desk"
+}
+
+func (s *Server) noticeKey(notice string) string {
+	if _, ok := s.words[0].Text["note."+notice]; ok {
+		return "note." + notice
+	}
+	return ""
+}
