@@ -38,23 +38,23 @@ func (c *Client) History(ctx context.Context, channel string, after Timetoken, l
 	var newer []Message // the page above, while older ones are looked for
 	for range maxPages {
 		page, full, err := c.historyPage(ctx, channel, after, before, limit)
-		if err != nil {
+		switch {
+		case err != nil:
 			return nil, false, err
-		}
-		if full && page[0].Timetoken != known {
+		case full && page[0].Timetoken != known:
 			before, newer = page[0].Timetoken, page
 			w.add(before)
-			continue
-		}
-		if len(page) == 0 {
-			page = newer
-		}
-		if len(page) == 0 {
+		case len(page) > 0:
+			return page, w.returned(page), nil
+		case newer != nil:
+			return newer, w.returned(newer), nil
+		case before == 0:
 			w.starts = nil
 			return nil, false, nil
+		default: // the next page begins at before
+			w.empty(after, before)
+			before, known = w.resume(after)
 		}
-		w.clear = page[len(page)-1].Timetoken
-		return page, len(w.starts) > 0 && w.starts[0] > w.clear, nil
 	}
 	return nil, false, &Error{Op: "history", Class: Temporary, Reason: ReasonTooLarge}
 }
@@ -110,24 +110,47 @@ func parseHistory(body []byte, channel string) (list []Message, cut bool, err er
 
 // walk is what is known of the pages of one channel.
 type walk struct {
-	starts []Timetoken // the first timetoken of each page met, newest first
-	clear  Timetoken   // nothing was seen between here and the last of starts
+	starts []Timetoken // the first timetoken of each page met and not returned, newest first
+	clear  Timetoken   // nothing lies between here and the last of starts; 0: not known
 }
 
 // resume gives the bound from which to ask for the page that follows after,
 // and that page's first timetoken where it is known.
 func (w *walk) resume(after Timetoken) (before, known Timetoken) {
-	w.starts = slices.DeleteFunc(w.starts, func(t Timetoken) bool { return t <= after })
+	if w.drop(after) {
+		w.clear = 0
+	}
 	n := len(w.starts)
 	switch {
 	case n == 0:
 		return 0, 0
-	case after < w.clear || w.clear == 0:
+	case w.clear == 0 || after < w.clear:
 		return w.starts[n-1], 0
 	case n == 1:
 		return 0, w.starts[0]
 	}
 	return w.starts[n-2], w.starts[n-1]
+}
+
+// returned takes note that the caller gets page, and reports whether newer
+// pages are known.
+func (w *walk) returned(page []Message) (more bool) {
+	w.clear = page[len(page)-1].Timetoken
+	w.drop(w.clear)
+	return len(w.starts) > 0
+}
+
+// empty takes note that nothing lies between after and before.
+func (w *walk) empty(after, before Timetoken) {
+	w.drop(before - 1)
+	w.clear = after
+}
+
+// drop forgets the pages that begin at or before t.
+func (w *walk) drop(t Timetoken) (any bool) {
+	n := len(w.starts)
+	w.starts = slices.DeleteFunc(w.starts, func(start Timetoken) bool { return start <= t })
+	return len(w.starts) != n
 }
 
 func (w *walk) add(start Timetoken) {

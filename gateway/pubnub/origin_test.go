@@ -16,7 +16,7 @@ import (
 const (
 	token      = "tok-Secret-403"
 	publishKey = "pub-key-secret"
-	waitLimit  = 10 * time.Second // for what should take milliseconds
+	waitLimit  = 15 * time.Second // for what should take milliseconds
 )
 
 // origin starts a server in PubNub's place and a client for it with short waits.
@@ -35,8 +35,8 @@ func newClient(t *testing.T, server *httptest.Server, options ...func(*pubnub.Co
 		Origin: host, Insecure: scheme == "http",
 		PublishKey: publishKey, SubscribeKey: "sub-key", UserID: "lobby-1",
 		Token:          func() string { return token },
-		RequestTimeout: 5 * time.Second,
-		PollTimeout:    5 * time.Second,
+		RequestTimeout: 2 * waitLimit,
+		PollTimeout:    2 * waitLimit,
 		PollSpacing:    time.Millisecond,
 		RetryMin:       time.Millisecond,
 		RetryMax:       5 * time.Millisecond,

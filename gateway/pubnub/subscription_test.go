@@ -310,16 +310,26 @@ func TestThrottledPollWaits(t *testing.T) {
 	}
 }
 
+// again delivers until the client has it.
+func again(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Query().Get("tt") == "17000000000000001" {
+		hold(r)
+		return
+	}
+	deliver("17000000000000001", [2]string{"17000000000000001", `"after"`})(w, r)
+}
+
 // A middlebox that cuts silent connections, sooner than PollTimeout.
 func TestPollCutByAMiddleboxIsAnEmptyPoll(t *testing.T) {
 	t.Parallel()
-	cut := func(w http.ResponseWriter, _ *http.Request) { time.Sleep(120 * time.Millisecond); hangUp(w) }
+	const holds, timeout = 300 * time.Millisecond, 800 * time.Millisecond
+	cut := func(w http.ResponseWriter, _ *http.Request) { time.Sleep(holds); hangUp(w) }
 	gaveUp := func(w http.ResponseWriter, _ *http.Request) {
-		time.Sleep(120 * time.Millisecond)
+		time.Sleep(holds)
 		w.WriteHeader(http.StatusGatewayTimeout)
 	}
-	s := &script{steps: []http.HandlerFunc{cut, gaveUp, cut, deliver("17000000000000001", [2]string{"17000000000000001", `"after"`})}}
-	c := origin(t, s.ServeHTTP, func(cfg *pubnub.Config) { cfg.PollTimeout = 400 * time.Millisecond })
+	s := &script{steps: []http.HandlerFunc{cut, gaveUp, again, again, again, again}}
+	c := origin(t, s.ServeHTTP, func(cfg *pubnub.Config) { cfg.PollTimeout = timeout })
 	in := listen(t, c, 0)
 	in.expect(t, `"after"`)
 	if in.connections() != 1 || s.greetings.Load() != 1 {
@@ -333,8 +343,8 @@ func TestPollCutByAMiddleboxIsAnEmptyPoll(t *testing.T) {
 func TestPollEndsItselfBeforeAMiddleboxWould(t *testing.T) {
 	t.Parallel()
 	holds := func(_ http.ResponseWriter, r *http.Request) { hold(r) }
-	s := &script{steps: []http.HandlerFunc{holds, holds, deliver("17000000000000001", [2]string{"17000000000000001", `"after"`})}}
-	c := origin(t, s.ServeHTTP, func(cfg *pubnub.Config) { cfg.PollTimeout = 50 * time.Millisecond })
+	s := &script{steps: []http.HandlerFunc{holds, holds, again, again, again, again}}
+	c := origin(t, s.ServeHTTP, func(cfg *pubnub.Config) { cfg.PollTimeout = 200 * time.Millisecond })
 	in := listen(t, c, 0)
 	in.expect(t, `"after"`)
 	if in.connections() != 1 || s.greetings.Load() != 1 {
