@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"clinicgate/gateway/config"
+	"clinicgate/storage/keyring"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -287,4 +288,76 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("Render is not stable:\n%s\n%s", text, config.Render(again))
 		}
 	})
+}
+
+func TestCheckFiles(t *testing.T) {
+	folder := t.TempDir()
+	write := func(name, text string, mode os.FileMode) string {
+		path := filepath.Join(folder, name)
+		if err := os.WriteFile(path, []byte(text), mode); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	c := config.Default()
+	c.KeySource.File = write("passphrase", "correct horse battery", 0o600)
+	if err := c.CheckFiles(); err != nil {
+		t.Fatalf("a config whose files are right: %v", err)
+	}
+	c.KeySource.File = write("open", "correct horse battery", 0o644)
+	c.PubNub.TokenFile = filepath.Join(folder, "missing")
+	c.PubNub.CAFile = write("ca.pem", "no certificate", 0o644)
+	c.Consent.Forms = c.PubNub.CAFile
+	problems, _ := errors.AsType[config.Problems](c.CheckFiles())
+	var paths []string
+	for _, p := range problems {
+		paths = append(paths, p.Path)
+	}
+	if diff := cmp.Diff([]string{"pubnub.token_file", "key_source.file", "consent.forms", "pubnub.ca_file"}, paths); diff != "" {
+		t.Errorf("problems (-want +got):\n%s", diff)
+	}
+}
+
+func TestControlPath(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "config.toml")
+	if got := config.ControlPath(path); got != config.Default().Control.Path {
+		t.Errorf("without a file: %q", got)
+	}
+	if err := os.WriteFile(path, []byte("ghost = 1\n[kiosk]\nid = 7\n[control]\npath = \"c.sock\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := config.ControlPath(path); got != filepath.Join(folder, "c.sock") {
+		t.Errorf("of a file with mistakes: %q", got)
+	}
+}
+
+func TestKeySource(t *testing.T) {
+	folder := t.TempDir()
+	file := filepath.Join(folder, "passphrase")
+	if err := os.WriteFile(file, []byte("correct horse battery\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		source config.KeySource
+		want   keyring.Strength
+		err    bool
+	}{
+		{config.KeySource{Kind: config.KeySourcePassphrase, File: file}, keyring.StrengthPassphrase, false},
+		{config.KeySource{Kind: config.KeySourcePassphrase, File: file + ".none"}, keyring.StrengthPassphrase, true},
+		{config.KeySource{Kind: config.KeySourcePassphrase, FD: 900}, keyring.StrengthPassphrase, true},
+		{config.KeySource{Kind: config.KeySourceKeyFile, File: file}, keyring.StrengthFile, true},
+	} {
+		s := c.source.Source()
+		if s.Strength() != c.want {
+			t.Errorf("%+v: strength %s", c.source, s.Strength())
+		}
+		p, ok := s.(keyring.Passphrase)
+		if !ok {
+			continue
+		}
+		if text, err := p.Read(t.Context()); (err != nil) != c.err || !c.err && string(text) != "correct horse battery\n" {
+			t.Errorf("%+v: read %q, %v", c.source, text, err)
+		}
+	}
 }

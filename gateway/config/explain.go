@@ -2,7 +2,6 @@ package config
 
 import (
 	_ "embed"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -64,11 +63,7 @@ func ExplainFile(path string) ([]Explanation, error) {
 	if err != nil {
 		return nil, err
 	}
-	folder, err := filepath.Abs(filepath.Dir(path))
-	if err != nil {
-		return nil, err
-	}
-	return Explain(data, folder)
+	return Explain(data, folderOf(path))
 }
 
 // plain takes the indexes out of a path.

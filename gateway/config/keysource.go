@@ -1,5 +1,15 @@
 package config
 
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"clinicgate/storage/keyring"
+)
+
 // KeySource says what unseals the store's root key. The secret itself is never
 // in the config.
 type KeySource struct {
@@ -16,6 +26,35 @@ const (
 	KeySourcePassphrase KeySourceKind = "passphrase"
 	KeySourceKeyFile    KeySourceKind = "key-file"
 )
+
+// maxPassphrase bounds what is read as a passphrase.
+const maxPassphrase = 4 << 10
+
+// Source gives the key source in the form of storage/keyring. It reads nothing
+// yet; a descriptor can be read once only.
+func (k KeySource) Source() keyring.Source {
+	if k.Kind == KeySourceKeyFile {
+		return keyring.KeyFile(k.File)
+	}
+	return keyring.Passphrase{Read: func(context.Context) ([]byte, error) {
+		f := os.NewFile(uintptr(k.FD), "passphrase descriptor")
+		if k.FD == 0 {
+			var err error
+			if f, err = os.Open(k.File); err != nil {
+				return nil, fmt.Errorf("cannot read passphrase: %w", err)
+			}
+		}
+		defer f.Close()
+		text, err := io.ReadAll(io.LimitReader(f, maxPassphrase+1))
+		if err != nil {
+			return nil, fmt.Errorf("cannot read passphrase: %w", err)
+		}
+		if len(text) > maxPassphrase {
+			return nil, errors.New("cannot read passphrase: it is longer than 4 KiB")
+		}
+		return text, nil
+	}}
+}
 
 func (k KeySource) validate(c *Config, r *report) {
 	switch k.Kind {

@@ -23,11 +23,17 @@ func Load(path string) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	folder, err := filepath.Abs(filepath.Dir(path))
-	if err != nil {
-		return Config{}, fmt.Errorf("cannot resolve the config file's folder: %w", err)
+	return Parse(data, folderOf(path))
+}
+
+// folderOf gives the absolute folder of a file. Without a working directory it
+// stays relative.
+func folderOf(path string) string {
+	folder := filepath.Dir(path)
+	if absolute, err := filepath.Abs(folder); err == nil {
+		return absolute
 	}
-	return Parse(data, folder)
+	return folder
 }
 
 func read(path string) ([]byte, error) {

@@ -62,6 +62,7 @@ type Keys interface {
 	Import(context.Context, Caller, KeyImport) (KeyList, error)
 	Rotate(context.Context, Caller, KeyRotate) (KeyList, error)
 	Erase(context.Context, Caller, KeyErase) (KeyList, error)
+	SetRecovery(context.Context, Caller, KeyRecovery) (KeyList, error)
 }
 
 // Audit is the audit log.

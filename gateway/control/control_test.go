@@ -104,6 +104,9 @@ func (b keys) Rotate(context.Context, control.Caller, control.KeyRotate) (l cont
 func (b keys) Erase(context.Context, control.Caller, control.KeyErase) (l control.KeyList, err error) {
 	return
 }
+func (b keys) SetRecovery(context.Context, control.Caller, control.KeyRecovery) (l control.KeyList, err error) {
+	return
+}
 
 type audit struct{ *backend }
 
@@ -222,6 +225,7 @@ keys/list           -              -     yes         yes
 keys/import         -              -     -           yes
 keys/rotate         -              -     -           yes
 keys/erase          -              -     -           yes
+keys/recovery       -              -     -           yes
 audit/list          -              -     yes         yes
 audit/verify        -              -     yes         yes
 store/check         -              -     yes         yes

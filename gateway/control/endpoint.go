@@ -65,6 +65,7 @@ func endpoints(b Backend) []endpoint {
 		act("keys/import", Admin, b.Keys.Import),
 		act("keys/rotate", Admin, b.Keys.Rotate),
 		act("keys/erase", Admin, b.Keys.Erase),
+		act("keys/recovery", Admin, b.Keys.SetRecovery),
 
 		act("audit/list", tech, b.Audit.List),
 		stream("audit/verify", tech, b.Audit.Verify),

@@ -11,6 +11,7 @@ type KeyList struct {
 	Strength string     `json:"strength"` // what it protects against
 	Recovery bool       `json:"recovery"` // a recovery key is set
 	Sound    bool       `json:"sound"`    // both copies hold the current keys
+	Public   []byte     `json:"public"`   // the kiosk's present public key (Ed25519), for the other kiosks
 	Secrets  []KeyInfo  `json:"secrets"`
 	Epochs   []KeyEpoch `json:"epochs"`
 }
@@ -55,6 +56,11 @@ type KeyErase struct {
 	Epoch uint32 `json:"epoch,omitempty"`
 }
 
+// KeyRecovery sets the clinic's recovery key.
+type KeyRecovery struct {
+	Public string `json:"public"` // as `clinicgate keys recovery init` prints it
+}
+
 // KeyList asks what the keyring holds.
 func (c *Client) KeyList(ctx context.Context) (KeyList, error) {
 	return call[KeyList](ctx, c, "keys/list", nil)
@@ -73,4 +79,9 @@ func (c *Client) KeyRotate(ctx context.Context, in KeyRotate) (KeyList, error) {
 // KeyErase destroys a key.
 func (c *Client) KeyErase(ctx context.Context, in KeyErase) (KeyList, error) {
 	return call[KeyList](ctx, c, "keys/erase", in)
+}
+
+// SetRecovery sets the recovery key.
+func (c *Client) SetRecovery(ctx context.Context, in KeyRecovery) (KeyList, error) {
+	return call[KeyList](ctx, c, "keys/recovery", in)
 }

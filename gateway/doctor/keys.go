@@ -36,7 +36,7 @@ func inside(file, folder string) bool {
 func RecoveryKey(isSet func() bool) Check {
 	return Check{ID: "recovery-key", Run: func(context.Context) Result {
 		if !isSet() {
-			return Result{Warn, "no recovery key is set: when the key source is lost, so are the unsent events", "`clinicgate keys recovery new` makes one; keep its private half in a safe"}
+			return Result{Warn, "no recovery key is set: when the key source is lost, so are the unsent events", "`clinicgate keys recovery init` makes one; keep its private half in a safe"}
 		}
 		return Result{State: OK, Detail: "a recovery key is set"}
 	}}
