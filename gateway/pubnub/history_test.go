@@ -16,7 +16,7 @@ import (
 // archive answers history requests as PubNub does: the newest max messages with
 // end <= timetoken < start.
 type archive struct {
-	stored   []int // timetokens, ascending
+	stored   []int64 // timetokens, ascending
 	requests atomic.Int32
 	failAt   int32 // this request fails
 	cap      int   // PubNub shortens pages to this
@@ -28,15 +28,15 @@ func (a *archive) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	q := r.URL.Query()
-	number := func(key string, otherwise int) int {
-		n, err := strconv.Atoi(q.Get(key))
+	number := func(key string, otherwise int64) int64 {
+		n, err := strconv.ParseInt(q.Get(key), 10, 64)
 		if err != nil {
 			return otherwise
 		}
 		return n
 	}
-	start, end, limit := number("start", 1<<60), number("end", 0), number("max", 100)
-	var in []int
+	start, end, limit := number("start", 1<<60), number("end", 0), int(number("max", 100))
+	var in []int64
 	for _, tt := range a.stored {
 		if tt >= end && tt < start {
 			in = append(in, tt)
@@ -56,10 +56,10 @@ func (a *archive) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	reply(w, 200, fmt.Sprintf(`{"status":200,"error":false,"error_message":"","channels":{%q:[%s]}%s}`, channel, strings.Join(items, ","), more))
 }
 
-func timetokens(n int) []int {
-	list := make([]int, n)
+func timetokens(n int) []int64 {
+	list := make([]int64, n)
 	for i := range list {
-		list[i] = 17000000000000001 + 2*i
+		list[i] = 17000000000000001 + 2*int64(i)
 	}
 	return list
 }
@@ -72,7 +72,7 @@ func TestHistoryReadsEverythingOldestFirst(t *testing.T) {
 	} {
 		a := &archive{stored: timetokens(row.stored), cap: row.pageCap}
 		c := origin(t, a.ServeHTTP)
-		var got []int
+		var got []int64
 		after := pubnub.Timetoken(0)
 		if row.skip > 0 {
 			after = pubnub.Timetoken(a.stored[row.skip-1])
@@ -83,7 +83,7 @@ func TestHistoryReadsEverythingOldestFirst(t *testing.T) {
 				t.Fatalf("%+v: call %d: %d messages, %v", row, calls, len(page), err)
 			}
 			for _, m := range page {
-				got = append(got, int(m.Timetoken))
+				got = append(got, int64(m.Timetoken))
 				if text, _ := m.Text(); text != fmt.Sprintf("m%d", m.Timetoken) || m.Publisher != "lobby-2" || m.Channel != "queue.cardiology" {
 					t.Fatalf("%+v", m)
 				}
@@ -118,7 +118,7 @@ func TestHistoryGoesOnAfterAFailedWalk(t *testing.T) {
 		t.Fatal(err)
 	}
 	page, more, err := c.History(t.Context(), "a", 0, 100)
-	if err != nil || !more || len(page) == 0 || int(page[0].Timetoken) != a.stored[0] {
+	if err != nil || !more || len(page) == 0 || int64(page[0].Timetoken) != a.stored[0] {
 		t.Fatalf("%d messages, %v, %v", len(page), more, err)
 	}
 	if n := a.requests.Load(); n > 13 {
@@ -137,7 +137,7 @@ func TestHistoryAnswersAnyOrderOfQuestions(t *testing.T) {
 			a.cap = 5 + random.IntN(20)
 		}
 		c := origin(t, a.ServeHTTP)
-		after := 0
+		after := int64(0)
 		for range 60 {
 			limit := 5 + random.IntN(30)
 			page, more, err := c.History(t.Context(), "a", pubnub.Timetoken(after), limit)
@@ -150,19 +150,19 @@ func TestHistoryAnswersAnyOrderOfQuestions(t *testing.T) {
 				t.Fatalf("seed %d: after %d, limit %d: %d messages of %d, more %v", seed, after, limit, len(page), len(want), more)
 			}
 			for k, m := range page {
-				if int(m.Timetoken) != want[k] {
+				if int64(m.Timetoken) != want[k] {
 					t.Fatalf("seed %d: after %d: message %d is %d, want %d", seed, after, k, m.Timetoken, want[k])
 				}
 			}
 			switch random.IntN(8) {
 			case 0: // anywhere, or with an overlap
-				after = 17000000000000000 + random.IntN(700)
+				after = 17000000000000000 + random.Int64N(700)
 			case 1: // something new
 				a.stored = timetokens(len(a.stored) + random.IntN(40))
 			case 2: // the same again
 			default:
 				if len(page) > 0 {
-					after = int(page[len(page)-1].Timetoken)
+					after = int64(page[len(page)-1].Timetoken)
 				}
 			}
 		}
@@ -180,10 +180,10 @@ func TestHistoryWithAnOverlapFindsLateMessages(t *testing.T) {
 		t.Fatal(err)
 	}
 	last := page[len(page)-1].Timetoken
-	late := int(last) - 1
+	late := int64(last) - 1
 	a.stored = slices.Sorted(slices.Values(append(a.stored, late)))
 	page, _, err = c.History(t.Context(), "a", last-20, 100)
-	if err != nil || !slices.ContainsFunc(page, func(m pubnub.Message) bool { return int(m.Timetoken) == late }) {
+	if err != nil || !slices.ContainsFunc(page, func(m pubnub.Message) bool { return int64(m.Timetoken) == late }) {
 		t.Errorf("%d messages without the late one, %v", len(page), err)
 	}
 }
