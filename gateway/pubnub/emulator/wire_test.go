@@ -1,8 +1,11 @@
 package emulator
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -162,6 +165,32 @@ func FuzzQuery(f *testing.F) {
 		}
 		for _, name := range splitList(raw) {
 			validSubscription(name)
+		}
+	})
+}
+
+func FuzzRequest(f *testing.F) {
+	f.Add("GET", "/publish/demo/demo/0/a/0/%22x%22?meta=%7B%7D&ttl=1.5&seqn=x", []byte(nil))
+	f.Add("POST", "/publish/demo/demo/0/a/0", []byte(`{"a":1}`))
+	f.Add("GET", "/v2/subscribe/demo/a,b.*,c-pnpres/0?tt=5&channel-group=g&state={}&filter-expr=a", []byte(nil))
+	f.Add("PATCH", "/v2/objects/demo/channels/a", []byte(`{"custom":{"k":1},"name":null}`))
+	f.Add("PATCH", "/v2/objects/demo/uuids/u/channels", []byte(`{"set":[{"channel":{"id":"a"}}],"delete":[{}]}`))
+	f.Add("POST", "/v1/message-actions/demo/channel/a/message/1?uuid=u", []byte(`{"type":"t","value":"v"}`))
+	f.Add("GET", "/v3/history/sub-key/demo/channel/a,b?start=9&end=1&max=-1", []byte(nil))
+	f.Add("GET", "/v2/presence/sub_key/demo/channel/a?offset=99999999999999999999", []byte(nil))
+	f.Fuzz(func(t *testing.T, method, target string, body []byte) {
+		for _, access := range []bool{false, true} {
+			req, err := http.NewRequest(method, target, bytes.NewReader(body))
+			if err != nil {
+				return
+			}
+			e := New(Options{LongPoll: time.Millisecond, AccessManager: access})
+			w := httptest.NewRecorder()
+			e.ServeHTTP(w, req)
+			if w.Code != http.StatusNoContent && !json.Valid(w.Body.Bytes()) {
+				t.Fatalf("%s %s answered %d %q", method, target, w.Code, w.Body)
+			}
+			e.Close()
 		}
 	})
 }
