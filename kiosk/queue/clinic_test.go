@@ -110,6 +110,13 @@ func (k *kit) open() {
 	if err != nil {
 		k.t.Fatal(err)
 	}
+	k.renew()
+}
+
+// renew makes a fresh queue on the store, as after a start.
+func (k *kit) renew() {
+	k.t.Helper()
+	var err error
 	if k.Queue, err = queue.New(k.cfg, k.store, nil); err != nil {
 		k.t.Fatal(err)
 	}
