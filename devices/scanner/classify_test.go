@@ -38,8 +38,9 @@ var classified = []struct {
 	{"https://viewer.example/#shlink:/eyJ1cmwi", scanner.HealthLink},
 	{"https://viewer.example/shlink:/eyJ1cmwi", scanner.Unknown},
 
-	{"%B8084001234567890^SAMPLE/ANNA^2512101?", scanner.MagneticStripe},
-	{";8084001234567890=2512101?", scanner.MagneticStripe},
+	{"%B8084001234567899^SAMPLE/ANNA^2512101?", scanner.MagneticStripe},
+	{";8084001234567899=2512101?", scanner.MagneticStripe},
+	{";6360001234567898=2512101?", scanner.MagneticStripe}, // a licence's
 	{"%E?", scanner.Unknown},
 	{";E?", scanner.Unknown},
 
@@ -62,7 +63,7 @@ var classified = []struct {
 	{"card\x1d5555555555554444\x1dend", scanner.PaymentCard},
 	{"4111111111111112", scanner.Unknown},     // wrong check digit
 	{"41111111111111110000", scanner.Unknown}, // 20 digits
-	{"9111111111111115", scanner.Unknown},     // no bank
+	{"9111111111111110", scanner.Unknown},     // no bank
 	{"4111  1111  1111  1111", scanner.Unknown},
 
 	{"", scanner.Unknown},
