@@ -1,7 +1,6 @@
 package emulator_test
 
 import (
-	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -108,10 +107,8 @@ func TestMintRefusesWhatTheServiceRefuses(t *testing.T) {
 
 func TestTokenEndsDuringPoll(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		e := emulator.New(emulator.Options{PublishKey: "pub", SubscribeKey: "sub", AccessManager: true})
-		defer e.Close()
-		b := bubble{t, &http.Client{Transport: e.Transport()}}
+	inBubble(t, emulator.Options{AccessManager: true}, func(b bubble) {
+		t, e := b.t, b.emu
 		mint := func(ttl int) string {
 			text, err := e.MintToken(emulator.Grant{TTL: ttl, Channels: emulator.Masks{"a": emulator.MayRead}})
 			if err != nil {
@@ -120,12 +117,12 @@ func TestTokenEndsDuringPoll(t *testing.T) {
 			return text
 		}
 		began := time.Now()
-		a := b.get(t.Context(), "/v2/subscribe/sub/a/0?tt=1&auth="+mint(1))
+		a := b.get("/v2/subscribe/sub/a/0?tt=1&auth=" + mint(1))
 		if a.status != 403 || !strings.Contains(a.body, "expired") || time.Since(began) != time.Minute {
 			t.Fatalf("after %s: %+v", time.Since(began), a)
 		}
 		other, used := mint(15), mint(20)
-		held := later(func() answer { return b.get(t.Context(), "/v2/subscribe/sub/a/0?tt=1&auth="+used) })
+		held := later(func() answer { return b.get("/v2/subscribe/sub/a/0?tt=1&auth=" + used) })
 		synctest.Wait()
 		e.Revoke(other)
 		synctest.Wait()
@@ -138,7 +135,7 @@ func TestTokenEndsDuringPoll(t *testing.T) {
 		if a := <-held; a.status != 403 || !strings.Contains(a.body, "revoked") {
 			t.Fatalf("after revoking: %+v", a)
 		}
-		if a := b.get(t.Context(), "/v2/subscribe/sub/a/0?auth="+mint(1)); a.status != 200 {
+		if a := b.get("/v2/subscribe/sub/a/0?auth=" + mint(1)); a.status != 200 {
 			t.Fatalf("fresh token: %+v", a)
 		}
 	})

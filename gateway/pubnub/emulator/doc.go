@@ -10,9 +10,10 @@
 //
 //   - Timetokens are unique and increasing for the whole keyset, whatever the
 //     clock does.
-//   - A publish that was answered with [1,"Sent",tt] is in History and was shown
-//     to every Tap, in timetoken order. A lost reply (see Faults) changes nothing
-//     about that: this is how a test learns what was really accepted.
+//   - A publish that was answered with [1,"Sent",tt] was shown to every Tap, in
+//     timetoken order, and is in History unless it asked not to be stored. A lost
+//     reply (see Faults) changes nothing about that: this is how a test learns
+//     what was really accepted.
 //   - Limits are enforced on the strict side where the notes disagree: the 32 KiB
 //     rule counts the URL-encoded form for GET and POST alike, names follow the
 //     documented alphabet, and a publish to a name of three or more dots is

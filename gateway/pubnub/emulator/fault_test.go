@@ -119,14 +119,21 @@ func TestResetBreaksHeldPolls(t *testing.T) {
 	if a := <-held; a.err == nil || f.Hits() != 1 || other.Hits() != 0 {
 		t.Fatalf("got %+v, %d hits", a, f.Hits())
 	}
-	// a rule that lets one poll through does not break that one later
-	r.emu.Faults().Add(emulator.Rule{Action: emulator.Reset, Kind: emulator.Subscribe, Skip: 1})
-	held = later(func() answer { return r.get("/v2/subscribe/sub/a/0?uuid=u&tt=1") })
-	r.emu.Faults().Add(emulator.Rule{Action: emulator.Slow}) // wakes it
-	r.publish("a", "1")
-	if a := <-held; a.status != 200 {
-		t.Fatalf("got %+v", a)
-	}
+}
+
+func TestResetThatLetAPollThroughLeavesItAlone(t *testing.T) {
+	t.Parallel()
+	inBubble(t, emulator.Options{}, func(b bubble) {
+		b.emu.Faults().Add(emulator.Rule{Action: emulator.Reset, Kind: emulator.Subscribe, Skip: 1})
+		held := later(func() answer { return b.get("/v2/subscribe/sub/a/0?tt=1") })
+		synctest.Wait()
+		b.emu.Faults().Add(emulator.Rule{Action: emulator.Slow}) // wakes it
+		synctest.Wait()
+		b.get("/publish/pub/sub/0/a/0/1")
+		if a := <-held; a.status != 200 {
+			b.t.Fatalf("got %+v", a)
+		}
+	})
 }
 
 func TestPublishFaults(t *testing.T) {
@@ -169,17 +176,14 @@ func TestPublishFaults(t *testing.T) {
 
 func TestLateVisibilityAndDelays(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		e := emulator.New(emulator.Options{PublishKey: "pub", SubscribeKey: "sub"})
-		defer e.Close()
-		b := bubble{t, &http.Client{Transport: e.Transport()}}
-		ctx := t.Context()
+	inBubble(t, emulator.Options{}, func(b bubble) {
+		t, e := b.t, b.emu
 		e.Faults().Add(emulator.Rule{Action: emulator.Hide, Wait: 3 * time.Second, Count: 1})
-		b.get(ctx, "/publish/pub/sub/0/a/0/1")
-		if got := readEnvelope(t, b.get(ctx, "/v2/subscribe/sub/a/0?tt=1").body); len(got.M) != 1 {
+		b.get("/publish/pub/sub/0/a/0/1")
+		if got := readEnvelope(t, b.get("/v2/subscribe/sub/a/0?tt=1").body); len(got.M) != 1 {
 			t.Fatalf("live: %+v", got)
 		}
-		has := func() bool { return strings.Contains(b.get(ctx, v3+"a").body, `"message":1`) }
+		has := func() bool { return strings.Contains(b.get(v3+"a").body, `"message":1`) }
 		if has() || len(e.History("a")) != 1 {
 			t.Fatal("visible at once")
 		}
@@ -189,22 +193,22 @@ func TestLateVisibilityAndDelays(t *testing.T) {
 		}
 
 		e.Faults().Add(emulator.Rule{Action: emulator.Reorder, Count: 1}) // released by time when nothing follows
-		b.get(ctx, "/publish/pub/sub/0/z/0/1")
+		b.get("/publish/pub/sub/0/z/0/1")
 		began := time.Now()
-		if got := readEnvelope(t, b.get(ctx, "/v2/subscribe/sub/z/0?tt=1").body); len(got.M) != 1 || time.Since(began) != time.Second {
+		if got := readEnvelope(t, b.get("/v2/subscribe/sub/z/0?tt=1").body); len(got.M) != 1 || time.Since(began) != time.Second {
 			t.Fatalf("after %s: %+v", time.Since(began), got)
 		}
 
 		slow := e.Faults().Add(emulator.Rule{Action: emulator.Slow, Wait: 50 * time.Millisecond})
 		began = time.Now()
-		if a := b.get(ctx, "/time/0"); a.status != 200 || time.Since(began) != 50*time.Millisecond {
+		if a := b.get("/time/0"); a.status != 200 || time.Since(began) != 50*time.Millisecond {
 			t.Fatalf("slow: %+v after %s", a, time.Since(began))
 		}
 		slow.Clear()
 
 		e.Faults().Add(emulator.Rule{Action: emulator.Reset, Kind: emulator.Subscribe, Wait: 10 * time.Second, Count: 1})
 		began = time.Now()
-		if a := b.get(ctx, "/v2/subscribe/sub/a/0?tt=9999999999999999"); a.err == nil || time.Since(began) != 10*time.Second {
+		if a := b.get("/v2/subscribe/sub/a/0?tt=9999999999999999"); a.err == nil || time.Since(began) != 10*time.Second {
 			t.Fatalf("reset mid-poll: %+v after %s", a, time.Since(began))
 		}
 	})
@@ -212,11 +216,9 @@ func TestLateVisibilityAndDelays(t *testing.T) {
 
 func TestStallUntilClearedOrLeft(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		e := emulator.New(emulator.Options{PublishKey: "pub", SubscribeKey: "sub"})
-		defer e.Close()
-		b := bubble{t, &http.Client{Transport: e.Transport()}}
-		publish := func(ctx context.Context) answer { return b.get(ctx, "/publish/pub/sub/0/a/0/1") }
+	inBubble(t, emulator.Options{}, func(b bubble) {
+		t, e := b.t, b.emu
+		publish := func(ctx context.Context) answer { return b.getUntil(ctx, "/publish/pub/sub/0/a/0/1") }
 
 		f := e.Faults().Add(emulator.Rule{Action: emulator.Stall, Accept: true, Count: 1})
 		held := later(func() answer { return publish(t.Context()) })

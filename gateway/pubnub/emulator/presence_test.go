@@ -55,6 +55,7 @@ func TestPresenceEvents(t *testing.T) {
 	r.get(here + "/channel/wait.a/heartbeat?uuid=u1&heartbeat=300")
 	r.get(here + "/channel/wait.a/uuid/u1/data?state=%7B%22s%22%3A1%7D")
 	r.get(here + "/channel/wait.a/uuid/u1/data?state=%7B%22s%22%3A1%7D") // no change, no event
+	r.get(here + "/channel/wait.a/heartbeat?uuid=u1&state=%7B%22wait.a%22%3A%7B%22s%22%3A2%7D%7D")
 	r.get(here + "/channel/wait.a/leave?uuid=u1")
 	for _, list := range []string{"wait.a-pnpres", "wait.*-pnpres"} {
 		got := r.poll(list, start)
@@ -74,7 +75,7 @@ func TestPresenceEvents(t *testing.T) {
 			}
 			seen = append(seen, d.Action+" "+d.UUID+" "+string('0'+rune(d.Occupancy))+" "+string(d.Data))
 		}
-		want := []string{"join reader 1 ", "join u1 2 ", `state-change u1 2 {"s":1}`, "leave u1 1 "}
+		want := []string{"join reader 1 ", "join u1 2 ", `state-change u1 2 {"s":1}`, `state-change u1 2 {"s":2}`, "leave u1 1 "}
 		if !slices.Equal(seen, want) {
 			t.Fatalf("%s: got %q, want %q", list, seen, want)
 		}
@@ -95,11 +96,24 @@ func TestGroupPresence(t *testing.T) {
 
 // bubble drives an emulator without sockets, on virtual time.
 type bubble struct {
-	t *testing.T
-	c *http.Client
+	t   *testing.T
+	emu *emulator.Emulator
+	c   *http.Client
 }
 
-func (b bubble) get(ctx context.Context, target string) answer {
+func inBubble(t *testing.T, o emulator.Options, test func(bubble)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		o.PublishKey, o.SubscribeKey = "pub", "sub"
+		e := emulator.New(o)
+		defer e.Close()
+		test(bubble{t, e, &http.Client{Transport: e.Transport()}})
+	})
+}
+
+func (b bubble) get(target string) answer { return b.getUntil(b.t.Context(), target) }
+
+func (b bubble) getUntil(ctx context.Context, target string) answer {
 	req, err := http.NewRequestWithContext(ctx, "GET", "http://pubnub.test"+target, nil)
 	if err != nil {
 		b.t.Fatal(err)
@@ -109,26 +123,23 @@ func (b bubble) get(ctx context.Context, target string) answer {
 
 func TestPresenceTimesOutOnVirtualTime(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		e := emulator.New(emulator.Options{PublishKey: "pub", SubscribeKey: "sub"})
-		defer e.Close()
-		b := bubble{t, &http.Client{Transport: e.Transport()}}
-		ctx := t.Context()
-		start := readEnvelope(t, b.get(ctx, "/v2/subscribe/sub/a/0").body).T.T
-		b.get(ctx, here+"/channel/a/heartbeat?uuid=short&heartbeat=20")
-		b.get(ctx, here+"/channel/a/heartbeat?uuid=long")
+	inBubble(t, emulator.Options{}, func(b bubble) {
+		t := b.t
+		start := readEnvelope(t, b.get("/v2/subscribe/sub/a/0").body).T.T
+		b.get(here + "/channel/a/heartbeat?uuid=short&heartbeat=20")
+		b.get(here + "/channel/a/heartbeat?uuid=long")
 
 		// a held poll keeps its user present for as long as it is held
-		polling, stop := context.WithCancel(ctx)
+		polling, stop := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			b.get(polling, "/v2/subscribe/sub/other,a/0?uuid=held&heartbeat=20&tt=9999999999999999")
+			b.getUntil(polling, "/v2/subscribe/sub/other,a/0?uuid=held&heartbeat=20&tt=9999999999999999")
 		}()
 		synctest.Wait()
 		occupancy := func(want string) {
 			t.Helper()
-			if a := b.get(ctx, here+"/channel/a"); !strings.Contains(a.body, want) {
+			if a := b.get(here + "/channel/a"); !strings.Contains(a.body, want) {
 				t.Fatalf("at %s got %s, want %s", time.Now().Format(time.TimeOnly), a.body, want)
 			}
 		}
@@ -144,7 +155,7 @@ func TestPresenceTimesOutOnVirtualTime(t *testing.T) {
 		time.Sleep(100 * time.Second)
 		occupancy(`"occupancy":0`)
 
-		got := readEnvelope(t, b.get(ctx, "/v2/subscribe/sub/a-pnpres/0?tt="+start).body)
+		got := readEnvelope(t, b.get("/v2/subscribe/sub/a-pnpres/0?tt="+start).body)
 		var seen []string
 		for _, m := range got.M {
 			var d struct{ Action, UUID string }
@@ -160,21 +171,19 @@ func TestPresenceTimesOutOnVirtualTime(t *testing.T) {
 
 func TestLongPollOnVirtualTime(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		e := emulator.New(emulator.Options{PublishKey: "pub", SubscribeKey: "sub"})
-		defer e.Close()
-		b := bubble{t, &http.Client{Transport: e.Transport()}}
+	inBubble(t, emulator.Options{}, func(b bubble) {
+		t, e := b.t, b.emu
 		began := time.Now()
-		if a := b.get(t.Context(), "/v2/subscribe/sub/a/0?tt=1"); a.status != 200 || time.Since(began) != 280*time.Second {
+		if a := b.get("/v2/subscribe/sub/a/0?tt=1"); a.status != 200 || time.Since(began) != 280*time.Second {
 			t.Fatalf("poll answered %d after %s", a.status, time.Since(began))
 		}
 		e.Faults().Add(emulator.Rule{Action: emulator.Truncate, Count: 1})
-		if a := b.get(t.Context(), "/time/0"); a.err != io.ErrUnexpectedEOF || a.status != 200 {
+		if a := b.get("/time/0"); a.err != io.ErrUnexpectedEOF || a.status != 200 {
 			t.Fatalf("truncated reply: %+v", a)
 		}
 		e.Faults().Add(emulator.Rule{Action: emulator.Stall, Kind: emulator.Time, Count: 1})
 		began = time.Now()
-		if a := b.get(t.Context(), "/time/0"); a.err == nil || time.Since(began) != 5*time.Minute {
+		if a := b.get("/time/0"); a.err == nil || time.Since(began) != 5*time.Minute {
 			t.Fatalf("stall ended after %s: %+v", time.Since(began), a)
 		}
 	})
