@@ -46,6 +46,7 @@ const (
 // only as the config has them, so nothing that a person typed can reach it.
 type boardPicture struct {
 	Build     string          `json:"build"`
+	Zone      string          `json:"zone,omitempty"` // for the clock
 	Called    []boardCall     `json:"called"`
 	Next      []string        `json:"next"`
 	Waits     []boardWait     `json:"waits"`
@@ -71,7 +72,7 @@ type boardProvider struct {
 
 // picture makes what a display may show of a view.
 func (s *Server) picture(v BoardView) boardPicture {
-	p := boardPicture{Build: s.build, Called: []boardCall{}, Next: []string{}, Waits: []boardWait{}, Providers: []boardProvider{}}
+	p := boardPicture{Build: s.build, Zone: s.zone, Called: []boardCall{}, Next: []string{}, Waits: []boardWait{}, Providers: []boardProvider{}}
 	for _, c := range firstOf(v.Called, maxCalled) {
 		p.Called = append(p.Called, boardCall{c.Ticket.String(), s.sign(c.Room)})
 	}

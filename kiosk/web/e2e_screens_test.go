@@ -20,7 +20,7 @@ func TestScreens(t *testing.T) {
 		name := fmt.Sprintf("%dx%d", p.w, p.h)
 		t.Run(name, func(t *testing.T) {
 			c := newClinic()
-			s := start(t, web.Config{Clinic: "Riverside Clinic", IdleAfter: 40 * time.Second}, web.Deps{CheckIn: c})
+			s := start(t, web.Config{Clinic: "Riverside Clinic", IdleAfter: 30 * time.Second}, web.Deps{CheckIn: c})
 			b := openBrowser(t, p.w, p.h)
 			pic := func(what string) { t.Helper(); b.shoot(what + "-" + name) }
 			scan := func(code string) {

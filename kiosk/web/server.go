@@ -24,6 +24,7 @@ type Config struct {
 	BoardListen string        // the board for other displays: "0.0.0.0:8471"; empty for none
 	BoardHosts  []string      // optional: names, without port, by which displays reach BoardListen
 	Clinic      string        // optional: the clinic's name on the start screen
+	Zone        string        // optional: the clinic's time zone, for the board's clock; empty for the display's own
 	Languages   []string      // tags in the order offered; the first is shown before a choice
 	Texts       fs.FS         // optional: further {tag}.toml files, before the embedded ones
 	IdleAfter   time.Duration // without a touch until everything is wiped; at least 25 s count, 0 is 60 s
@@ -46,6 +47,7 @@ type Server struct {
 	now   func() time.Time
 	words []Words
 	signs []string
+	zone  string
 	quiet time.Duration // without a touch until the warning
 
 	listener   net.Listener
@@ -102,7 +104,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		deps: deps, log: deps.Logger, now: deps.Now, words: words, signs: slices.Clone(cfg.Signs), pass: deps.Pass,
+		deps: deps, log: deps.Logger, now: deps.Now, words: words, signs: slices.Clone(cfg.Signs), zone: cfg.Zone, pass: deps.Pass,
 		epoch: uuid.NewString(), streams: map[*stream]struct{}{}, base: context.Background(),
 		actRate:    rate.NewLimiter(actsPerSec, actsAtOnce),
 		launchRate: rate.NewLimiter(launchPerSec, launchesAtOnce),

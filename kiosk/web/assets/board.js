@@ -1,11 +1,12 @@
 // The waiting room's board: what the gateway sends, and how old it is.
 
 import { Line } from "/assets/link.js";
-import { clock, plural, text, use } from "/assets/words.js";
+import { clock, number, plural, text, use } from "/assets/words.js";
 
 const $ = (id) => document.getElementById(id);
 const root = document.documentElement;
 const STALE = 10_000; // ms without a word from the gateway before the age is shown
+const MAX_ROWS = 5; // newest first; more would be too small to read
 const TOO_OLD = 10 * 60_000; // a call this old sends nobody anywhere
 
 let shown = null;
@@ -41,8 +42,9 @@ async function show(picture) {
   const fresh = shown ? picture.called.filter((c) => !known.has(c.ticket + c.room)) : [];
   known = new Set(picture.called.map((c) => c.ticket + c.room));
   shown = picture;
+  document.querySelector("main").style.setProperty("--rows", String(Math.max(3, Math.min(picture.called.length, MAX_ROWS))));
   $("called").replaceChildren(
-    ...picture.called.map((c) => {
+    ...picture.called.slice(0, MAX_ROWS).map((c) => {
       const row = $("row-called").content.cloneNode(true).querySelector("li");
       row.querySelector(".ticket").textContent = c.ticket;
       row.querySelector(".room").textContent = c.room || text("board.desk");
@@ -50,12 +52,12 @@ async function show(picture) {
       return row;
     }),
   );
-  $("called").dataset.count = String(Math.min(picture.called.length, 6));
+  fit();
   $("next").replaceChildren(...picture.next.map((t) => make("li", "", t)));
   $("waits").replaceChildren(
     ...picture.waits.map((w) => {
       const row = make("li", "", "");
-      const minutes = w.low > 0 && w.low < w.high ? plural("wait.range", w.high, { low: w.low }) : plural("wait.about", w.high);
+      const minutes = text("board.minutes", { low: number(w.low), high: number(w.high) });
       row.append(make("span", "", w.department), make("b", "", minutes));
       return row;
     }),
@@ -72,6 +74,20 @@ async function show(picture) {
   age();
 }
 
+// fit shrinks a row whose room has a long name, so that nothing is cut off.
+function fit() {
+  for (const row of $("called").children) {
+    row.style.setProperty("--fit", "1");
+    const { paddingInlineStart, paddingInlineEnd, columnGap } = getComputedStyle(row);
+    const there = row.clientWidth - parseFloat(paddingInlineStart) - parseFloat(paddingInlineEnd);
+    const parts = [...row.children].map((part) => part.getBoundingClientRect().width);
+    const needed = parts.reduce((sum, width) => sum + width, parseFloat(columnGap) * (parts.length - 1));
+    if (needed > there) row.style.setProperty("--fit", String(Math.floor((there / needed) * 98) / 100));
+  }
+}
+addEventListener("resize", fit);
+document.fonts.ready.then(fit);
+
 function age() {
   const silent = Date.now() - heard;
   const minutes = Math.floor(silent / 60_000);
@@ -87,6 +103,6 @@ function age() {
 
 function tick() {
   age();
-  $("clock").textContent = shown ? clock(new Date()) : "";
+  $("clock").textContent = shown ? clock(new Date(), shown.zone) : "";
 }
 setInterval(tick, 1000);

@@ -1,7 +1,7 @@
 // One screen for each state: a template of the page, filled from the picture.
 // Texts go in as text; no string ever becomes markup.
 
-import { clock, has, label, number, plural, text } from "/assets/words.js";
+import { clock, label, number, plural, text } from "/assets/words.js";
 
 // Where two states look the same.
 const SAME = { already: "done" };
@@ -11,10 +11,6 @@ export function draw(stage, picture) {
   const name = SAME[picture.state] ?? picture.state;
   const screen = document.getElementById(`screen-${name}`).content.cloneNode(true);
   label(screen);
-  if (picture.state === "already") {
-    screen.querySelector("h1").textContent = text("already.title");
-    screen.querySelector(".say p").textContent = text("already.body");
-  }
   FILL[name]?.(screen, picture);
   stage.replaceChildren(screen);
   stage.scrollTop = 0;
@@ -32,6 +28,11 @@ const slot = (root, name) => root.querySelector(`[data-slot="${name}"]`);
 
 function when(root, name, there) {
   for (const el of root.querySelectorAll(`[data-if="${name}"]`)) el.hidden = !there;
+}
+
+function say(root, title, body) {
+  root.querySelector("h1").textContent = text(title);
+  root.querySelector(".say p").textContent = text(body);
 }
 
 const FILL = {
@@ -58,19 +59,15 @@ const FILL = {
         ? plural("wait.range", waitHigh, { low: number(waitLow) })
         : plural("wait.about", waitHigh);
     when(screen, "ticket", ticket);
-    when(screen, "where", ticket && where);
-    when(screen, "wait", ticket && waitHigh);
-    when(screen, "staffFlag", ticket && staffFlag);
-    if (!ticket) {
-      screen.querySelector("h1").textContent = text(state === "already" ? "already.title" : "done.desk.title");
-      const say = screen.querySelector(".say p");
-      say.textContent = text("done.desk.body");
-      say.hidden = false;
-    }
+    when(screen, "noTicket", !ticket);
+    when(screen, "where", where);
+    when(screen, "wait", waitHigh);
+    when(screen, "staffFlag", staffFlag);
+    if (!ticket) say(screen, state === "already" ? "already.title" : "done.desk.title", "done.desk.body");
+    else if (state === "already") say(screen, "already.title", "already.body");
   },
   refused(screen, { refusal }) {
-    slot(screen, "refused-title").textContent = text(`refused.${refusal.sentence}.title`);
-    slot(screen, "refused-body").textContent = text(`refused.${refusal.sentence}.body`);
+    say(screen, `refused.${refusal.sentence}.title`, `refused.${refusal.sentence}.body`);
     when(screen, "again", refusal.again);
   },
 };

@@ -25,9 +25,6 @@ export function text(key, values = {}) {
   return fill(words.text[key] ?? "", values);
 }
 
-/** has tells whether there is such a sentence. */
-export const has = (key) => key in words.text;
-
 /** plural gives a sentence in the form that the number n takes. */
 export function plural(key, n, values = {}) {
   const forms = words.plural[key] ?? {};
