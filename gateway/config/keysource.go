@@ -2,6 +2,7 @@ package config
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -78,4 +79,18 @@ func (k KeySource) validate(c *Config, r *report) {
 	default:
 		r.bad("key_source.kind", string(k.Kind), oneOf(KeySourcePassphrase, KeySourceKeyFile), "")
 	}
+}
+
+// CreatePassphrase writes a new random passphrase of 160 bits to a file that
+// only its owner may read. It never replaces a file.
+func CreatePassphrase(path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("cannot write passphrase: %w", err)
+	}
+	_, err = fmt.Fprintln(f, rand.Text()+rand.Text()[:6])
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("cannot write passphrase: %w", err)
+	}
+	return nil
 }

@@ -12,12 +12,12 @@ import (
 
 // Problem is one thing that is wrong with a config file.
 type Problem struct {
-	Line    int    // 1-based line in the file; 0 where no line is to blame
-	Path    string // key path, such as "kiosk.zone" or "provider[2].room"; tables count from 1
-	Value   string // the value found, never a secret; empty where none was set
-	What    string // what is wrong with it, one clause
-	Hint    string // what to do; may be empty
-	Missing bool   // the key is required and was not set
+	Line    int    `json:"line,omitempty"`    // 1-based line in the file; 0 where no line is to blame
+	Path    string `json:"key,omitempty"`     // key path, such as "kiosk.zone" or "provider[2].room"; tables count from 1
+	Value   string `json:"value,omitempty"`   // the value found, never a secret; empty where none was set
+	What    string `json:"what"`              // what is wrong with it, one clause
+	Hint    string `json:"hint,omitempty"`    // what to do; may be empty
+	Missing bool   `json:"missing,omitempty"` // the key is required and was not set
 }
 
 // Error gives the problem on one line, without the hint.
@@ -51,6 +51,15 @@ func (ps Problems) Unwrap() []error {
 		errs[i] = p
 	}
 	return errs
+}
+
+// Paths gives the key paths, in order.
+func (ps Problems) Paths() []string {
+	paths := make([]string, len(ps))
+	for i, p := range ps {
+		paths[i] = p.Path
+	}
+	return paths
 }
 
 // Hint tells what to do about them.

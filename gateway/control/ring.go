@@ -37,8 +37,8 @@ func (k RingKeys) list() KeyList {
 	for _, e := range k.Ring.Epochs() {
 		l.Epochs = append(l.Epochs, KeyEpoch{Class: e.Class, Epoch: e.Epoch, State: string(e.State), Created: e.Created, Uses: e.Uses})
 	}
-	for _, pub := range k.Ring.OwnPublicKeys()[:1] {
-		l.Public = pub
+	if own := k.Ring.OwnPublicKeys(); len(own) > 0 { // none once the ring is closed
+		l.Public = own[0]
 	}
 	return l
 }

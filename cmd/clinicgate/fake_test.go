@@ -1,0 +1,205 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"clinicgate/gateway/control"
+	"clinicgate/gateway/doctor"
+	"clinicgate/kiosk"
+	"clinicgate/storage"
+	"clinicgate/storage/auditlog"
+)
+
+// fakeBackend is a made-up clinic behind a control channel.
+func fakeBackend() control.Backend {
+	return control.Backend{Status: fakeStatus{}, Page: fakePage{}, Queue: fakeQueue{}, Roster: fakeRoster{}, Keys: fakeKeys{}, Audit: fakeAudit{}, Store: fakeStore{}}
+}
+
+func before(d time.Duration) time.Time { return time.Now().Add(-d - 5*time.Second) }
+
+var fakeSummary = control.SyncSummary{Online: true, Origin: "ps.pndsn.com", Queued: 3,
+	Token: control.Token{Needed: true, Held: true}}
+
+type fakeStatus struct{}
+
+func (fakeStatus) Status(context.Context, control.Caller) (control.Status, error) {
+	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	s := control.Status{
+		Version: "v1.2.3", Kiosk: "lobby-1", Site: "main", Pid: 42, Started: now.Add(-3 * time.Hour), Now: now, Synced: true,
+		Page:    control.PageStatus{Listen: "127.0.0.1:8470", Browser: true},
+		Queue:   control.QueueStatus{Open: 4, Unfinished: 1},
+		Roster:  control.RosterStatus{Day: "2026-11-22", Appointments: 60, Imported: now.Add(-2 * time.Hour)},
+		Store:   control.StoreStatus{State: "open", Life: 1, Used: 12 << 20, Budget: 1 << 30, AuditSize: 1042, Checkpoint: now.Add(-5 * time.Minute)},
+		Sync:    fakeSummary,
+		Devices: []control.Device{{ID: "front-scanner", State: "attached"}, {ID: "lamp", State: "lost"}},
+		Checks: []doctor.Report{
+			{ID: "store-open", State: doctor.OK, Detail: "the store is open"},
+			{ID: "key-source", State: doctor.Fail, Detail: "the store's key lies in a file", Hint: "use a passphrase", Since: now.Add(-3 * time.Hour)},
+		},
+	}
+	s.Sync.LastPublish, s.Sync.Oldest, s.Sync.Token.Expires = now.Add(-2*time.Second), now.Add(-10*time.Minute), now.Add(30*time.Minute)
+	return s, nil
+}
+
+func (fakeStatus) Sync(context.Context, control.Caller) (control.SyncStatus, error) {
+	total := control.Counts{Accepted: 1042, Delivered: 1038, Queued: 3, Dropped: 1}
+	return control.SyncStatus{SyncSummary: fakeSummary, Total: total, Balanced: true,
+		Lanes:   []control.Lane{{Name: "emergency"}, {Name: "queue", Queued: 3, Oldest: before(10 * time.Minute)}},
+		Streams: []control.Stream{{Channel: "queue.general", Lane: "queue", Counts: total, Oldest: before(10 * time.Minute), State: "backoff"}},
+	}, nil
+}
+
+func (fakeStatus) Devices(context.Context, control.Caller) (control.Devices, error) {
+	return control.Devices{
+		Devices: []control.Device{
+			{ID: "front-scanner", Class: "scanner", Binding: "usb:05e0:1701", State: "attached", Where: "/dev/ttyACM0", Readings: 7},
+			{ID: "side-scanner", Class: "scanner", Binding: "/dev/ttyS0", State: "lost", Reason: "no such device", Hint: "plug it in"},
+		},
+		Ports: []control.Port{{Path: "/dev/ttyACM0", Identity: "usb:05e0:1701:S1", Product: "Scanner \x1b]0;owned\a"}},
+	}, nil
+}
+
+func (fakeStatus) SetLogLevel(_ context.Context, _ control.Caller, l control.LogLevel) (control.LogLevel, error) {
+	if l.Level != "debug" {
+		return l, &control.Error{Code: control.Invalid, Message: "no such level", Next: "debug, info, warn or error"}
+	}
+	return l, nil
+}
+
+type fakePage struct{}
+
+func (fakePage) Launch(context.Context, control.Caller, control.Launch) (control.Launched, error) {
+	return control.Launched{URL: "http://127.0.0.1:8470/launch?token=once"}, nil
+}
+
+type fakeQueue struct{}
+
+func entry(ticket string) control.QueueEntry {
+	return control.QueueEntry{Ticket: ticket, Department: "general", Provider: "dr-lee", Status: kiosk.Waiting, Priority: kiosk.Normal,
+		CheckIn: before(20 * time.Minute), WaitLow: 10, WaitHigh: 20, Flags: []string{"interpreter"}}
+}
+
+func (fakeQueue) List(context.Context, control.Caller) (control.QueueList, error) {
+	gone := entry("A-016")
+	gone.Status = kiosk.Completed
+	other := entry("A-018")
+	other.Department = "cardiology"
+	return control.QueueList{Day: "2026-11-22", Entries: []control.QueueEntry{entry("A-017"), gone, other},
+		Providers: []control.Provider{{ID: "dr-lee", Name: "Dr. Lee", Department: "general", Status: kiosk.Available, Room: "12"}}}, nil
+}
+
+func (fakeQueue) Call(_ context.Context, _ control.Caller, in control.CallEntry) (control.QueueEntry, error) {
+	switch in.Entry {
+	case "A-404":
+		return control.QueueEntry{}, &control.Error{Code: control.NotFound, Message: "no entry A-404 today", Next: "`clinicgate queue list` shows today's"}
+	case "A-403":
+		return control.QueueEntry{}, &control.Error{Code: control.Denied, Message: "not yours"}
+	}
+	e := entry(in.Entry)
+	e.Room = in.Room
+	return e, nil
+}
+
+func (fakeQueue) SetStatus(_ context.Context, _ control.Caller, in control.SetStatus) (control.QueueEntry, error) {
+	if in.Status == kiosk.Completed {
+		return control.QueueEntry{}, &control.Error{Code: control.Conflict, Message: "waiting cannot become completed", Next: "call the patient first"}
+	}
+	e := entry(in.Entry)
+	e.Status = in.Status
+	return e, nil
+}
+
+func (fakeQueue) SetPriority(_ context.Context, _ control.Caller, in control.SetPriority) (control.QueueEntry, error) {
+	return entry(in.Entry), nil
+}
+
+func (fakeQueue) Transfer(_ context.Context, _ control.Caller, in control.Transfer) (control.QueueEntry, error) {
+	e := entry(in.Entry)
+	e.Department = in.Department
+	return e, nil
+}
+
+func (fakeQueue) Undo(_ context.Context, _ control.Caller, in control.Undo) (control.QueueEntry, error) {
+	return entry(in.Entry), nil
+}
+
+func (fakeQueue) SetProvider(_ context.Context, _ control.Caller, in control.SetProvider) (control.Provider, error) {
+	return control.Provider{ID: in.Provider, Status: in.Status, Room: in.Room}, nil
+}
+
+func (fakeQueue) Help(context.Context, control.Caller) (control.HelpList, error) {
+	return control.HelpList{Help: []control.Help{{ID: "h-1", Kind: "ill", Department: "general", Kiosk: "lobby-1", Raised: before(3 * time.Minute)}}}, nil
+}
+
+func (fakeQueue) AcknowledgeHelp(_ context.Context, by control.Caller, in control.AcknowledgeHelp) (control.Help, error) {
+	return control.Help{ID: in.ID, AcknowledgedBy: string(by.Actor.Kind)}, nil
+}
+
+type fakeRoster struct{}
+
+func (fakeRoster) Import(_ context.Context, _ control.Caller, in control.RosterImport) (control.RosterImported, error) {
+	r := control.RosterImported{Days: []string{"2026-11-22"}}
+	for i, row := range strings.Split(strings.TrimSpace(string(in.CSV)), "\n")[1:] {
+		if strings.Contains(row, "broken") {
+			r.Rejected = append(r.Rejected, control.RosterRow{Line: i + 2, Reason: "start is not a time"})
+			continue
+		}
+		r.Rows++
+		r.Changed++
+	}
+	return r, nil
+}
+
+type fakeKeys struct{}
+
+func (fakeKeys) List(context.Context, control.Caller) (control.KeyList, error) {
+	return control.KeyList{Source: "passphrase", Strength: "passphrase", Sound: true, Public: []byte("public"),
+		Secrets: []control.KeyInfo{{Kind: "ticket", ID: "first", Created: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)}},
+		Epochs:  []control.KeyEpoch{{Class: "queue", Epoch: 1, State: "active", Created: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC), Uses: 9}}}, nil
+}
+func (k fakeKeys) Import(ctx context.Context, by control.Caller, _ control.KeyImport) (control.KeyList, error) {
+	return k.List(ctx, by)
+}
+func (k fakeKeys) Rotate(ctx context.Context, by control.Caller, in control.KeyRotate) (control.KeyList, error) {
+	if in.Class != "queue" {
+		return control.KeyList{}, errors.New("no such class")
+	}
+	return k.List(ctx, by)
+}
+func (k fakeKeys) Erase(ctx context.Context, by control.Caller, _ control.KeyErase) (control.KeyList, error) {
+	return k.List(ctx, by)
+}
+func (k fakeKeys) SetRecovery(ctx context.Context, by control.Caller, _ control.KeyRecovery) (control.KeyList, error) {
+	return k.List(ctx, by)
+}
+
+type fakeAudit struct{}
+
+func (fakeAudit) List(_ context.Context, _ control.Caller, q control.AuditQuery) (control.AuditEvents, error) {
+	if q.Type == "NONE" {
+		return control.AuditEvents{Events: []json.RawMessage{}}, nil
+	}
+	return control.AuditEvents{Events: []json.RawMessage{
+		json.RawMessage(`{"timestamp":"2026-11-22T09:00:00Z","eventType":"PATIENT_CONSENT_GIVEN","outcome":"success","actor":{"userId":"patient-session:s1"},"resource":{"id":"p-abc"}}`),
+	}}, nil
+}
+
+func (fakeAudit) Verify(_ context.Context, _ control.Caller, _ control.AuditVerify, progress func(control.Progress)) (control.AuditReport, error) {
+	progress(control.Progress{Done: 1, Total: 2, Unit: "records"})
+	return control.AuditReport{OK: false, Logs: []auditlog.Report{{Origin: "clinicgate/lobby-1", Records: 10, Size: 10, Checkpoints: 1, Checked: 7,
+		Problems: []auditlog.Problem{{Kind: "chain", From: 7, To: 8, Detail: "does not name the record before it"}}}}}, nil
+}
+
+type fakeStore struct{}
+
+func (fakeStore) Check(context.Context, control.Caller, control.StoreCheck, func(control.Progress)) (storage.Report, error) {
+	return storage.Report{OK: true}, nil
+}
+
+func (fakeStore) Compact(context.Context, control.Caller, control.None, func(control.Progress)) (control.Compacted, error) {
+	return control.Compacted{Before: 64 << 20, After: 12 << 20}, nil
+}

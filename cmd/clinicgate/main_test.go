@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"clinicgate/gateway/config"
+	"clinicgate/gateway/control"
+)
+
+var update = flag.Bool("update", false, "rewrite what the scripts compare with")
+
+// The real main runs as a process of its own in every script.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"clinicgate": main})
+}
+
+// Scripts of testdata/script run the program against files and against a
+// control channel that answers with a made-up clinic ($CONTROL).
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", "script"),
+		UpdateScripts:       *update,
+		RequireExplicitExec: true,
+		Setup: func(e *testscript.Env) error {
+			path := filepath.Join(e.WorkDir, "control.sock")
+			stop, err := serveFake(path)
+			if err != nil {
+				return err
+			}
+			e.Defer(stop)
+			e.Vars = append(e.Vars, "CONTROL="+path, "NONE="+filepath.Join(e.WorkDir, "none.sock"))
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"code": codeCommand,
+		},
+	})
+}
+
+// codeCommand runs a program and compares its exit code: code 2 clinicgate ...
+func codeCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code N program args...")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	got := "0"
+	var exit interface{ ExitCode() int }
+	if errors.As(err, &exit) {
+		got = fmt.Sprint(exit.ExitCode())
+	}
+	if got != args[0] {
+		ts.Fatalf("exit code %s, want %s", got, args[0])
+	}
+}
+
+func serveFake(path string) (stop func(), err error) {
+	s, err := control.New(config.Control{Path: path}, fakeBackend(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Open(); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	return func() { cancel(); <-done }, nil
+}
+
+// A line with control characters in it cannot steer the terminal, and a result
+// with --json is one document.
+func TestShow(t *testing.T) {
+	var out, errOut strings.Builder
+	term := terminal{out: &out, err: &errOut}
+	err := term.show(nil, func(t *table) { t.row("a\x1b[2Jb", "", "é"); t.line("c\nd\u009b") })
+	if err != nil || out.String() != "a?[2Jb  -  é\nc?d?\n" {
+		t.Errorf("shown %q, %v", out.String(), err)
+	}
+	out.Reset()
+	term.json = true
+	if err := term.show(map[string]int{"n": 1}, nil); err != nil {
+		t.Fatal(err)
+	}
+	var doc struct {
+		Version int
+		Data    map[string]int
+	}
+	if err := json.Unmarshal([]byte(out.String()), &doc); err != nil || doc.Version != 1 || doc.Data["n"] != 1 {
+		t.Errorf("JSON %q, %v", out.String(), err)
+	}
+}
+
+// run never leaves through os.Exit and never writes a result beside an error.
+func TestRunErrors(t *testing.T) {
+	var out, errOut strings.Builder
+	code := run(t.Context(), []string{"status", "--control", filepath.Join(t.TempDir(), "none")}, strings.NewReader(""), &out, &errOut)
+	if code != exitUnreachable || out.String() != "" {
+		t.Errorf("status without a service: code %d, result %q", code, out.String())
+	}
+	lines := strings.Split(strings.TrimSpace(errOut.String()), "\n")
+	if len(lines) != 2 || !strings.HasPrefix(lines[0], "error: ") || !strings.HasPrefix(lines[1], "hint: ") {
+		t.Errorf("errors %q, want an error line and a hint line", lines)
+	}
+}
+
+// What keys init makes with --shared-keys is what keys import reads, and no key
+// is shown on the way.
+func TestSharedKeys(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "config.toml")
+	settings := config.Default()
+	for key, value := range map[string]string{
+		"kiosk.id": "lobby-1", "kiosk.letter": "A", "kiosk.site": "main", "kiosk.organization": "riverside", "kiosk.zone": "Europe/Madrid",
+		"pubnub.publish_key": "demo", "pubnub.subscribe_key": "demo", "storage.dir": "data", "control.path": "none.sock",
+		"key_source.kind": "key-file", "key_source.file": "root.key",
+	} {
+		if err := settings.Set(key, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(path, []byte(config.Sample(settings)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var shown strings.Builder
+	do := func(stdin string, args ...string) int {
+		return run(t.Context(), append(args, "--config", path), strings.NewReader(stdin), &shown, &shown)
+	}
+	shared := filepath.Join(folder, "shared.json")
+	if code := do("", "keys", "init", "--generate", "--shared-keys", shared); code != exitOK {
+		t.Fatalf("keys init: code %d\n%s", code, shown.String())
+	}
+	text, err := os.ReadFile(shared)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code := do(string(text), "keys", "import"); code != exitOK {
+		t.Fatalf("keys import: code %d\n%s", code, shown.String())
+	}
+	if code := do(string(text), "keys", "list", "--json"); code != exitOK {
+		t.Fatalf("keys list: code %d\n%s", code, shown.String())
+	}
+	var forms []struct{ Kind, Value string }
+	if err := json.Unmarshal(text, &forms); err != nil || len(forms) != 3 {
+		t.Fatalf("shared keys: %v, %d of them", err, len(forms))
+	}
+	root, err := os.ReadFile(filepath.Join(folder, "root.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	secrets := []string{strings.Fields(string(root))[len(strings.Fields(string(root)))-1]}
+	for _, f := range forms {
+		secrets = append(secrets, f.Value, base64.StdEncoding.EncodeToString([]byte(f.Value)))
+	}
+	for _, s := range secrets {
+		if strings.Contains(shown.String(), s) {
+			t.Errorf("a key was shown: %s", s)
+		}
+	}
+	if code := do("", "keys", "init", "--generate"); code != exitUsage {
+		t.Errorf("a second keys init: code %d", code)
+	}
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"clinicgate/gateway/control"
+	"clinicgate/kiosk"
+)
+
+func (a *app) queueCommand() *cobra.Command {
+	var room string
+	call := a.entryCommand("call ENTRY", "Call a patient to a room", 1, func(ctx context.Context, s *control.Client, args []string) (control.QueueEntry, error) {
+		return s.CallEntry(ctx, control.CallEntry{Entry: args[0], Room: room})
+	})
+	call.Flags().StringVar(&room, "room", "", "room (default: the provider's)")
+	return group("queue", "See and call patients, as the desk does", a.queueList(), call,
+		a.entryCommand("status ENTRY STATUS", "Change a status: "+words(kiosk.Statuses()), 2, func(ctx context.Context, s *control.Client, args []string) (control.QueueEntry, error) {
+			return s.SetStatus(ctx, control.SetStatus{Entry: args[0], Status: kiosk.Status(args[1])})
+		}),
+		a.entryCommand("priority ENTRY PRIORITY", "Change a priority: "+words(kiosk.Priorities()), 2, func(ctx context.Context, s *control.Client, args []string) (control.QueueEntry, error) {
+			return s.SetPriority(ctx, control.SetPriority{Entry: args[0], Priority: kiosk.Priority(args[1])})
+		}),
+		a.entryCommand("transfer ENTRY DEPARTMENT", "Move a patient to another department", 2, func(ctx context.Context, s *control.Client, args []string) (control.QueueEntry, error) {
+			return s.Transfer(ctx, control.Transfer{Entry: args[0], Department: kiosk.DepartmentID(args[1])})
+		}),
+		a.entryCommand("undo ENTRY", "Take back your own last action on an entry", 1, func(ctx context.Context, s *control.Client, args []string) (control.QueueEntry, error) {
+			return s.Undo(ctx, control.Undo{Entry: args[0]})
+		}),
+		a.queueAlarms(), a.queueAcknowledge(),
+	)
+}
+
+func words[T ~string](values []T) string {
+	texts := make([]string, len(values))
+	for i, v := range values {
+		texts[i] = string(v)
+	}
+	return strings.Join(texts, ", ")
+}
+
+// entryCommand is a command that changes one entry and shows it.
+func (a *app) entryCommand(use, short string, args int, act func(context.Context, *control.Client, []string) (control.QueueEntry, error)) *cobra.Command {
+	return &cobra.Command{
+		Use:   use,
+		Short: short,
+		Long:  short + ".\n\nENTRY is today's ticket, such as A-017, or the entry's id.",
+		Args:  cobra.ExactArgs(args),
+		RunE: func(c *cobra.Command, args []string) error {
+			return ask(a, c.Context(), func(s *control.Client) (control.QueueEntry, error) { return act(c.Context(), s, args) },
+				func(t *table, e control.QueueEntry) {
+					t.line("%s is %s in %s%s", e.Ticket, e.Status, e.Department, in(e.Room))
+				})
+		},
+	}
+}
+
+func in(room string) string {
+	if room == "" {
+		return ""
+	}
+	return ", room " + room
+}
+
+func (a *app) queueList() *cobra.Command {
+	var department string
+	var all bool
+	c := &cobra.Command{
+		Use:   "list",
+		Short: "List today's queue in its order; no names",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return ask(a, c.Context(), func(s *control.Client) (control.QueueList, error) {
+				list, err := s.QueueList(c.Context())
+				shown := list.Entries[:0]
+				for _, e := range list.Entries {
+					if (all || e.Status.Open()) && (department == "" || string(e.Department) == department) {
+						shown = append(shown, e)
+					}
+				}
+				list.Entries = shown
+				return list, err
+			}, func(t *table, l control.QueueList) { showQueue(t, l, time.Now()) })
+		},
+	}
+	c.Flags().StringVar(&department, "department", "", "only this department")
+	c.Flags().BoolVar(&all, "all", false, "also who has left the queue today")
+	return c
+}
+
+func showQueue(t *table, l control.QueueList, now time.Time) {
+	t.row("TICKET", "DEPARTMENT", "PROVIDER", "STATUS", "PRIORITY", "ROOM", "CHECKED IN", "WAIT", "NOTES")
+	for _, e := range l.Entries {
+		wait := ""
+		if e.WaitHigh > 0 {
+			wait = fmt.Sprintf("%d-%d min", e.WaitLow, e.WaitHigh)
+		}
+		notes := e.Flags
+		if !e.Called.IsZero() {
+			notes = append(notes, "called "+ago(e.Called, now))
+		}
+		if e.Conflict {
+			notes = append(notes, "conflict")
+		}
+		t.row(e.Ticket, e.Department, e.Provider, e.Status, e.Priority, e.Room, ago(e.CheckIn, now), wait, strings.Join(notes, ", "))
+	}
+	t.line("")
+	t.row("PROVIDER", "DEPARTMENT", "STATUS", "ROOM", "NAME")
+	for _, p := range l.Providers {
+		t.row(p.ID, p.Department, p.Status, p.Room, p.Name)
+	}
+}
+
+func (a *app) queueAlarms() *cobra.Command {
+	return &cobra.Command{
+		Use:   "alarms",
+		Short: "List the calls for help that nobody has resolved",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return ask(a, c.Context(), func(s *control.Client) (control.HelpList, error) { return s.HelpList(c.Context()) },
+				func(t *table, l control.HelpList) {
+					t.row("ID", "KIND", "DEPARTMENT", "KIOSK", "RAISED", "ACKNOWLEDGED BY")
+					for _, h := range l.Help {
+						t.row(h.ID, h.Kind, h.Department, h.Kiosk, ago(h.Raised, time.Now()), h.AcknowledgedBy)
+					}
+				})
+		},
+	}
+}
+
+func (a *app) queueAcknowledge() *cobra.Command {
+	return &cobra.Command{
+		Use:   "acknowledge ID",
+		Short: "Say that you take care of a call for help",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return ask(a, c.Context(), func(s *control.Client) (control.Help, error) {
+				return s.AcknowledgeHelp(c.Context(), control.AcknowledgeHelp{ID: args[0]})
+			}, func(t *table, h control.Help) { t.line("%s is acknowledged by %s", h.ID, h.AcknowledgedBy) })
+		},
+	}
+}
