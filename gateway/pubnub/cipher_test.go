@@ -99,6 +99,7 @@ func TestDecryptRefusesWhatIsNotOurFormat(t *testing.T) {
 		"header only":                     encode(good[:10]),
 		"no ciphertext":                   encode(good[:26]),
 		"odd ciphertext":                  encode(good[:len(good)-1]),
+		"odd, but long enough":            encode(append(good, 0)),
 		"version 2":                       encode(append([]byte("PNED\x02"), good[5:]...)),
 		"long form of the IV's length":    encode(append([]byte("PNED\x01ACRH\xff\x00\x10"), good[10:]...)),
 	} {

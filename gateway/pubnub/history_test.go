@@ -130,16 +130,16 @@ func TestHistoryGoesOnAfterAFailedWalk(t *testing.T) {
 // is the beginning of what is newer.
 func TestHistoryAnswersAnyOrderOfQuestions(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(8) {
+	for seed := range uint64(40) {
 		random := rand.New(rand.NewPCG(seed, 0))
-		a := &archive{stored: timetokens(random.IntN(300))}
+		a := &archive{stored: timetokens(random.IntN(120))}
 		if random.IntN(3) == 0 {
-			a.cap = 5 + random.IntN(20)
+			a.cap = 3 + random.IntN(10)
 		}
 		c := origin(t, a.ServeHTTP)
 		after := int64(0)
-		for range 60 {
-			limit := 5 + random.IntN(30)
+		for range 40 {
+			limit := 3 + random.IntN(12)
 			page, more, err := c.History(t.Context(), "a", pubnub.Timetoken(after), limit)
 			if err != nil {
 				t.Fatal(err)
@@ -156,9 +156,9 @@ func TestHistoryAnswersAnyOrderOfQuestions(t *testing.T) {
 			}
 			switch random.IntN(8) {
 			case 0: // anywhere, or with an overlap
-				after = 17000000000000000 + random.Int64N(700)
+				after = 17000000000000000 + random.Int64N(300)
 			case 1: // something new
-				a.stored = timetokens(len(a.stored) + random.IntN(40))
+				a.stored = timetokens(len(a.stored) + random.IntN(20))
 			case 2: // the same again
 			default:
 				if len(page) > 0 {
@@ -185,6 +185,26 @@ func TestHistoryWithAnOverlapFindsLateMessages(t *testing.T) {
 	page, _, err = c.History(t.Context(), "a", last-20, 100)
 	if err != nil || !slices.ContainsFunc(page, func(m pubnub.Message) bool { return int64(m.Timetoken) == late }) {
 		t.Errorf("%d messages without the late one, %v", len(page), err)
+	}
+}
+
+// Retention may remove a page that a walk has met.
+func TestHistoryForgetsPagesThatExpired(t *testing.T) {
+	t.Parallel()
+	a := &archive{stored: timetokens(450)}
+	c := origin(t, a.ServeHTTP)
+	page, _, err := c.History(t.Context(), "a", 0, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.stored = a.stored[430:]
+	asked := a.requests.Load()
+	rest, more, err := c.History(t.Context(), "a", page[len(page)-1].Timetoken, 100)
+	if err != nil || more || len(rest) != 20 {
+		t.Errorf("%d messages, more %v, %v", len(rest), more, err)
+	}
+	if n := a.requests.Load() - asked; n > 10 {
+		t.Errorf("%d requests", n)
 	}
 }
 

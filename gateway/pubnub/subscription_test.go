@@ -489,6 +489,25 @@ func TestPublishesWithoutAnswersDoNotMoveTheLink(t *testing.T) {
 	}
 }
 
+func TestAPortalAnsweringAPublishMeansDown(t *testing.T) {
+	t.Parallel()
+	var portal atomic.Bool
+	c := origin(t, func(w http.ResponseWriter, _ *http.Request) {
+		if portal.Load() {
+			fmt.Fprint(w, "<html>Sign in</html>")
+			return
+		}
+		reply(w, 200, `[1,"Sent","17000000000000001"]`)
+	})
+	for _, down := range []bool{false, true, false} {
+		portal.Store(down)
+		_, err := c.Publish(t.Context(), "a", ciphertext, pubnub.PublishOptions{})
+		if up, _ := c.Link(); up == down || (err != nil) != down {
+			t.Errorf("portal %v: link up %v, %v", down, up, err)
+		}
+	}
+}
+
 func FuzzParseReplies(f *testing.F) {
 	f.Add([]byte(`{"t":{"t":"17000000000000003","r":12},"m":[{"a":"1","f":514,"i":"kiosk-1","s":1,"p":{"t":"17000000000000002","r":12},"k":"sub","c":"queue.cardiology","b":"queue.cardiology","d":{"id":"e1"},"cmt":"check-in"}]}`))
 	f.Add([]byte(`{"t":{"t":"1"},"m":[{"c":"a-pnpres","p":{"t":"1"},"d":{"action":"interval","join":["u"],"here_now_refresh":1}}]}`))
