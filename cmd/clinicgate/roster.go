@@ -19,7 +19,7 @@ import (
 )
 
 func (a *app) rosterCommand() *cobra.Command {
-	return group("roster", "The list of appointments", a.rosterImport(), a.rosterKeygen())
+	return group("roster", "The list of appointments", a.rosterImport(), a.rosterCodes(), a.rosterKeygen())
 }
 
 // readInput reads a file, or standard input for "-", of at most limit bytes.
@@ -54,7 +54,7 @@ others are kept. Importing the same file again changes nothing. Exit code 5 when
 row was not taken.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			csv, err := a.readInput(args[0], control.MaxRoster)
+			csv, err := a.readInput(args[0], rosterLimit)
 			if err != nil {
 				return err
 			}

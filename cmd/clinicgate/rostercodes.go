@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/x509"
+	"encoding/csv"
+	"encoding/pem"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"clinicgate/gateway/config"
+	"clinicgate/gateway/control"
+	"clinicgate/kiosk"
+	"clinicgate/kiosk/roster"
+	"clinicgate/storage/keyring"
+)
+
+func (a *app) rosterCodes() *cobra.Command {
+	var keyFile, sharedFile string
+	c := &cobra.Command{
+		Use:   "codes FILE",
+		Short: "Make the codes of the appointments in a CSV file",
+		Long: `Reads appointments from a CSV file as ` + "`roster import`" + ` does and prints their codes
+as CSV: appointment_id, qr (the text of the QR code), typed (the code to type). It
+works without a service and belongs on the machine that prints the appointment
+letters: --key is the private half that ` + "`roster keygen`" + ` made, --shared-keys the file
+that ` + "`keys init --shared-keys`" + ` wrote on the clinic's first kiosk. The config tells
+departments, zone and site. Exit code 5 when a row could not be used.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if keyFile == "" || sharedFile == "" {
+				return &mistake{err: errors.New("--key and --shared-keys are needed"), hint: "`clinicgate roster codes --help` says where they come from"}
+			}
+			settings, err := a.load()
+			if err != nil {
+				return err
+			}
+			maker := roster.Maker{Site: settings.Kiosk.Site}
+			if maker.Key, err = a.codeKey(keyFile); err != nil {
+				return err
+			}
+			if maker.RefKey, err = a.referenceKey(sharedFile); err != nil {
+				return err
+			}
+			file, err := a.readInput(args[0], rosterLimit)
+			if err != nil {
+				return err
+			}
+			list, problems, err := roster.Parse(bytes.NewReader(file), rosterRules(settings))
+			if err != nil {
+				return &mistake{err: err, hint: "`clinicgate roster import --help` names the columns"}
+			}
+			var codes bytes.Buffer
+			if err := maker.WriteCodes(&codes, list); err != nil {
+				return err
+			}
+			if err := a.showCodes(codes.Bytes()); err != nil {
+				return err
+			}
+			for _, p := range problems {
+				fmt.Fprintln(a.err, "error:", p)
+			}
+			if len(problems) > 0 {
+				return &found{what: count(len(problems), "row") + " without a code", hint: "correct the lines named above"}
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVar(&keyFile, "key", "", "private key of the code maker (PEM)")
+	c.Flags().StringVar(&sharedFile, "shared-keys", "", "the clinic's shared keys (JSON)")
+	return c
+}
+
+// rosterLimit bounds a file of appointments, as the service does.
+const rosterLimit = control.MaxRoster
+
+func rosterRules(c config.Config) roster.Rules {
+	r := roster.Rules{
+		Calendar:  kiosk.Calendar{Zone: c.Kiosk.Location(), DayStarts: c.Kiosk.DayStarts.Duration},
+		Providers: map[kiosk.ProviderID]kiosk.DepartmentID{},
+	}
+	for _, d := range c.Departments {
+		r.Departments = append(r.Departments, kiosk.DepartmentID(d.ID))
+	}
+	for _, p := range c.Providers {
+		r.Providers[kiosk.ProviderID(p.ID)] = kiosk.DepartmentID(p.Department)
+	}
+	return r
+}
+
+// codeKey reads the private key that roster keygen wrote.
+func (a *app) codeKey(path string) (ed25519.PrivateKey, error) {
+	text, err := a.readInput(path, 64<<10)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(text)
+	if block, _ := pem.Decode(text); block != nil {
+		if key, err := x509.ParsePKCS8PrivateKey(block.Bytes); err == nil {
+			if private, ok := key.(ed25519.PrivateKey); ok {
+				return private, nil
+			}
+		}
+	}
+	return nil, &mistake{err: fmt.Errorf("%s holds no Ed25519 private key in PEM form", path), hint: "`clinicgate roster keygen FILE` makes one"}
+}
+
+// referenceKey finds the clinic's reference key among its shared keys.
+func (a *app) referenceKey(path string) ([]byte, error) {
+	text, err := a.readInput(path, maxKeysInput)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(text)
+	secrets, err := keyring.ParseSecrets(bytes.NewReader(text))
+	if err != nil {
+		return nil, &mistake{err: err, hint: hintOf(err, "")}
+	}
+	for _, s := range secrets {
+		if s.Kind == keyring.PatientReference {
+			return s.Value.Reveal(), nil
+		}
+	}
+	return nil, &mistake{err: fmt.Errorf("%s holds no %s key", path, keyring.PatientReference), hint: "`clinicgate keys init --shared-keys FILE` on the clinic's first kiosk writes it"}
+}
+
+// showCodes prints the codes as they are, or as JSON.
+func (a *app) showCodes(codes []byte) error {
+	if !a.json {
+		_, err := a.out.Write(codes)
+		return err
+	}
+	rows, err := csv.NewReader(bytes.NewReader(codes)).ReadAll()
+	if err != nil || len(rows) == 0 {
+		return errors.Join(errors.New("cannot write codes"), err)
+	}
+	data := []map[string]string{}
+	for _, row := range rows[1:] {
+		m := map[string]string{}
+		for i, name := range rows[0] {
+			m[name] = row[i]
+		}
+		data = append(data, m)
+	}
+	return a.show(data, nil)
+}
