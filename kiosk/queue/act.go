@@ -50,7 +50,7 @@ func (q *Queue) SetStatus(tx *storage.Tx, act kiosk.Act, id kiosk.EntryID, to ki
 		err = ErrTransition
 	case to == kiosk.NoShow && state.Call.Times == 0:
 		err = ErrNotCalled
-	case from == kiosk.NoShow && act.Actor.Kind == kiosk.ActorPatient && now.Wall.After(state.Since.Add(q.cfg.Grace)):
+	case from == kiosk.NoShow && act.Actor.Kind == kiosk.ActorPatient && !q.inGrace(state, now):
 		err = ErrGrace
 	case from == kiosk.Cancelled && state.Entry.Metadata.Day != q.cfg.Today(now):
 		err = ErrOtherDay
@@ -88,6 +88,16 @@ func (q *Queue) announce(s *staged, act kiosk.Act, r *row, shape kiosk.EntryShap
 	}, Fact{Kind: Added, Entry: &shape, Queue: shape.DepartmentID, By: act.Actor.String()})
 }
 
+func (q *Queue) inGrace(s State, now storage.Instant) bool {
+	return !now.Wall.After(s.Since.Add(q.cfg.Grace))
+}
+
+// MayReturn reports whether a patient who did not come when called may still
+// come back alone. Staff may put the patient back at any time.
+func (q *Queue) MayReturn(s State) bool {
+	return s.Entry.Status == kiosk.NoShow && q.inGrace(s, q.cfg.Now())
+}
+
 func (q *Queue) remove(s *staged, act kiosk.Act, r *row, state State, why kiosk.Removal) (State, error) {
 	_, now := s.tx.Now()
 	return q.record(s, act, r, kiosk.What{
@@ -112,10 +122,10 @@ func (q *Queue) Call(tx *storage.Tx, act kiosk.Act, id kiosk.EntryID, room strin
 		return kiosk.Entry{}, &Refusal{id, state.Entry.Status, "call", ErrTransition}
 	}
 	if room == "" && act.Actor.Kind == kiosk.ActorProvider {
-		room = q.roomOf(kiosk.ProviderID(act.Actor.ID))
+		room = q.Room(kiosk.ProviderID(act.Actor.ID))
 	}
 	if room == "" {
-		room = q.roomOf(state.Entry.Provider)
+		room = q.Room(state.Entry.Provider)
 	}
 	_, now := tx.Now()
 	state, err = q.record(s, act, r, kiosk.What{
@@ -215,6 +225,13 @@ func (q *Queue) Undo(tx *storage.Tx, act kiosk.Act, id kiosk.EntryID) (kiosk.Ent
 		state, err = q.announce(s, act, r, state.Entry.Shape())
 	}
 	return state.Entry, err
+}
+
+// Get gives an entry inside a transaction, with all that came before it. It
+// fails with ErrNotFound.
+func (q *Queue) Get(tx *storage.Tx, id kiosk.EntryID) (State, error) {
+	_, _, state, err := q.open(tx, id)
+	return state, err
 }
 
 // open reads an entry for change. The row is returned with ErrNotFound too.

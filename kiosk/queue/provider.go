@@ -55,7 +55,7 @@ func (q *Queue) SetProvider(tx *storage.Tx, act kiosk.Act, id kiosk.ProviderID, 
 		return ErrNotFound
 	}
 	if room == "" {
-		room = q.roomOf(id)
+		room = q.Room(id)
 	}
 	_, now := tx.Now()
 	receipt, err := q.journal.Record(tx, act, kiosk.What{
@@ -132,14 +132,18 @@ func (q *Queue) provider(id kiosk.ProviderID) (Provider, bool) {
 	return q.cfg.Providers[i], true
 }
 
-// roomOf gives the room that a provider is in today, empty when not known.
-func (q *Queue) roomOf(id kiosk.ProviderID) string {
+// Room gives the room that a provider is in, empty when not known.
+func (q *Queue) Room(id kiosk.ProviderID) string {
 	q.mu.RLock()
 	defer q.mu.RUnlock()
 	return q.roomHeld(id)
 }
 
-// roomHeld is roomOf with mu held.
+// RoomOf gives the room that a provider is in today, the config's where nobody
+// said another; empty when not known.
+func (q *Queue) RoomOf(id kiosk.ProviderID) string { return q.Room(id) }
+
+// roomHeld is Room with mu held.
 func (q *Queue) roomHeld(id kiosk.ProviderID) string {
 	now := ""
 	if s := q.provided[string(id)]; s != nil {

@@ -1,0 +1,395 @@
+package checkin
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"clinicgate/kiosk"
+	"clinicgate/storage"
+
+	"github.com/google/uuid"
+)
+
+// HelpKind is what help is asked for.
+type HelpKind string
+
+const (
+	Ill       HelpKind = "ill"       // "I feel very ill"
+	NeedHelp  HelpKind = "need-help" // "I need help here"
+	AtConsent HelpKind = "consent"   // a video visit without its consent: raised by the check-in itself
+	Elsewhere HelpKind = "elsewhere" // an escalation that another kiosk or a provider raised
+)
+
+// Help is a call for help. It is on while Status is active.
+type Help struct {
+	ID         uuid.UUID
+	Kind       HelpKind
+	Kiosk      kiosk.KioskID // where; empty: a provider raised it
+	Department kiosk.DepartmentID
+	Ticket     string // of the visit, when one was identified
+	Severity   string
+	At         time.Time
+	Status     kiosk.EscalationStatus
+	By         string // who acknowledged or resolved it
+	Durable    bool   // on disk; the alarm does not wait for it
+
+	session string
+	entry   kiosk.EntryID
+}
+
+// helpDesk keeps the calls in memory. The alarm hangs on it and on nothing else.
+type helpDesk struct {
+	mu       sync.Mutex
+	calls    map[uuid.UUID]Help         // guarded by mu
+	watchers map[chan struct{}]struct{} // guarded by mu
+	wake     chan struct{}              // rings Run
+}
+
+const (
+	maxCalls = 256
+	helpView = "help" // key: id
+	helpKept = 24 * time.Hour
+)
+
+func newHelpDesk() *helpDesk {
+	return &helpDesk{calls: map[uuid.UUID]Help{}, watchers: map[chan struct{}]struct{}{}, wake: make(chan struct{}, 1)}
+}
+
+// show puts a call, or what became of it, into memory and rings. A call never
+// goes back to an earlier state.
+func (d *helpDesk) show(h Help) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if old, known := d.calls[h.ID]; known {
+		h.Durable = h.Durable || old.Durable
+		if old.Status.Rank() > h.Status.Rank() {
+			old.Durable = h.Durable
+			h = old
+		}
+	} else if len(d.calls) >= maxCalls {
+		d.dropOldest()
+	}
+	d.calls[h.ID] = h
+	for w := range d.watchers {
+		select {
+		case w <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// dropOldest makes room: a finished call first, an active one last. mu is held.
+func (d *helpDesk) dropOldest() {
+	var oldest Help
+	for _, h := range d.calls {
+		if oldest.ID == uuid.Nil || h.Status.Rank() > oldest.Status.Rank() ||
+			h.Status.Rank() == oldest.Status.Rank() && h.At.Before(oldest.At) {
+			oldest = h
+		}
+	}
+	delete(d.calls, oldest.ID)
+}
+
+func (d *helpDesk) find(match func(Help) bool) (Help, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, h := range d.calls {
+		if match(h) {
+			return h, true
+		}
+	}
+	return Help{}, false
+}
+
+func (d *helpDesk) list(match func(Help) bool) []Help {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var list []Help
+	for _, h := range d.calls {
+		if match(h) {
+			list = append(list, h)
+		}
+	}
+	slices.SortFunc(list, func(a, b Help) int {
+		if c := a.At.Compare(b.At); c != 0 {
+			return c
+		}
+		return bytes.Compare(a.ID[:], b.ID[:])
+	})
+	return list
+}
+
+// ActiveHelp lists the calls that nobody has acknowledged, oldest first.
+func (s *Service) ActiveHelp() []Help {
+	return s.help.list(func(h Help) bool { return h.Status == kiosk.EscalationActive })
+}
+
+// HelpCall gives a call by its id.
+func (s *Service) HelpCall(id uuid.UUID) (Help, bool) {
+	return s.help.find(func(h Help) bool { return h.ID == id })
+}
+
+// WatchHelp gives a channel that is rung when a call is raised or changes. Call
+// cancel when done.
+func (s *Service) WatchHelp() (changed <-chan struct{}, cancel func()) {
+	w := make(chan struct{}, 1)
+	s.help.mu.Lock()
+	s.help.watchers[w] = struct{}{}
+	s.help.mu.Unlock()
+	return w, func() {
+		s.help.mu.Lock()
+		delete(s.help.watchers, w)
+		s.help.mu.Unlock()
+	}
+}
+
+// Help raises a call. It is on before anything is written, and is written
+// before Help returns if the store takes it; if not, Run goes on trying and
+// Durable tells. Pressing again while it is on gives the same call.
+func (s *Service) Help(ctx context.Context, session string, kind HelpKind) (Help, error) {
+	if kiosk.StaffID(session).Validate() != nil || kind != Ill && kind != NeedHelp {
+		return Help{}, ErrInput
+	}
+	on := func(h Help) bool {
+		return h.session == session && h.Kind == kind && h.Status == kiosk.EscalationActive
+	}
+	if h, ok := s.help.find(on); ok {
+		return h, nil
+	}
+	h := Help{
+		ID: kiosk.NewAct(kiosk.Actor{}).ID, Kind: kind, Kiosk: s.cfg.Kiosk, Department: s.cfg.Departments[0].ID, Severity: "urgent",
+		At: s.cfg.Now().Wall, Status: kiosk.EscalationActive, session: session,
+	}
+	if kind == Ill {
+		h.Severity = "critical"
+	}
+	if len(s.cfg.Served) > 0 {
+		h.Department = s.cfg.Served[0]
+	}
+	s.mu.Lock()
+	held, ok := s.holds[session]
+	s.mu.Unlock()
+	if ok {
+		if e, there := s.queue.Entry(held.entry); there {
+			h.Department, h.Ticket, h.entry = e.Department, e.Metadata.Ticket, e.ID
+		}
+	}
+	s.help.show(h)
+	if err := s.writeHelp(ctx, h); err != nil {
+		s.log.Error("help is on and not durable yet", "reason", err)
+		select {
+		case s.help.wake <- struct{}{}:
+		default:
+		}
+	}
+	now, _ := s.HelpCall(h.ID)
+	return now, nil
+}
+
+// act is the act of raising the call, the same at each attempt to write it.
+func (h Help) act() kiosk.Act {
+	return kiosk.Act{ID: h.ID, Actor: kiosk.Actor{Kind: kiosk.ActorPatient, ID: h.session}, Session: h.session}
+}
+
+// writeHelp makes a call durable and publishes it.
+func (s *Service) writeHelp(ctx context.Context, h Help) error {
+	err := s.queue.Update(ctx, func(tx *storage.Tx) error {
+		if err := s.escalate(tx, h.act(), h, kiosk.EmergencyTriggered); err != nil {
+			return err
+		}
+		return putHelp(tx, h)
+	})
+	if err != nil {
+		return fmt.Errorf("cannot record call for help: %w", err)
+	}
+	h.Durable = true
+	s.help.show(h)
+	return nil
+}
+
+// escalate publishes a call, or what became of it.
+func (s *Service) escalate(tx *storage.Tx, act kiosk.Act, h Help, audit kiosk.AuditType) error {
+	msg := kiosk.EmergencyEscalation{
+		Action: "EMERGENCY_ESCALATION", ID: h.ID, EscalatedBy: kiosk.Actor{Kind: kiosk.ActorKiosk, ID: string(h.Kiosk)}.String(),
+		Severity: h.Severity, Reason: "patient " + string(h.Kind), Timestamp: kiosk.At(now(tx)), Status: h.Status,
+	}
+	if e, ok := s.queue.Entry(h.entry); ok && e.Provider != "" {
+		msg.ConsultationID = kiosk.ConsultationChannel(e.Provider, e.Patient)
+	}
+	if h.Status != kiosk.EscalationActive {
+		msg.UpdatedBy = act.Actor.String()
+	}
+	_, err := s.journal.Record(tx, act, kiosk.What{
+		Kind: "emergency/EMERGENCY_ESCALATION", Channel: kiosk.EmergencyChannel(h.Department), Body: msg, Audit: audit,
+		Facts: kiosk.AuditFacts{Action: string(h.Kind) + " " + string(h.Status), Resource: h.ID.String()},
+	})
+	return err
+}
+
+// settleHelp writes the calls that are not durable yet.
+func (s *Service) settleHelp(ctx context.Context) error {
+	var errs []error
+	for _, h := range s.help.list(func(h Help) bool { return !h.Durable && (h.Kind == Ill || h.Kind == NeedHelp) }) {
+		errs = append(errs, s.writeHelp(ctx, h))
+	}
+	return errors.Join(errs...)
+}
+
+// callStaff asks staff to a video visit that has no consent. It is this
+// kiosk's own call: nothing is published but the audit event.
+func (s *Service) callStaff(tx *storage.Tx, act kiosk.Act, e kiosk.Entry) (*Help, error) {
+	h := Help{
+		ID: act.EventID("help", e.ID.String()), Kind: AtConsent, Kiosk: s.cfg.Kiosk, Department: e.Department, Ticket: e.Metadata.Ticket,
+		Severity: "urgent", At: now(tx), Status: kiosk.EscalationActive, Durable: true, session: act.Session, entry: e.ID,
+	}
+	if err := s.journal.Audit(tx, act, kiosk.StaffCalled, kiosk.AuditFacts{Action: "call for consent", Resource: e.ID.String()}); err != nil {
+		return nil, err
+	}
+	return &h, putHelp(tx, h)
+}
+
+// Acknowledge ends a call's alarm: a person has seen it.
+func (s *Service) Acknowledge(ctx context.Context, act kiosk.Act, id uuid.UUID) (Help, error) {
+	return s.moveHelp(ctx, act, id, kiosk.EscalationAcknowledged, kiosk.EmergencyAcknowledged)
+}
+
+// Resolve closes a call: it was dealt with and documented.
+func (s *Service) Resolve(ctx context.Context, act kiosk.Act, id uuid.UUID) (Help, error) {
+	return s.moveHelp(ctx, act, id, kiosk.EscalationResolved, kiosk.EmergencyResolved)
+}
+
+// ErrNoHelp says that there is no such call.
+var ErrNoHelp = errors.New("no such call for help")
+
+func (s *Service) moveHelp(ctx context.Context, act kiosk.Act, id uuid.UUID, to kiosk.EscalationStatus, audit kiosk.AuditType) (Help, error) {
+	h, ok := s.HelpCall(id)
+	if !ok {
+		return Help{}, ErrNoHelp
+	}
+	if h.Status.Rank() >= to.Rank() {
+		return h, nil // somebody did so already
+	}
+	raised := h
+	h.Status, h.By = to, act.Actor.String()
+	err := s.queue.Update(ctx, func(tx *storage.Tx) error {
+		var err error
+		if !raised.Durable {
+			if err = s.escalate(tx, raised.act(), raised, kiosk.EmergencyTriggered); err != nil {
+				return err
+			}
+		}
+		if h.Kind == AtConsent {
+			err = s.journal.Audit(tx, act, kiosk.StaffCalled, kiosk.AuditFacts{Action: string(to), Resource: h.entry.String()})
+		} else {
+			err = s.escalate(tx, act, h, audit)
+		}
+		if err != nil {
+			return err
+		}
+		return putHelp(tx, h)
+	})
+	if err != nil {
+		return Help{}, fmt.Errorf("cannot record answer to call for help: %w", err)
+	}
+	h.Durable = true
+	s.help.show(h)
+	return h, nil
+}
+
+// applyHelp takes in an escalation of another kiosk or a provider, or what
+// became of one.
+func (s *Service) applyHelp(tx *storage.Tx, m kiosk.Received, msg *kiosk.EmergencyEscalation) (kiosk.Result, error) {
+	c, ok := kiosk.ParseChannel(m.Channel)
+	if !ok || c.Family != kiosk.EmergencyFamily || msg.ID == uuid.Nil || msg.Status.Rank() < 0 || len(msg.Severity) > 40 {
+		return kiosk.Ignored, nil
+	}
+	h, known := s.HelpCall(msg.ID)
+	switch {
+	case known && h.Status.Rank() >= msg.Status.Rank():
+		return kiosk.Known, nil
+	case !known:
+		h = Help{ID: msg.ID, Kind: Elsewhere, Department: c.Department, Severity: msg.Severity, At: m.Origin.HLC.Time()}
+		if m.Publisher == "" {
+			h.Kiosk = kiosk.KioskID(m.Origin.Kiosk)
+		}
+	}
+	h.Status, h.Durable = msg.Status, true
+	if h.Status != kiosk.EscalationActive {
+		h.By = string(m.Publisher)
+		if a, err := kiosk.ParseActor(msg.UpdatedBy); err == nil && m.Publisher == "" {
+			h.By = a.String()
+		}
+	}
+	// Before the commit: an alarm is better early than late, and the message is
+	// believed whatever becomes of this transaction.
+	s.help.show(h)
+	return kiosk.Applied, putHelp(tx, h)
+}
+
+// helpRow is the stored form of a call.
+type helpRow struct {
+	ID         uuid.UUID              `json:"i"`
+	Kind       HelpKind               `json:"k"`
+	Kiosk      kiosk.KioskID          `json:"o,omitempty"`
+	Department kiosk.DepartmentID     `json:"d"`
+	Ticket     string                 `json:"t,omitempty"`
+	Severity   string                 `json:"v"`
+	At         kiosk.Timestamp        `json:"a"`
+	Status     kiosk.EscalationStatus `json:"s"`
+	By         string                 `json:"b,omitempty"`
+	Session    string                 `json:"e,omitempty"`
+	Entry      kiosk.EntryID          `json:"n,omitzero"`
+}
+
+func putHelp(tx *storage.Tx, h Help) error {
+	data, err := json.Marshal(helpRow{h.ID, h.Kind, h.Kiosk, h.Department, h.Ticket, h.Severity, kiosk.At(h.At), h.Status, h.By, h.session, h.entry})
+	if err != nil {
+		return err
+	}
+	if err := tx.Put(helpView, h.ID[:], data); err != nil {
+		return fmt.Errorf("cannot write call for help: %w", err)
+	}
+	return nil
+}
+
+// loadHelp puts the calls of the last day on again, and drops older ones that
+// were answered.
+func (s *Service) loadHelp(ctx context.Context) error {
+	limit := s.cfg.Now().Wall.Add(-helpKept)
+	var old []uuid.UUID
+	err := s.queue.View(ctx, func(r *storage.Reader) error {
+		return r.Walk(helpView, nil, func(_, value []byte) error {
+			var row helpRow
+			if err := json.Unmarshal(value, &row); err != nil {
+				return errors.New("stored call for help is malformed")
+			}
+			if row.At.Before(limit) && row.Status != kiosk.EscalationActive {
+				old = append(old, row.ID)
+				return nil
+			}
+			s.help.show(Help{ID: row.ID, Kind: row.Kind, Kiosk: row.Kiosk, Department: row.Department, Ticket: row.Ticket, Severity: row.Severity,
+				At: row.At.Time, Status: row.Status, By: row.By, Durable: true, session: row.Session, entry: row.Entry})
+			return nil
+		})
+	})
+	if err == nil && len(old) > 0 {
+		err = s.queue.Update(ctx, func(tx *storage.Tx) error {
+			for _, id := range old {
+				if err := tx.Delete(helpView, id[:]); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("cannot load calls for help: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,262 @@
+package checkin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"clinicgate/kiosk"
+	"clinicgate/kiosk/consent"
+	"clinicgate/kiosk/phi"
+	"clinicgate/kiosk/queue"
+	"clinicgate/kiosk/roster"
+	"clinicgate/storage"
+
+	"github.com/google/uuid"
+)
+
+// Outcome is what identifying amounted to. The page has a kind sentence and a
+// next step for each.
+type Outcome string
+
+const (
+	OK              Outcome = "ok"               // go on with the forms
+	Already         Outcome = "already"          // checked in before: see Place and Actions
+	NotFound        Outcome = "not-found"        // wrong or unknown; the desk helps
+	WrongDay        Outcome = "wrong-day"        // genuine, for another day
+	WrongDepartment Outcome = "wrong-department" // this kiosk does not serve it: see Visit
+	Early           Outcome = "early"
+	Late            Outcome = "late"
+	Locked          Outcome = "locked" // too many wrong codes; the desk helps
+)
+
+// Action is what a patient who is checked in already may do.
+type Action string
+
+const (
+	ShowPlace Action = "place"
+	Leave     Action = "leave"
+	Back      Action = "back"
+)
+
+// IdentifyInput is what the page sends.
+type IdentifyInput struct {
+	Session  string
+	Method   roster.Method
+	Value    phi.Text
+	Language string
+	Request  uuid.UUID // the same for a repeated request
+}
+
+// Identified is what the page shows.
+type Identified struct {
+	Outcome  Outcome
+	Sentence string // key of the page's sentence, as in "outcome.early"
+	Entry    kiosk.EntryID
+	Visit    Visit
+	Forms    []consent.Form // to decide on, in the patient's language
+	DeskSign bool           // there is no form in that language: nothing is signed here
+	Place    Place          // when Already
+	Actions  []Action       // when Already
+}
+
+// Visit is what a patient sees of the appointment.
+type Visit struct {
+	Department  string
+	Where       string
+	Provider    string // empty: whoever is free
+	Appointment time.Time
+	Mode        kiosk.Mode
+	Name        phi.Text // masked, as in "M… G…"
+}
+
+// Place is where a patient stands.
+type Place struct {
+	Ticket            string
+	Status            kiosk.Status
+	Called            bool
+	Room              string
+	Where             string
+	WaitLow, WaitHigh int // minutes
+	WaitKnown         bool
+	Ahead             int
+}
+
+// Identify finds the appointment that a code stands for and commits the visit as
+// checked-in. A wrong code, an unknown one and a forged one give NotFound alike.
+func (s *Service) Identify(ctx context.Context, in IdentifyInput) (Identified, error) {
+	if err := checkInput(in.Session, in.Language, in.Request); err != nil {
+		return Identified{}, err
+	}
+	if in.Method != roster.Scanned && in.Method != roster.Typed {
+		return Identified{}, ErrInput
+	}
+	now := s.cfg.Now()
+	act := patientAct(in.Session, in.Request)
+	if s.attempts.locked(in.Session, now.Wall) {
+		return s.refuse(ctx, act, in.Method, Locked, Visit{})
+	}
+	day := s.queue.Today()
+	var found roster.Appointment
+	err := s.queue.View(ctx, func(r *storage.Reader) (err error) {
+		found, err = s.roster.Find(r, in.Method, in.Value, day)
+		return err
+	})
+	switch {
+	case errors.Is(err, roster.ErrUnknown):
+		s.attempts.failed(in.Session, now.Wall)
+		return s.refuse(ctx, act, in.Method, NotFound, Visit{})
+	case errors.Is(err, roster.ErrOtherDay):
+		return s.refuse(ctx, act, in.Method, WrongDay, Visit{})
+	case err != nil:
+		return Identified{}, fmt.Errorf("cannot look for appointment: %w", err)
+	}
+	visit := s.visit(found, in.Language)
+	if !s.serves(found.Department) {
+		return s.refuse(ctx, act, in.Method, WrongDepartment, visit)
+	}
+	id := kiosk.NewEntryID(s.cfg.RefKey, found.ID, day)
+	if _, there := s.queue.Entry(id); !there && now.Synced {
+		switch early := found.Start.Sub(now.Wall); {
+		case s.cfg.Earliest > 0 && early > s.cfg.Earliest:
+			return s.refuse(ctx, act, in.Method, Early, visit)
+		case s.cfg.Latest > 0 && -early > s.cfg.Latest:
+			return s.refuse(ctx, act, in.Method, Late, visit)
+		}
+	}
+	return s.arrive(ctx, act, in, found, id, visit)
+}
+
+func checkInput(session, language string, request uuid.UUID) error {
+	if kiosk.StaffID(session).Validate() != nil || len(language) > 40 || request == uuid.Nil {
+		return ErrInput
+	}
+	return nil
+}
+
+// refuse records an outcome that ends at the desk.
+func (s *Service) refuse(ctx context.Context, act kiosk.Act, method roster.Method, o Outcome, v Visit) (Identified, error) {
+	err := s.queue.Update(ctx, func(tx *storage.Tx) error {
+		return s.journal.Audit(tx, act, kiosk.IdentificationRefused, kiosk.AuditFacts{
+			Action: string(method) + " " + string(o), Outcome: kiosk.OutcomeRefused, Resource: act.Session})
+	})
+	if err != nil {
+		return Identified{}, fmt.Errorf("cannot record refused identification: %w", err)
+	}
+	return Identified{Outcome: o, Sentence: "outcome." + string(o), Visit: v}, nil
+}
+
+// arrive commits a visit as checked-in, or finds it there.
+func (s *Service) arrive(ctx context.Context, act kiosk.Act, in IdentifyInput, a roster.Appointment, id kiosk.EntryID, visit Visit) (Identified, error) {
+	var state queue.State
+	var consents kiosk.Consents
+	wait := s.expectedWait(a)
+	err := s.queue.Update(ctx, func(tx *storage.Tx) error {
+		var err error
+		if consents, err = s.consents.Consents(tx, a.Patient); err != nil {
+			return err
+		}
+		state, err = s.queue.Get(tx, id)
+		if errors.Is(err, queue.ErrNotFound) {
+			state, err = s.add(tx, act, in, a, id, consents, wait)
+		}
+		if err != nil {
+			return err
+		}
+		return s.journal.Audit(tx, act, kiosk.PatientIdentified, kiosk.AuditFacts{
+			Action: string(in.Method) + " " + string(state.Entry.Status), Resource: id.String()})
+	})
+	if err != nil {
+		return Identified{}, fmt.Errorf("cannot check in: %w", err)
+	}
+	s.hold(in.Session, id, in.Language)
+	out := Identified{Outcome: OK, Sentence: "outcome.ok", Entry: id, Visit: visit}
+	if state.Entry.Status == kiosk.CheckedIn {
+		out.Forms, out.DeskSign = s.forms(state.Entry.Metadata.Mode, in.Language, consents)
+		return out, nil
+	}
+	out.Outcome, out.Sentence = Already, "outcome.already."+string(state.Entry.Status)
+	out.Place = s.place(id, in.Language)
+	out.Actions = s.actions(id)
+	return out, nil
+}
+
+func (s *Service) add(tx *storage.Tx, act kiosk.Act, in IdentifyInput, a roster.Appointment, id kiosk.EntryID, consents kiosk.Consents, wait time.Duration) (queue.State, error) {
+	_, now := tx.Now()
+	ticket, err := s.queue.NextTicket(tx, a.Day)
+	if err != nil {
+		return queue.State{}, err
+	}
+	e := kiosk.Entry{
+		ID: id, Patient: a.Patient, Appointment: a.ID, Provider: a.Provider, Department: a.Department,
+		Status: kiosk.CheckedIn, Priority: kiosk.Normal, CheckInTime: now.Wall, EstimatedWait: wait,
+		Metadata: kiosk.Metadata{
+			Ticket: ticket.String(), Day: a.Day, OrderAt: queue.OrderAt(now.Wall, a.Start, s.cfg.EarlyAllowance),
+			AppointmentTime: a.Start, Mode: a.Mode, Language: in.Language,
+		},
+	}
+	if _, desk := s.forms(a.Mode, in.Language, consents); desk {
+		e.Metadata.Flags = []kiosk.Flag{kiosk.FlagConsentDesk}
+	}
+	if err := s.queue.Consented(tx, a.Patient, consents); err != nil {
+		return queue.State{}, err
+	}
+	if _, _, err := s.queue.Add(tx, act, e); err != nil {
+		return queue.State{}, err
+	}
+	return s.queue.Get(tx, id)
+}
+
+// forms gives what is left to decide on: forms whose consent is in effect are
+// not shown again.
+func (s *Service) forms(mode kiosk.Mode, language string, c kiosk.Consents) (forms []consent.Form, desk bool) {
+	all, ok := s.consents.Forms().For(mode, language)
+	if !ok {
+		return nil, !c.Of(mode.ConsentNeeded()).InEffect(s.cfg.Now().Wall)
+	}
+	for _, f := range all {
+		if !c.Of(f.Type).InEffect(s.cfg.Now().Wall) {
+			forms = append(forms, f)
+		}
+	}
+	return forms, false
+}
+
+// Forms gives the forms again, in another language.
+func (s *Service) Forms(ctx context.Context, session string, id kiosk.EntryID, language string) (forms []consent.Form, desk bool, err error) {
+	if _, ok := s.held(session, id); !ok || len(language) > 40 {
+		return nil, false, ErrSession
+	}
+	e, ok := s.queue.Entry(id)
+	if !ok {
+		return nil, false, ErrSession
+	}
+	err = s.queue.View(ctx, func(r *storage.Reader) error {
+		c, err := s.consents.Consents(r, e.Patient)
+		forms, desk = s.forms(e.Metadata.Mode, language, c)
+		return err
+	})
+	if err != nil {
+		return nil, false, fmt.Errorf("cannot give consent forms: %w", err)
+	}
+	s.hold(session, id, language)
+	return forms, desk, nil
+}
+
+func (s *Service) visit(a roster.Appointment, language string) Visit {
+	name, where := s.department(a.Department, language)
+	return Visit{Department: name, Where: where, Provider: s.provider(a.Provider), Appointment: a.Start, Mode: a.Mode, Name: mask(a.Given, a.Family)}
+}
+
+// expectedWait is what the queue announces with the entry: the upper bound, or
+// 0 when nothing is known.
+func (s *Service) expectedWait(a roster.Appointment) time.Duration {
+	now := s.cfg.Now().Wall
+	_, high, known := s.queue.Estimate(kiosk.Entry{Provider: a.Provider, Department: a.Department, Priority: kiosk.Normal,
+		Metadata: kiosk.Metadata{Day: a.Day, AppointmentTime: a.Start, OrderAt: queue.OrderAt(now, a.Start, s.cfg.EarlyAllowance)}})
+	if !known {
+		return 0
+	}
+	return time.Duration(high) * time.Minute
+}

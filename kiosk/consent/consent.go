@@ -1,0 +1,176 @@
+package consent
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"clinicgate/kiosk"
+	"clinicgate/storage"
+)
+
+// ErrForm says that a decision is about a text that is not on file: the form
+// changed while the page was open, or the page was tampered with. Show the
+// forms again.
+var ErrForm = errors.New("the consent form is not the current one")
+
+// Service records consents and answers for them. It keeps no state of its own;
+// its methods are safe for concurrent use.
+type Service struct {
+	organization kiosk.OrganizationID
+	forms        *Forms
+	journal      kiosk.Journal
+}
+
+// New makes the service. It does no I/O.
+func New(organization kiosk.OrganizationID, forms *Forms) (*Service, error) {
+	if err := organization.Validate(); err != nil {
+		return nil, fmt.Errorf("cannot make consent service: organization: %w", err)
+	}
+	if forms == nil {
+		return nil, errors.New("cannot make consent service: no forms")
+	}
+	return &Service{organization: organization, forms: forms, journal: kiosk.Journal{Organization: organization}}, nil
+}
+
+// Forms gives the clinic's forms.
+func (s *Service) Forms() *Forms { return s.forms }
+
+// Getter reads a row of a view: *storage.Tx and *storage.Reader are such.
+type Getter interface {
+	Get(view string, key []byte) ([]byte, error)
+}
+
+const view = "consent" // key: patient reference
+
+// Consents gives what a patient's records amount to. An error means that they
+// could not be read, which is not the same as no consent.
+func (s *Service) Consents(g Getter, patient kiosk.PatientRef) (kiosk.Consents, error) {
+	r, err := s.read(g, patient)
+	if err != nil {
+		return kiosk.Consents{}, err
+	}
+	return r.fold(s.forms), nil
+}
+
+// Records gives a patient's records, as they were recorded or received.
+func (s *Service) Records(g Getter, patient kiosk.PatientRef) ([]Record, error) {
+	r, err := s.read(g, patient)
+	return r.records(), err
+}
+
+func (s *Service) read(g Getter, patient kiosk.PatientRef) (row, error) {
+	data, err := g.Get(view, []byte(patient))
+	if err != nil {
+		return row{}, fmt.Errorf("cannot read consents: %w", err)
+	}
+	return readRow(data)
+}
+
+func (s *Service) write(tx *storage.Tx, patient kiosk.PatientRef, r row) error {
+	data, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("cannot encode consents: %w", err)
+	}
+	if err := tx.Put(view, []byte(patient), data); err != nil {
+		return fmt.Errorf("cannot write consents: %w", err)
+	}
+	return nil
+}
+
+// Record writes a patient's decisions, one record each, and gives what the
+// patient's records amount to then. It fails with ErrForm, and records nothing,
+// when one of them is about a text that is not on file.
+func (s *Service) Record(tx *storage.Tx, act kiosk.Act, patient kiosk.PatientRef, decisions []Decision) (kiosk.Consents, error) {
+	r, err := s.read(tx, patient)
+	if err != nil {
+		return kiosk.Consents{}, err
+	}
+	_, now := tx.Now()
+	for _, d := range decisions {
+		form, ok := s.forms.in(d.FormID, d.Language)
+		if !ok || form.Version != d.Version || form.SHA256 != d.SHA256 || !d.Method.valid() {
+			return kiosk.Consents{}, ErrForm
+		}
+		shape := kiosk.ConsentShape{
+			PatientID: patient, Type: string(form.Type), Granted: d.Granted, Scope: form.Scope, Version: form.Version,
+			FormID: form.ID, SHA256: form.SHA256, Language: form.Language, Basis: string(form.Basis),
+			Decision: declined, DecidedAt: kiosk.At(now.Wall), Method: string(d.Method),
+			Signer: cmp.Or(d.Signer, "patient"), Relation: cmp.Or(d.Relation, "self"),
+		}
+		audit := kiosk.ConsentDeclined
+		if d.Granted {
+			shape.Decision, audit = granted, kiosk.ConsentGiven
+			shape.GrantedAt, shape.ExpiresAt = shape.DecidedAt, kiosk.At(form.until(now.Wall))
+		}
+		if err := s.append(tx, act, &r, shape, audit); err != nil {
+			return kiosk.Consents{}, err
+		}
+	}
+	return r.fold(s.forms), s.write(tx, patient, r)
+}
+
+// Revoke takes back a patient's consent of one type. The grant stays on record.
+func (s *Service) Revoke(tx *storage.Tx, act kiosk.Act, patient kiosk.PatientRef, t kiosk.ConsentType) (kiosk.Consents, error) {
+	r, err := s.read(tx, patient)
+	if err != nil {
+		return kiosk.Consents{}, err
+	}
+	var last *Record
+	for _, rec := range r.records() {
+		if rec.Type == string(t) && (last == nil || compare(last, &rec) < 0) {
+			last = &rec
+		}
+	}
+	if last == nil || !last.Granted {
+		return r.fold(s.forms), nil
+	}
+	_, now := tx.Now()
+	shape := last.ConsentShape
+	shape.Granted, shape.Decision, shape.DecidedAt, shape.RevokedAt = false, revoked, kiosk.At(now.Wall), kiosk.At(now.Wall)
+	shape.GrantedAt, shape.ExpiresAt = kiosk.Timestamp{}, kiosk.Timestamp{}
+	shape.Method, shape.Signer, shape.Relation = string(Tapped), string(act.Actor.Kind), "self"
+	if act.Actor.Kind != kiosk.ActorPatient {
+		shape.Relation = "staff"
+	}
+	if err := s.append(tx, act, &r, shape, kiosk.ConsentRevoked); err != nil {
+		return kiosk.Consents{}, err
+	}
+	return r.fold(s.forms), s.write(tx, patient, r)
+}
+
+func (s *Service) append(tx *storage.Tx, act kiosk.Act, r *row, shape kiosk.ConsentShape, audit kiosk.AuditType) error {
+	shape.ID = act.EventID("consent/CONSENT_RECORDED", shape.FormID)
+	receipt, err := s.journal.Record(tx, act, kiosk.What{
+		Kind: "consent/CONSENT_RECORDED", ID: shape.ID, Channel: kiosk.ConsentChannel(s.organization),
+		Body: kiosk.ConsentRecorded{Type: "CONSENT_RECORDED", Record: shape, Timestamp: shape.DecidedAt}, Audit: audit,
+		Facts: kiosk.AuditFacts{Action: shape.Decision + " " + shape.Type, Resource: shape.ID.String(), ConsentRef: shape.ID.String()},
+	})
+	if err != nil {
+		return err
+	}
+	r.add(Record{shape, receipt.HLC})
+	return nil
+}
+
+// Apply takes in a believed record of another kiosk or the authority, and gives
+// what the patient's records amount to then. It is called in the transaction
+// that stores the event.
+func (s *Service) Apply(tx *storage.Tx, m kiosk.Received) (kiosk.Result, kiosk.PatientRef, kiosk.Consents, error) {
+	msg, ok := m.Message.(*kiosk.ConsentRecorded)
+	if !ok || validate(msg.Record) != nil {
+		return kiosk.Ignored, "", kiosk.Consents{}, nil
+	}
+	patient := msg.Record.PatientID
+	r, err := s.read(tx, patient)
+	if err != nil {
+		return kiosk.Ignored, "", kiosk.Consents{}, err
+	}
+	rec := Record{msg.Record, m.Origin.HLC}
+	rec.ID = m.ID // the signed event's own, whatever the record says
+	if !r.add(rec) {
+		return kiosk.Known, patient, r.fold(s.forms), nil
+	}
+	return kiosk.Applied, patient, r.fold(s.forms), s.write(tx, patient, r)
+}

@@ -1,0 +1,238 @@
+package roster
+
+import (
+	"bufio"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"clinicgate/kiosk"
+	"clinicgate/kiosk/phi"
+)
+
+// columns are the names that a file's first line may have, in any order.
+var columns = []string{"appointment_id", "patient_id", "family_name", "given_name", "birth_date", "department", "provider", "start", "mode", "language", "phone_last2", "code"}
+
+// needed are those it must have.
+var needed = []string{"appointment_id", "patient_id", "family_name", "department", "start"}
+
+// Problem says why a row was left out.
+type Problem struct {
+	Line   int    // in the file, the first is 1
+	Column string // empty: the row as a whole
+	Reason string // fixed words, nothing of the row
+}
+
+func (p Problem) String() string {
+	if p.Column == "" {
+		return fmt.Sprintf("line %d: %s", p.Line, p.Reason)
+	}
+	return fmt.Sprintf("line %d, %s: %s", p.Line, p.Column, p.Reason)
+}
+
+// Rules is what a row is checked against.
+type Rules struct {
+	Calendar    kiosk.Calendar
+	Departments []kiosk.DepartmentID
+	Providers   map[kiosk.ProviderID]kiosk.DepartmentID
+}
+
+const (
+	maxFile     = 16 << 20
+	maxRows     = 20_000
+	maxProblems = 1000
+)
+
+// Parse reads a CSV file in our own columns: a first line with the names, then
+// one appointment a line, in UTF-8 with or without a byte order mark.
+//
+//	appointment_id  the clinic's, 1 to 40 of A-Z a-z 0-9 _ -
+//	patient_id      the clinic's; only a keyed hash of it is kept
+//	family_name     given_name
+//	birth_date      2006-01-02, may be empty
+//	department      id of a department     provider   id of a provider, may be empty
+//	start           RFC 3339, or the clinic's local time as 2006-01-02 15:04
+//	mode            in-person (default) or video
+//	language        a tag such as en        phone_last2   two digits
+//	code            the clinic's own check-in code, may be empty
+//
+// A row that cannot be used is reported and left out; the others count. The
+// error is about the file as a whole.
+func Parse(r io.Reader, rules Rules) ([]Appointment, []Problem, error) {
+	limited := &io.LimitedReader{R: r, N: maxFile + 1}
+	buffered := bufio.NewReader(limited)
+	if mark, err := buffered.Peek(3); err == nil && string(mark) == "\ufeff" {
+		_, _ = buffered.Discard(3)
+	}
+	in := csv.NewReader(buffered)
+	in.FieldsPerRecord = -1
+	in.ReuseRecord = true
+	head, err := in.Read()
+	if err != nil {
+		return nil, nil, errors.New("roster has no first line with the column names")
+	}
+	index, err := header(head)
+	if err != nil {
+		return nil, nil, err
+	}
+	p := parser{rules: rules, index: index, width: len(head), ids: map[kiosk.AppointmentID]int{}}
+	for {
+		record, err := in.Read()
+		if limited.N <= 0 {
+			return nil, nil, fmt.Errorf("roster is larger than %d MiB", maxFile>>20)
+		}
+		if errors.Is(err, io.EOF) {
+			return p.rows, p.problems, nil
+		}
+		var bad *csv.ParseError
+		switch {
+		case errors.As(err, &bad):
+			p.report(bad.Line, "", "quotes do not match")
+		case err != nil:
+			return nil, nil, fmt.Errorf("cannot read roster: %w", err)
+		default:
+			line, _ := in.FieldPos(0)
+			p.row(line, record)
+		}
+		if len(p.rows) > maxRows {
+			return nil, nil, fmt.Errorf("roster has more than %d rows", maxRows)
+		}
+		if len(p.problems) >= maxProblems {
+			return nil, p.problems, fmt.Errorf("roster has %d bad rows: is it the right file?", maxProblems)
+		}
+	}
+}
+
+// header maps column names to places.
+func header(head []string) (map[string]int, error) {
+	index := map[string]int{}
+	for i, name := range head {
+		name = strings.ToLower(strings.TrimSpace(name))
+		if !slices.Contains(columns, name) {
+			return nil, fmt.Errorf("roster column %d has a name that is not known here: want some of %s", i+1, strings.Join(columns, ", "))
+		}
+		if _, twice := index[name]; twice {
+			return nil, fmt.Errorf("roster column %s stands twice", name)
+		}
+		index[name] = i
+	}
+	for _, name := range needed {
+		if _, ok := index[name]; !ok {
+			return nil, fmt.Errorf("roster column %s is missing", name)
+		}
+	}
+	return index, nil
+}
+
+type parser struct {
+	rules    Rules
+	index    map[string]int
+	width    int
+	rows     []Appointment
+	problems []Problem
+	ids      map[kiosk.AppointmentID]int
+}
+
+func (p *parser) report(line int, column, reason string) {
+	p.problems = append(p.problems, Problem{line, column, reason})
+}
+
+// row checks one record and keeps it, or reports the first thing wrong with it.
+func (p *parser) row(line int, record []string) {
+	if len(record) == 1 && strings.TrimSpace(record[0]) == "" {
+		return
+	}
+	if len(record) != p.width {
+		p.report(line, "", fmt.Sprintf("has %d fields, the first line has %d", len(record), p.width))
+		return
+	}
+	field := func(name string) string {
+		if i, ok := p.index[name]; ok {
+			return strings.TrimSpace(record[i])
+		}
+		return ""
+	}
+	for _, name := range columns {
+		if v := field(name); !utf8.ValidString(v) {
+			p.report(line, name, "is not UTF-8")
+			return
+		} else if len(v) > maxName {
+			p.report(line, name, "is longer than 200 bytes")
+			return
+		} else if strings.ContainsFunc(v, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+			p.report(line, name, "has a control character")
+			return
+		}
+	}
+	a := Appointment{
+		ID: kiosk.AppointmentID(field("appointment_id")), PatientID: phi.New(field("patient_id")),
+		Family: phi.New(field("family_name")), Given: phi.New(field("given_name")), Birth: phi.New(field("birth_date")),
+		Department: kiosk.DepartmentID(field("department")), Provider: kiosk.ProviderID(field("provider")),
+		Mode: kiosk.Mode(strings.ToLower(field("mode"))), Language: field("language"), PhoneLast2: phi.New(field("phone_last2")),
+		Code: phi.New(Normalize(field("code"))),
+	}
+	if a.Mode == "" {
+		a.Mode = kiosk.InPerson
+	}
+	start, startErr := p.start(field("start"))
+	a.Start, a.Day = start, p.rules.Calendar.Day(start)
+	home, known := p.rules.Providers[a.Provider]
+	_, birthErr := time.Parse(time.DateOnly, field("birth_date"))
+	for _, c := range []struct {
+		ok             bool
+		column, reason string
+	}{
+		{a.ID.Validate() == nil, "appointment_id", "want 1 to 40 of A-Z a-z 0-9 _ -"},
+		{!a.PatientID.IsZero(), "patient_id", "is empty"},
+		{!a.Family.IsZero(), "family_name", "is empty"},
+		{a.Birth.IsZero() || birthErr == nil, "birth_date", "want the form 2006-01-02"},
+		{slices.Contains(p.rules.Departments, a.Department), "department", "is no department of this clinic"},
+		{a.Provider == "" || known, "provider", "is no provider of this clinic"},
+		{a.Provider == "" || !known || home == a.Department, "provider", "does not belong to the department"},
+		{startErr == nil, "start", "want RFC 3339 or 2006-01-02 15:04"},
+		{a.Mode.Valid(), "mode", "want in-person or video"},
+		{len(a.Language) <= 40, "language", "want a tag such as en"},
+		{a.PhoneLast2.IsZero() || twoDigits(field("phone_last2")), "phone_last2", "want two digits"},
+		{field("code") == "" || plainCode(a.Code.Reveal()), "code", "want 4 to 40 letters and digits"},
+	} {
+		if !c.ok {
+			p.report(line, c.column, c.reason)
+			return
+		}
+	}
+	if first, twice := p.ids[a.ID]; twice {
+		p.report(line, "appointment_id", fmt.Sprintf("stands in line %d already", first))
+		return
+	}
+	p.ids[a.ID] = line
+	p.rows = append(p.rows, a)
+}
+
+// start reads a time with its zone, or one of the clinic's local time.
+func (p *parser) start(s string) (time.Time, error) {
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return t.UTC(), plausible(t)
+	}
+	for _, layout := range []string{"2006-01-02 15:04", "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02T15:04:05"} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return p.rules.Calendar.Local(t), plausible(t)
+		}
+	}
+	return time.Time{}, errors.New("not a time")
+}
+
+func plausible(t time.Time) error {
+	if t.Year() < 2000 || t.Year() > 2200 {
+		return errors.New("not a time of this clinic")
+	}
+	return nil
+}
+
+func twoDigits(s string) bool {
+	return len(s) == 2 && s[0] >= '0' && s[0] <= '9' && s[1] >= '0' && s[1] <= '9'
+}

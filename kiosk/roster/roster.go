@@ -1,0 +1,564 @@
+package roster
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"clinicgate/kiosk"
+	"clinicgate/kiosk/phi"
+	"clinicgate/storage"
+)
+
+// Config is the roster's section of the composition.
+type Config struct {
+	Organization kiosk.OrganizationID
+	Calendar     kiosk.Calendar
+	RefKey       []byte  // the clinic's reference key
+	Codes        Checker // verifies appointment codes
+}
+
+// Store is the part of the store that the roster needs; *storage.Store and
+// *queue.Queue are such.
+type Store interface {
+	View(ctx context.Context, fn func(r *storage.Reader) error) error
+	Update(ctx context.Context, fn func(tx *storage.Tx) error) error
+}
+
+// Roster holds the appointments. Make it with New and fill it with Load. It is
+// safe for concurrent use.
+type Roster struct {
+	cfg     Config
+	store   Store
+	journal kiosk.Journal
+
+	mu   sync.RWMutex
+	days map[kiosk.Day]int // guarded by mu: days that have rows, and about how many
+}
+
+// New makes a roster; it reads nothing.
+func New(cfg Config, store Store) (*Roster, error) {
+	switch {
+	case cfg.Organization.Validate() != nil:
+		return nil, errors.New("cannot make roster: bad organization id")
+	case len(cfg.RefKey) < 16:
+		return nil, errors.New("cannot make roster: the reference key is missing or shorter than 16 bytes")
+	case cfg.Calendar.Zone == nil || store == nil:
+		return nil, errors.New("cannot make roster: no zone or store")
+	}
+	return &Roster{cfg: cfg, store: store, journal: kiosk.Journal{Organization: cfg.Organization}, days: map[kiosk.Day]int{}}, nil
+}
+
+const (
+	rowView  = "roster"      // group: day; key: appointment id
+	codeView = "roster-code" // group: day; key: kind and code; value: appointment ids
+	dayView  = "roster-day"  // key: day; value: the day
+)
+
+func group(day kiosk.Day) []byte {
+	sum := sha256.Sum256([]byte("clinicgate/roster-day/1\n" + string(day)))
+	return sum[:8]
+}
+
+// stored is a row as it is kept.
+type stored struct {
+	Row        kiosk.RosterRow    `json:"r"`
+	Department kiosk.DepartmentID `json:"d"`
+	HLC        storage.HLC        `json:"h"` // of the event that brought it: the later one counts
+}
+
+// Load reads which days are held. Call it once before use.
+func (r *Roster) Load(ctx context.Context) error {
+	days := map[kiosk.Day]int{}
+	err := r.store.View(ctx, func(v *storage.Reader) error {
+		if err := v.Walk(dayView, nil, func(_, value []byte) error { days[kiosk.Day(value)] = 0; return nil }); err != nil {
+			return err
+		}
+		for day := range days {
+			if err := v.Walk(rowView, group(day), func(_, _ []byte) error { days[day]++; return nil }); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("cannot load roster: %w", err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.days = days
+	return nil
+}
+
+// Today gives the clinic day: that of the clock, or, while nobody has told the
+// time since the machine started, that of the newest list held.
+func (r *Roster) Today(now storage.Instant) kiosk.Day {
+	if !now.Synced {
+		r.mu.RLock()
+		defer r.mu.RUnlock()
+		var newest kiosk.Day
+		for d := range r.days {
+			newest = max(newest, d)
+		}
+		if newest != "" {
+			return newest
+		}
+	}
+	return r.cfg.Calendar.Day(now.Wall)
+}
+
+// Days lists the days held and about how many rows each has.
+func (r *Roster) Days() map[kiosk.Day]int {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	days := make(map[kiosk.Day]int, len(r.days))
+	for d, n := range r.days {
+		days[d] = n
+	}
+	return days
+}
+
+// Imported says what an import did.
+type Imported struct {
+	New, Changed, Same int
+	Days               []kiosk.Day
+}
+
+const (
+	// partBytes bounds the rows of one ROSTER event, below what may be published.
+	partBytes = 12 << 10
+	// maxPart bounds the rows that one transaction writes.
+	maxPart = 60
+)
+
+// Import takes in a list. It returns when everything is durable; rows that are
+// held already as they are cost nothing. Rows that the list lacks stay.
+func (r *Roster) Import(ctx context.Context, act kiosk.Act, list []Appointment) (Imported, error) {
+	done := Imported{}
+	for i := range list {
+		if list[i].Patient == "" {
+			list[i].Patient = kiosk.NewPatientRef(r.cfg.RefKey, list[i].PatientID)
+		}
+		if !valid(list[i].shape()) || list[i].Department.Validate() != nil || !list[i].Day.Valid() {
+			return done, fmt.Errorf("cannot import roster: row %d cannot be used", i+1)
+		}
+		if !slices.Contains(done.Days, list[i].Day) {
+			done.Days = append(done.Days, list[i].Day)
+		}
+	}
+	slices.Sort(done.Days)
+	list = slices.Clone(list)
+	slices.SortStableFunc(list, func(a, b Appointment) int {
+		return strings.Compare(string(a.Day)+"\n"+string(a.Department), string(b.Day)+"\n"+string(b.Department))
+	})
+	sameList := func(a, b Appointment) bool { return a.Day == b.Day && a.Department == b.Department }
+	for start := 0; start < len(list); {
+		end := start + 1
+		for end < len(list) && sameList(list[start], list[end]) {
+			end++
+		}
+		if err := r.importList(ctx, act, list[start:end], &done); err != nil {
+			return done, fmt.Errorf("cannot import roster: %w", err)
+		}
+		start = end
+	}
+	err := r.store.Update(ctx, func(tx *storage.Tx) error {
+		return r.journal.Audit(tx, act, kiosk.RosterImported, kiosk.AuditFacts{
+			Action: fmt.Sprintf("%d new, %d changed, %d same", done.New, done.Changed, done.Same), Resource: days(done.Days)})
+	})
+	if err != nil {
+		return done, fmt.Errorf("cannot import roster: %w", err)
+	}
+	return done, nil
+}
+
+func days(list []kiosk.Day) string {
+	if len(list) == 0 {
+		return "none"
+	}
+	if len(list) == 1 {
+		return string(list[0])
+	}
+	return string(list[0]) + " to " + string(list[len(list)-1])
+}
+
+// importList imports the rows of one department and day.
+func (r *Roster) importList(ctx context.Context, act kiosk.Act, list []Appointment, done *Imported) error {
+	parts := split(list)
+	for i, part := range parts {
+		var fresh, changed, same int
+		err := r.store.Update(ctx, func(tx *storage.Tx) error {
+			fresh, changed, same = 0, 0, 0
+			var rows []kiosk.RosterRow
+			for _, a := range part {
+				old, err := r.get(tx, a.Day, a.ID)
+				switch {
+				case err != nil:
+					return err
+				case old == nil:
+					fresh++
+				case old.Row == a.shape() && old.Department == a.Department:
+					same++
+					continue
+				default:
+					changed++
+				}
+				rows = append(rows, a.shape())
+			}
+			if len(rows) == 0 {
+				return nil
+			}
+			day, department := part[0].Day, part[0].Department
+			_, now := tx.Now()
+			receipt, err := r.journal.Record(tx, act, kiosk.What{
+				Kind: "roster/ROSTER", Channel: kiosk.RosterChannel(department),
+				Body:  kiosk.Roster{Type: "ROSTER", Day: day, Part: i + 1, Of: len(parts), Rows: rows, Timestamp: kiosk.At(now.Wall)},
+				Facts: kiosk.AuditFacts{Resource: string(day) + "/" + string(department) + "/" + strconv.Itoa(i+1)},
+			})
+			if err != nil {
+				return err
+			}
+			for _, row := range rows {
+				if err := r.put(tx, day, stored{row, department, receipt.HLC}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		done.New, done.Changed, done.Same = done.New+fresh, done.Changed+changed, done.Same+same
+		r.note(part[0].Day, fresh)
+	}
+	return nil
+}
+
+// split cuts a list into parts that fit one event each.
+func split(list []Appointment) [][]Appointment {
+	var parts [][]Appointment
+	size, start := 0, 0
+	for i, a := range list {
+		text, _ := json.Marshal(a.shape()) // strings and times: it cannot fail
+		if i > start && (size+len(text) > partBytes || i-start >= maxPart) {
+			parts = append(parts, list[start:i])
+			size, start = 0, i
+		}
+		size += len(text) + 1
+	}
+	return append(parts, list[start:])
+}
+
+// note counts rows of a day. It may run ahead of a transaction that then fails;
+// the day that it names has been announced all the same.
+func (r *Roster) note(day kiosk.Day, n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.days[day] += n
+}
+
+func (r *Roster) get(g Getter, day kiosk.Day, id kiosk.AppointmentID) (*stored, error) {
+	data, err := g.GetIn(rowView, group(day), []byte(id))
+	if err != nil || data == nil {
+		return nil, err
+	}
+	s := new(stored)
+	if err := json.Unmarshal(data, s); err != nil {
+		return nil, errors.New("roster row is malformed")
+	}
+	return s, nil
+}
+
+// put writes a row and what finds it by code.
+func (r *Roster) put(tx *storage.Tx, day kiosk.Day, s stored) error {
+	id := s.Row.AppointmentID
+	old, err := r.get(tx, day, id)
+	if err != nil {
+		return err
+	}
+	if old != nil && old.HLC > s.HLC {
+		return nil // an older version that came later
+	}
+	data, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	if err := tx.PutIn(rowView, group(day), []byte(id), data); err != nil {
+		return fmt.Errorf("cannot write roster row: %w", err)
+	}
+	if err := tx.Put(dayView, []byte(day), []byte(day)); err != nil {
+		return fmt.Errorf("cannot write roster day: %w", err)
+	}
+	if old != nil && old.Row.Code != s.Row.Code && old.Row.Code != "" {
+		if err := r.link(tx, day, ownKey(old.Row.Code), id, false); err != nil {
+			return err
+		}
+	}
+	for _, key := range r.keys(day, s.Row) {
+		if err := r.link(tx, day, key, id, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keys lists what an appointment is found by.
+func (r *Roster) keys(day kiosk.Day, row kiosk.RosterRow) []string {
+	ref := newReference(r.cfg.RefKey, row.AppointmentID, day)
+	keys := []string{refKey(ref), typedKey(TypedCode(r.cfg.RefKey, row.AppointmentID, day))}
+	if row.Code != "" {
+		keys = append(keys, ownKey(row.Code))
+	}
+	return keys
+}
+
+func refKey(ref reference) string { return "ref\n" + hex.EncodeToString(ref[:]) }
+func typedKey(code string) string { return "typed\n" + code }
+func ownKey(code string) string   { return "own\n" + code }
+
+// link adds an appointment to what a code finds, or takes it away.
+func (r *Roster) link(tx *storage.Tx, day kiosk.Day, key string, id kiosk.AppointmentID, there bool) error {
+	ids, err := r.linked(tx, day, key)
+	if err != nil {
+		return err
+	}
+	if slices.Contains(ids, id) == there {
+		return nil
+	}
+	if there {
+		ids = append(ids, id)
+	} else {
+		ids = slices.DeleteFunc(ids, func(o kiosk.AppointmentID) bool { return o == id })
+	}
+	if len(ids) == 0 {
+		return tx.DeleteIn(codeView, group(day), []byte(key))
+	}
+	data, err := json.Marshal(link{key, ids})
+	if err != nil {
+		return err
+	}
+	return tx.PutIn(codeView, group(day), []byte(key), data)
+}
+
+// link is a row of the code view; it names its key so that it can be deleted.
+type link struct {
+	Key string                `json:"k"`
+	IDs []kiosk.AppointmentID `json:"i"`
+}
+
+func (r *Roster) linked(g Getter, day kiosk.Day, key string) ([]kiosk.AppointmentID, error) {
+	data, err := g.GetIn(codeView, group(day), []byte(key))
+	if err != nil || data == nil {
+		return nil, err
+	}
+	var l link
+	if err := json.Unmarshal(data, &l); err != nil {
+		return nil, errors.New("roster code row is malformed")
+	}
+	return l.IDs, nil
+}
+
+// Getter reads a row of a view: *storage.Tx and *storage.Reader are such.
+type Getter interface {
+	GetIn(view string, group, key []byte) ([]byte, error)
+}
+
+// Apply takes in a believed part of a list from another kiosk or the authority.
+// It is called in the transaction that stores the event. Rows that cannot be
+// used are left out.
+func (r *Roster) Apply(tx *storage.Tx, m kiosk.Received) (kiosk.Result, error) {
+	c, ok := kiosk.ParseChannel(m.Channel)
+	msg, is := m.Message.(*kiosk.Roster)
+	if !ok || !is || c.Family != kiosk.RosterFamily || !msg.Day.Valid() || len(msg.Rows) > maxRows {
+		return kiosk.Ignored, nil
+	}
+	n := 0
+	for _, row := range msg.Rows {
+		if !valid(row) {
+			continue
+		}
+		if err := r.put(tx, msg.Day, stored{row, c.Department, m.Origin.HLC}); err != nil {
+			return kiosk.Ignored, err
+		}
+		n++
+	}
+	if n == 0 {
+		return kiosk.Ignored, nil
+	}
+	r.note(msg.Day, n)
+	return kiosk.Applied, nil
+}
+
+// Method is how a code came in.
+type Method string
+
+const (
+	Scanned Method = "scan"
+	Typed   Method = "typed"
+)
+
+var (
+	// ErrUnknown: no appointment has this code today, or more than one has.
+	ErrUnknown = errors.New("no appointment has this code")
+	// ErrOtherDay: the code is genuine and for another day.
+	ErrOtherDay = errors.New("the code is for another day")
+)
+
+// Find gives the appointment that a code stands for on a day. A scan may be one
+// of our QR codes or the clinic's own code; a typed text one of our typed codes
+// or the clinic's own. Every call does the same look-ups.
+func (r *Roster) Find(g Getter, method Method, value phi.Text, day kiosk.Day) (Appointment, error) {
+	text := value.Reveal()
+	if len(text) > 1024 {
+		text = ""
+	}
+	ref, codeDay, scanErr := r.cfg.Codes.read(text)
+	code := Normalize(text)
+	typed, isTyped := CheckTyped(code)
+	if method != Scanned {
+		scanErr = errCode
+	}
+	var found []kiosk.AppointmentID
+	for _, look := range []struct {
+		counts bool
+		key    string
+	}{
+		{scanErr == nil && codeDay == day, refKey(ref)},
+		{method == Typed && isTyped, typedKey(typed)},
+		{plainCode(code), ownKey(code)},
+	} {
+		ids, err := r.linked(g, day, look.key)
+		if err != nil {
+			return Appointment{}, err
+		}
+		if look.counts {
+			found = append(found, ids...)
+		}
+	}
+	slices.Sort(found)
+	found = slices.Compact(found)
+	if len(found) != 1 {
+		found = []kiosk.AppointmentID{"none"} // read a row all the same
+	}
+	s, err := r.get(g, day, found[0])
+	switch {
+	case err != nil:
+		return Appointment{}, err
+	case s != nil:
+		return fromShape(s.Row, s.Department, day), nil
+	case scanErr == nil && codeDay != day:
+		return Appointment{}, ErrOtherDay
+	}
+	return Appointment{}, ErrUnknown
+}
+
+// Appointment gives a day's appointment by its id.
+func (r *Roster) Appointment(g Getter, day kiosk.Day, id kiosk.AppointmentID) (Appointment, bool, error) {
+	s, err := r.get(g, day, id)
+	if err != nil || s == nil {
+		return Appointment{}, false, err
+	}
+	return fromShape(s.Row, s.Department, day), true, nil
+}
+
+// List gives a day's appointments, by start.
+func (r *Roster) List(ctx context.Context, day kiosk.Day) ([]Appointment, error) {
+	var list []Appointment
+	err := r.store.View(ctx, func(v *storage.Reader) error {
+		return v.Walk(rowView, group(day), func(_, value []byte) error {
+			var s stored
+			if err := json.Unmarshal(value, &s); err != nil {
+				return errors.New("roster row is malformed")
+			}
+			list = append(list, fromShape(s.Row, s.Department, day))
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cannot list roster: %w", err)
+	}
+	slices.SortFunc(list, func(a, b Appointment) int {
+		if c := a.Start.Compare(b.Start); c != 0 {
+			return c
+		}
+		return strings.Compare(string(a.ID), string(b.ID))
+	})
+	return list, nil
+}
+
+// Forget drops the days before a day, names and all.
+func (r *Roster) Forget(ctx context.Context, before kiosk.Day) error {
+	var old []kiosk.Day
+	for d := range r.Days() {
+		if d < before {
+			old = append(old, d)
+		}
+	}
+	for _, d := range old {
+		for {
+			left, err := r.forget(ctx, d)
+			if err != nil {
+				return fmt.Errorf("cannot forget roster of %s: %w", d, err)
+			}
+			if left == 0 {
+				break
+			}
+		}
+		r.mu.Lock()
+		delete(r.days, d)
+		r.mu.Unlock()
+	}
+	return nil
+}
+
+// forget drops some rows of a day and tells how many it dropped.
+func (r *Roster) forget(ctx context.Context, day kiosk.Day) (dropped int, err error) {
+	enough := errors.New("enough for one transaction")
+	g := group(day)
+	err = r.store.Update(ctx, func(tx *storage.Tx) error {
+		dropped = 0
+		count := func() error {
+			if dropped++; dropped >= 4*maxPart {
+				return enough
+			}
+			return nil
+		}
+		err := tx.Walk(codeView, g, func(_, value []byte) error {
+			var l link
+			if err := json.Unmarshal(value, &l); err != nil {
+				return err
+			}
+			if err := tx.DeleteIn(codeView, g, []byte(l.Key)); err != nil {
+				return err
+			}
+			return count()
+		})
+		if err == nil {
+			err = tx.Walk(rowView, g, func(_, value []byte) error {
+				var s stored
+				if err := json.Unmarshal(value, &s); err != nil {
+					return err
+				}
+				if err := tx.DeleteIn(rowView, g, []byte(s.Row.AppointmentID)); err != nil {
+					return err
+				}
+				return count()
+			})
+		}
+		if err != nil && !errors.Is(err, enough) {
+			return err
+		}
+		if dropped == 0 {
+			return tx.Delete(dayView, []byte(day))
+		}
+		return nil
+	})
+	return dropped, err
+}
