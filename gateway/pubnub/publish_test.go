@@ -180,11 +180,12 @@ func TestPublishUnderAnEndedContext(t *testing.T) {
 
 func TestPublishCutShortHasAnUnknownOutcome(t *testing.T) {
 	t.Parallel()
-	arrived := make(chan struct{}, 2)
+	arrived, left := make(chan struct{}, 2), make(chan bool, 2)
 	c := origin(t, func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.ReadAll(r.Body) // lets the server notice that the client leaves
 		arrived <- struct{}{}
 		hold(r)
+		left <- r.Context().Err() != nil
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-arrived; cancel() }()
@@ -194,8 +195,13 @@ func TestPublishCutShortHasAnUnknownOutcome(t *testing.T) {
 	}
 	go func() { <-arrived; c.Close() }()
 	_, err = c.Publish(t.Context(), "a", ciphertext, pubnub.PublishOptions{})
-	if classOf(err) != pubnub.Unknown {
+	if e, ok := errors.AsType[*pubnub.Error](err); !ok || e.Class != pubnub.Unknown || e.Reason != pubnub.ReasonClosed {
 		t.Errorf("by Close: %v", err)
+	}
+	for range 2 {
+		if !<-left {
+			t.Error("the client stayed until the server gave up")
+		}
 	}
 	_, err = c.Publish(t.Context(), "a", ciphertext, pubnub.PublishOptions{})
 	if classOf(err) != pubnub.Canceled {
