@@ -91,6 +91,7 @@ type check struct {
 
 	walk    *walk
 	head    head
+	sums    [buckets]rowSum
 	streams map[uint32]*checkStream
 	buf     []byte
 }
@@ -134,7 +135,7 @@ func (c *check) run() error {
 	w.bucket(bucketNames[bStreams])
 	c.expect()
 	if c.o.Full || !c.head.clean || c.report.Bytes <= smallFile {
-		if err := c.readAhead(); err != nil {
+		if err := c.readAhead(min(c.report.Bytes, int64(m.high)*pageSize)); err != nil {
 			return err
 		}
 		for b := range buckets {
@@ -161,16 +162,16 @@ func (c *check) run() error {
 
 // readAhead reads the file in order, which is many times faster than meeting
 // its pages in the order of the tree.
-func (c *check) readAhead() error {
-	buf := make([]byte, 1<<20)
-	for at := int64(0); at < c.report.Bytes; {
+func (c *check) readAhead(size int64) error {
+	buf := make([]byte, min(size, 1<<20))
+	for at := int64(0); at < size; {
 		if err := c.ctx.Err(); err != nil {
 			return err
 		}
 		n, err := c.f.ReadAt(buf, at)
 		at += int64(n)
 		if c.o.Progress != nil {
-			c.o.Progress(at, c.report.Bytes)
+			c.o.Progress(min(at, size), size)
 		}
 		if errors.Is(err, io.EOF) || n == 0 {
 			return nil
@@ -201,6 +202,9 @@ func (c *check) expect() {
 
 func (c *check) row(bucket string, key, value []byte) {
 	c.report.Rows[bucket]++
+	if b, ok := bucketNamed(bucket); ok && b.inSum(key) {
+		c.sums[b].toggle(value)
+	}
 	switch bucket {
 	case bucketNames[bHead]:
 		c.headRow(key, value)
@@ -304,11 +308,9 @@ func (c *check) event(key, value []byte) {
 		c.bad(bucketNames[bEvents], key, errBody)
 		return
 	}
-	if c.o.Full {
-		v, _ := c.walk.get(bucketNames[bIDs], r.ID[:])
-		if id, ok := parseIDRow(v); !ok || id.stream != num || id.at != at || id.hlc != r.HLC {
-			c.report.Unindexed++
-		}
+	v, _ := c.walk.get(bucketNames[bIDs], r.ID[:])
+	if id, ok := parseIDRow(v); !ok || id.stream != num || id.at != at || id.hlc != r.HLC {
+		c.report.Unindexed++
 	}
 }
 
@@ -317,14 +319,13 @@ func (c *check) other(name string, key, value []byte) {
 	if !c.o.Full {
 		return
 	}
-	for b := range buckets {
-		if bucketNames[b] == name {
-			c.report.Opened++
-			if _, _, err := openRow(c.o.Keys, c.head.store, b, key, value); err != nil {
-				c.bad(name, key, err)
-			}
-			return
-		}
+	b, ok := bucketNamed(name)
+	if !ok {
+		return
+	}
+	c.report.Opened++
+	if _, _, err := openRow(c.o.Keys, c.head.store, b, key, value); err != nil {
+		c.bad(name, key, err)
 	}
 }
 
@@ -347,5 +348,16 @@ func (c *check) compare() {
 			c.report.Miscounted = append(c.report.Miscounted, fmt.Sprintf(
 				"stream %d: %d queued, %d stored; found %d and %d", s.num, s.counts.Queued, s.stream.stored, s.queued, s.stored))
 		}
+	}
+	for b := range buckets {
+		if b.summed() && c.sums[b] != c.head.sums[b] {
+			c.report.Miscounted = append(c.report.Miscounted, "rows of bucket "+bucketNames[b]+" are missing, or old ones are back")
+		}
+	}
+	if len(c.report.Miscounted) > 0 {
+		c.reject("%s", c.report.Miscounted[0])
+	}
+	if c.report.Unindexed > 0 {
+		c.reject("%d records are not found by their ids", c.report.Unindexed)
 	}
 }

@@ -18,7 +18,9 @@ import (
 // good and another takes its place.
 type file struct {
 	db   *bolt.DB
-	f    *os.File
+	f    *os.File // bbolt's own descriptor
+	pre  *os.File // for zeros past the end
+	size int64    // of the file; only the writer makes it grow
 	stop context.CancelFunc
 	ctx  context.Context // ends when readers must
 
@@ -27,7 +29,17 @@ type file struct {
 	closed  bool
 }
 
-const pageSize = 4096
+const (
+	pageSize = 4096
+
+	// A commit into blocks that were written before costs one flush of the
+	// disk per sync; one that makes the file grow costs two, the second for the
+	// journal of the file system. So the file is kept longer than it is used,
+	// by at least preAhead, in steps of at most preStep.
+	preFirst = 4 << 20
+	preAhead = 1 << 20
+	preStep  = 8 << 20
+)
 
 func openFile(path string, o *Options) (*file, error) {
 	f := new(file)
@@ -37,6 +49,8 @@ func openFile(path string, o *Options) (*file, error) {
 		NoFreelistSync: true,
 		PageSize:       pageSize,
 		NoSync:         o.NoSync,
+		NoGrowSync:     o.NoSync,
+		MaxSize:        maxFile(o.Budget),
 		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
 			var err error
 			f.f, err = os.OpenFile(name, flag, mode)
@@ -46,11 +60,7 @@ func openFile(path string, o *Options) (*file, error) {
 	// With room to grow in the mapping, a commit never waits for readers.
 	// Windows would make the file itself that large.
 	if runtime.GOOS != "windows" {
-		if bits.UintSize == 64 {
-			opt.InitialMmapSize = int(o.Budget) * 2
-		} else {
-			opt.InitialMmapSize = int(o.Budget)
-		}
+		opt.InitialMmapSize = opt.MaxSize
 	}
 	db, err := bolt.Open(path, 0o600, opt)
 	switch {
@@ -59,10 +69,72 @@ func openFile(path string, o *Options) (*file, error) {
 	case err != nil:
 		return nil, fmt.Errorf("cannot open %s: %w", path, err)
 	}
+	db.AllocSize = 0 // growing in steps is our own affair
 	f.db = db
 	f.ctx, f.stop = context.WithCancel(context.Background())
+	info, err := f.f.Stat()
+	if err == nil {
+		f.size = info.Size()
+		f.pre, err = os.OpenFile(path, os.O_WRONLY, 0)
+	}
+	if err != nil {
+		_ = db.Close()
+		return nil, err
+	}
 	return f, nil
 }
+
+// maxFile is where bbolt itself stops: beyond the budget, which is kept by
+// refusing events, since a commit that bbolt refuses costs a fence.
+func maxFile(budget int64) int {
+	const most = 1 << 30 // what a 32-bit process can hope to map
+	limit := budget + budget/4
+	if runtime.GOOS == "windows" {
+		limit = 2 * budget // the mapping is rounded up, and the file with it
+	}
+	if bits.UintSize == 32 {
+		limit = min(limit, most)
+	}
+	return int(limit)
+}
+
+// extend writes zeros past the end of the file, if what is in use comes near it,
+// so that the file is at least so long, but not past the limit. Only the writer
+// may call it, between transactions: nobody else makes the file grow.
+func (f *file) extend(used, limit int64) error {
+	want := used + preAhead
+	if want <= f.size {
+		return nil
+	}
+	info, err := f.f.Stat()
+	if err != nil {
+		return err
+	}
+	f.size = info.Size() // bbolt may have made it grow
+	if want <= f.size {
+		return nil
+	}
+	want = min(f.size+min(max(f.size/4, preAhead), preStep), limit)
+	if f.size < preFirst {
+		want = min(preFirst, limit)
+	}
+	if want <= f.size {
+		return nil
+	}
+	for f.size < want {
+		n, err := f.pre.WriteAt(zeros[:min(int64(len(zeros)), want-f.size)], f.size)
+		f.size += int64(n)
+		if err != nil {
+			return err
+		}
+	}
+	if f.db.NoSync {
+		return nil
+	}
+	return f.pre.Sync()
+}
+
+var zeros [256 << 10]byte
 
 // enter lets a reader in. It must call the function returned.
 func (f *file) enter() (leave func(), err error) {
@@ -82,6 +154,7 @@ func (f *file) close() {
 	f.closed = true
 	f.mu.Unlock()
 	f.stop()
+	_ = f.pre.Close()
 	gone := make(chan struct{})
 	go func() {
 		f.readers.Wait()
@@ -93,6 +166,7 @@ func (f *file) close() {
 	select {
 	case <-gone:
 	case <-late.C:
+		_ = unlock(f.f)
 		_ = f.f.Close()
 	}
 }
@@ -101,5 +175,5 @@ func (f *file) sync() error {
 	if f.db.NoSync {
 		return nil
 	}
-	return f.db.Sync()
+	return f.f.Sync()
 }

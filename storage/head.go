@@ -24,9 +24,29 @@ type head struct {
 	checkpointed uint64    // size of the log at its last checkpoint
 	checkpointAt time.Time // when that was
 
+	// sums hold, per bucket, the exclusive or of the tags of its sealed rows.
+	// Each row vouches for itself; together the sums tell whether a row is
+	// missing, or an old one has come back in its place. Events are counted
+	// instead, so that one damaged record condemns no others.
+	sums [buckets]rowSum
+
 	created  time.Time
 	salvages uint32
 	lost     uint64 // records that a salvage could not read, all streams
+}
+
+// rowSum is as long as an AEAD's tag.
+type rowSum [16]byte
+
+// toggle puts a sealed row into the sum, or takes it out.
+func (s *rowSum) toggle(value []byte) {
+	if len(value) < len(s) {
+		return
+	}
+	tag := value[len(value)-len(s):]
+	for i := range s {
+		s[i] ^= tag[i]
+	}
 }
 
 const (
@@ -51,6 +71,11 @@ func (h *head) appendBinary(b []byte) []byte {
 	b = appendTime(b, h.created)
 	b = binary.AppendUvarint(b, uint64(h.salvages))
 	b = binary.AppendUvarint(b, h.lost)
+	for i := range h.sums {
+		if bucket(i).summed() {
+			b = append(b, h.sums[i][:]...)
+		}
+	}
 	b, _ = h.log.AppendBinary(b) // its error is always nil
 	return b
 }
@@ -70,6 +95,11 @@ func parseHead(store [16]byte, b []byte) (head, error) {
 	h.created = d.time()
 	h.salvages = d.uint32()
 	h.lost = d.uint64()
+	for b := range h.sums {
+		if bucket(b).summed() {
+			copy(h.sums[b][:], d.bytes(len(rowSum{})))
+		}
+	}
 	if d.bad || h.log.UnmarshalBinary(d.b) != nil {
 		return head{}, errHead
 	}

@@ -43,6 +43,15 @@ var bucketNames = [buckets]string{
 	"head", "streams", "events", "ids", "views", "leaves", "logs", "expired", "gaps", "blobs",
 }
 
+func bucketNamed(name string) (bucket, bool) {
+	for b := range buckets {
+		if bucketNames[b] == name {
+			return b, true
+		}
+	}
+	return 0, false
+}
+
 // fill is how full bbolt packs a page of the bucket before it starts the next.
 // What only grows at its end is packed to the brim.
 func (b bucket) fill() float64 {
@@ -51,6 +60,14 @@ func (b bucket) fill() float64 {
 		return 1.0
 	}
 	return 0.9
+}
+
+// summed reports whether the head keeps a sum over the bucket's rows.
+func (b bucket) summed() bool { return b != bEvents && b != bIDs }
+
+// inSum reports whether a row of the bucket takes part in it: all but the head.
+func (b bucket) inSum(key []byte) bool {
+	return b.summed() && !(b == bHead && len(key) == len(headKey) && key[0] == headKey[0])
 }
 
 // formatVersion is the version of the layout. A store of a newer one is refused.

@@ -16,3 +16,9 @@ func tryLock(f *os.File) (bool, error) {
 	}
 	return err == nil, err
 }
+
+// unlock takes bbolt's lock off a file that is still mapped.
+func unlock(f *os.File) error {
+	const last = 1<<32 - 1 // where bbolt puts it
+	return windows.UnlockFileEx(windows.Handle(f.Fd()), 0, 1, 0, &windows.Overlapped{Offset: last, OffsetHigh: last})
+}

@@ -218,15 +218,17 @@ func (s *Store) create(side *auditlog.Head) error {
 	if err != nil {
 		return err
 	}
-	if err := s.initialise(f, id, side); err != nil {
-		f.close()
-		return err
+	err = s.initialise(f, id, side)
+	if err == nil {
+		err = f.extend(0, s.o.Budget)
 	}
-	if err := f.sync(); err != nil {
-		f.close()
-		return err
+	if err == nil {
+		err = f.sync()
 	}
 	f.close()
+	if err != nil {
+		return err
+	}
 	if err := s.dir.Rename(newName, storeName); err != nil {
 		return err
 	}
@@ -265,8 +267,10 @@ func (s *Store) initialise(f *file, id [16]byte, side *auditlog.Head) error {
 		}
 	}
 	key := logKey(h.life, logOpening, 0)
+	value := sealRow(nil, a, h.store, bLogs, key, h.commit, record)
+	h.sums[bLogs].toggle(value)
 	err = errors.Join(
-		tx.Bucket([]byte(bucketNames[bLogs])).Put(key, sealRow(nil, a, h.store, bLogs, key, h.commit, record)),
+		tx.Bucket([]byte(bucketNames[bLogs])).Put(key, value),
 		tx.Bucket([]byte(bucketNames[bHead])).Put(headKey, sealHead(nil, &h, a)),
 	)
 	if err != nil {
@@ -300,7 +304,11 @@ func (s *Store) openChecked(ctx context.Context, opened *Opened, side *sideFile)
 		return nil, hint("give the key source that the store was made with, or the recovery key", "%w", ErrWrongKey)
 	case report.Newer:
 		return nil, hint("install the newer version again", "%w", ErrNewer)
-	case !report.OK:
+	case report.OK && side.found != nil && behind(*side.found, report) && holdsNewer(path, s.o.Keys, report):
+		report.OK, report.Explanation = false, "the newest commit has lost its meta page"
+		opened.Report = report
+	}
+	if !report.OK {
 		s.o.Logger.Error("store file is damaged", "why", report.Explanation)
 		salvaged, err := s.replaceDamaged(ctx, report.Explanation, side)
 		if err != nil {
@@ -374,7 +382,11 @@ func (w *writer) first(opened *Opened) error {
 		}
 		if opened.Salvaged != nil {
 			for _, g := range opened.Salvaged.Gaps {
-				if err := tx.gap(g); err != nil {
+				st, err := tx.own(g.Channel)
+				if err != nil {
+					return err
+				}
+				if err := tx.gap(st.num, g); err != nil {
 					return err
 				}
 			}
@@ -403,6 +415,7 @@ func (tx *Tx) forkLife(side auditlog.Head) error {
 		return err
 	}
 	h.commit = max(h.commit, side.Commit)
+	h.sums = w.head.sums // which the rows just written have changed
 	w.head = h
 	return nil
 }

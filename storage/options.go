@@ -9,6 +9,8 @@ import (
 	"math/bits"
 	"time"
 
+	bolt "go.etcd.io/bbolt"
+
 	"clinicgate/storage/keyring"
 	"clinicgate/storage/seal"
 )
@@ -56,7 +58,9 @@ type Options struct {
 	// called by the writer and must not use the store before it returns.
 	OnSalvage func(Salvaged)
 
-	dir keyring.FS // the directory, for tests to fail
+	// For tests to fail:
+	dir    keyring.FS
+	commit func(*bolt.Tx) error
 }
 
 // Verifier checks the store file at path. An error means that the check itself
@@ -106,6 +110,9 @@ func (o *Options) fill() error {
 		o.Verify = func(ctx context.Context, path string, keys Keys) (Report, error) {
 			return Check(ctx, CheckOptions{Path: path, Keys: keys})
 		}
+	}
+	if o.commit == nil {
+		o.commit = (*bolt.Tx).Commit
 	}
 	if o.dir == nil {
 		o.dir = keyring.Dir(o.Dir)

@@ -3,20 +3,34 @@ package storage
 import (
 	"bytes"
 	"context"
-	"errors"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Outcome is what became of records that left the outbox.
 type Outcome uint8
 
-// The outcomes that the uplink reports.
+// The outcomes. The uplink reports the first two; the others the store comes to
+// by itself.
 const (
 	Delivered   Outcome = iota // accepted by the other side
 	Quarantined                // refused for good; kept here
+	Expired                    // too old before it could be sent
+	Dropped                    // given up for space
+	Unreadable                 // damaged before it could be sent
 )
+
+var outcomeNames = [...]string{"delivered", "quarantined", "expired", "dropped", "unreadable"}
+
+func (o Outcome) String() string {
+	if int(o) < len(outcomeNames) {
+		return outcomeNames[o]
+	}
+	return fmt.Sprintf("outcome %d", uint8(o))
+}
 
 // Streams lists the streams of this kiosk that are published, by lane, then by
 // channel.
@@ -40,21 +54,39 @@ func (s *Store) Streams() []StreamStatus {
 
 // Outbox returns the next records of a stream that were not handled yet, in
 // order: at most max, and beyond the first at most maxBytes of bodies. Reading
-// removes nothing.
+// removes nothing. A record that does not open is passed over, counted and told
+// of by a gap record.
 func (s *Store) Outbox(ctx context.Context, channel string, max, maxBytes int) ([]Record, error) {
-	s.mu.Lock()
-	num, ok := s.byName[streamID{channel: channel}]
-	st := s.streams[num]
-	s.mu.Unlock()
-	if !ok || st.counts.Queued == 0 {
-		return nil, nil
+	for {
+		s.mu.Lock()
+		num, ok := s.byName[streamID{channel: channel}]
+		st := s.streams[num]
+		s.mu.Unlock()
+		if !ok || st.counts.Queued == 0 {
+			return nil, nil
+		}
+		out, bad, err := s.read(ctx, num, st.sent, max, maxBytes, false)
+		if err != nil || bad == nil {
+			return out, err
+		}
+		s.o.Logger.Error("record is unreadable", "channel", channel, "inc", bad.Inc, "seq", bad.Seq)
+		err = s.Update(ctx, func(tx *Tx) error {
+			st, err := tx.own(channel)
+			if err != nil {
+				return err
+			}
+			return tx.advance(st, *bad, Unreadable, "unreadable", 0)
+		})
+		if err != nil {
+			return nil, err
+		}
 	}
-	return s.read(ctx, num, st.sent, max, maxBytes)
 }
 
 // Advance moves the stream's cursor to the last record handled. All records up
-// to it that were queued get the outcome. token is the timetoken of the accept.
-// A cursor that the stream has passed already changes nothing.
+// to it that were queued get the outcome; what was not delivered is told of by a
+// gap record with the reason, a short constant phrase. token is the timetoken of
+// the accept. A cursor that the stream has passed already changes nothing.
 func (s *Store) Advance(ctx context.Context, channel string, to Cursor, outcome Outcome, reason string, token uint64) error {
 	return s.Update(ctx, func(tx *Tx) error {
 		st, err := tx.own(channel)
@@ -103,66 +135,101 @@ func (tx *Tx) advance(st *stream, to Cursor, outcome Outcome, reason string, tok
 		return nil
 	}
 	w := tx.w
-	n, next, err := w.countQueued(st, to)
-	if err != nil {
-		return err
+	ranges, oldest := w.queued(st, to)
+	n := uint64(0)
+	for _, r := range ranges {
+		n += r.Count
+	}
+	if n > st.counts.Queued {
+		return fmt.Errorf("stream %q has %d queued records, not %d", st.id.channel, st.counts.Queued, n)
 	}
 	tx.touch(st)
 	tx.mark()
-	st.sent, st.oldest = to, next
+	st.sent, st.oldest = to, oldest
 	st.counts.Queued -= n
 	switch outcome {
 	case Delivered:
 		st.counts.Delivered += n
 		st.token = max(st.token, token)
+		return nil
 	case Quarantined:
 		st.counts.Quarantined += n
+	case Expired:
+		st.counts.Expired += n
+	case Dropped:
+		st.counts.Dropped += n
+	case Unreadable:
+		st.counts.Unreadable += n
 	default:
-		return errors.New("no such outcome")
+		return fmt.Errorf("no such outcome: %v", outcome)
+	}
+	for _, g := range ranges {
+		g.Outcome, g.Reason = outcome, reason
+		if err := tx.gap(st.num, g); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// countQueued counts the records in (sent, to] and finds the clock reading of
-// the first one after.
-func (w *writer) countQueued(st *stream, to Cursor) (n uint64, next HLC, err error) {
-	n = to.Seq - st.sent.Seq
-	if to.Inc != st.sent.Inc {
-		// Across lives, count what is there.
-		n = 0
-		after := st.sent
-		after.Seq++
-		c := w.bucket(bEvents).Cursor()
-		last := appendEventKey(nil, st.num, to)
-		for k, _ := c.Seek(appendEventKey(nil, st.num, after)); k != nil && bytes.Compare(k, last) <= 0; k, _ = c.Next() {
-			n++
+// queued lists the records in (sent, to] as one range per life, and finds the
+// clock reading of the first one after.
+func (w *writer) queued(st *stream, to Cursor) (ranges []Gap, oldest HLC) {
+	after := st.sent
+	after.Seq++
+	prefix, last := streamKey(st.num), appendEventKey(nil, st.num, to)
+	// The numbers alone do not tell how many there are: a salvage leaves holes.
+	c := w.cursor(bEvents)
+	k, v := c.seek(appendEventKey(nil, st.num, after))
+	for ; bytes.HasPrefix(k, prefix) && bytes.Compare(k, last) <= 0; k, v = c.next() {
+		_, at := parseEventKey(k)
+		if n := len(ranges); n > 0 && ranges[n-1].Inc == at.Inc {
+			ranges[n-1].Last, ranges[n-1].Count = at.Seq, ranges[n-1].Count+1
+		} else {
+			ranges = append(ranges, Gap{Channel: st.id.channel, Inc: at.Inc, First: at.Seq, Last: at.Seq, Count: 1})
 		}
 	}
-	if n > st.counts.Queued {
-		return 0, 0, fmt.Errorf("stream %q has %d queued records, not %d", st.id.channel, st.counts.Queued, n)
-	}
-	if n == st.counts.Queued {
-		return n, 0, nil
-	}
-	to.Seq++
-	prefix := streamKey(st.num)
-	k, v := w.seek(bEvents, appendEventKey(nil, st.num, to))
 	if !bytes.HasPrefix(k, prefix) {
-		return n, st.oldest, nil
+		return ranges, 0
 	}
 	r, _, err := openEvent(w.s.o.Keys, w.head.store, k, v)
 	if err != nil {
-		return n, st.oldest, nil // its reader will say so
+		return ranges, st.oldest // whoever reads it next will say so
 	}
-	return n, r.HLC, nil
+	return ranges, r.HLC
 }
 
-// gap appends the event that tells of a gap, if the composition makes one.
-func (tx *Tx) gap(g Gap) error {
-	if tx.w.s.o.OnGap == nil {
+// Gap is a range of a published stream that will never be published, or that
+// the other side refused.
+type Gap struct {
+	Channel string
+	Inc     uint32
+	First   uint64
+	Last    uint64
+	Count   uint64 // records in it
+	Outcome Outcome
+	Reason  string
+	At      time.Time // when it came to be
+}
+
+// gap keeps a gap and appends the event that tells of it, if the composition
+// makes one.
+func (tx *Tx) gap(num uint32, g Gap) error {
+	w := tx.w
+	g.At = w.head.hlc.next(tx.now.Wall).Time()
+	key := appendEventKey(nil, num, Cursor{g.Inc, g.First})
+	plain := binary.AppendUvarint(nil, g.Last)
+	plain = binary.AppendUvarint(plain, g.Count)
+	plain = append(plain, byte(g.Outcome))
+	plain = appendTime(plain, g.At)
+	plain = appendString(plain, g.Reason)
+	if err := tx.putRow(ClassStore, bGaps, key, plain); err != nil {
+		return err
+	}
+	if w.s.o.OnGap == nil {
 		return nil
 	}
-	e, err := tx.w.s.o.OnGap(g)
+	e, err := w.s.o.OnGap(g)
 	if err != nil {
 		return fmt.Errorf("cannot make gap record: %w", err)
 	}
@@ -170,4 +237,31 @@ func (tx *Tx) gap(g Gap) error {
 		return fmt.Errorf("cannot append gap record: %w", err)
 	}
 	return nil
+}
+
+// Gaps lists the gaps of all streams, at most max, by stream and place.
+func (s *Store) Gaps(ctx context.Context, max int) (out []Gap, err error) {
+	err = s.View(ctx, func(r *Reader) error {
+		return r.scan(bGaps, []byte{0}, nil, func(k, v []byte) (bool, error) {
+			if len(out) >= max {
+				return false, nil
+			}
+			_, plain, err := openRow(s.o.Keys, r.id, bGaps, k, v)
+			if err != nil || len(k) != eventKeySize {
+				return true, nil // a damaged row costs no others
+			}
+			num, at := parseEventKey(k)
+			d := decoder{b: plain}
+			g := Gap{Inc: at.Inc, First: at.Seq, Last: d.uint64(), Count: d.uint64(), Outcome: Outcome(d.byte()), At: d.time(), Reason: d.string()}
+			s.mu.Lock()
+			st := s.streams[num]
+			s.mu.Unlock()
+			g.Channel = st.id.channel
+			if !d.bad {
+				out = append(out, g)
+			}
+			return true, nil
+		})
+	})
+	return out, err
 }

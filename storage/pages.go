@@ -235,7 +235,8 @@ func (p *page) freeIDs() ([]uint64, error) {
 type walk struct {
 	im      *image
 	high    uint64
-	seen    []uint64 // bitmap of pages that a readable page takes
+	seen    bitmap // pages that a readable page takes
+	heads   bitmap // of them those that are its first
 	damage  []Damage
 	skipped int // damage beyond what is listed
 	row     func(bucket string, key, value []byte)
@@ -254,7 +255,7 @@ type Damage struct {
 const maxDamage = 100
 
 func newWalk(im *image, high uint64, row func(bucket string, key, value []byte)) *walk {
-	return &walk{im: im, high: high, seen: make([]uint64, (im.pages+63)/64), row: row}
+	return &walk{im: im, high: high, seen: newBitmap(im.pages), heads: newBitmap(im.pages), row: row}
 }
 
 func (w *walk) report(id uint64, bucket string, err error) {
@@ -267,9 +268,14 @@ func (w *walk) report(id uint64, bucket string, err error) {
 
 func (w *walk) sound() bool { return len(w.damage) == 0 }
 
-func (w *walk) visited(id uint64) bool { return w.seen[id/64]&(1<<(id%64)) != 0 }
+// bitmap is a set of page numbers.
+type bitmap []uint64
 
-func (w *walk) mark(id uint64) { w.seen[id/64] |= 1 << (id % 64) }
+func newBitmap(n uint64) bitmap { return make(bitmap, (n+63)/64) }
+
+func (m bitmap) has(id uint64) bool { return m[id/64]&(1<<(id%64)) != 0 }
+
+func (m bitmap) add(id uint64) { m[id/64] |= 1 << (id % 64) }
 
 // tree walks a tree of pages in key order. low and high bound its keys; a nil
 // high is no bound.
@@ -287,14 +293,15 @@ func (w *walk) tree(bucket string, root uint64, depth int, low, high []byte) {
 		return
 	}
 	for i := range p.span {
-		if w.visited(root + i) {
+		if w.seen.has(root + i) {
 			w.report(root, bucket, fmt.Errorf("%w: page %d is used twice", errPage, root+i))
 			return
 		}
 	}
 	for i := range p.span {
-		w.mark(root + i)
+		w.seen.add(root + i)
 	}
+	w.heads.add(root)
 	if p.count > 0 {
 		first, _, _ := p.element(0)
 		last, _, _ := p.element(p.count - 1)
@@ -429,7 +436,7 @@ func (w *walk) freelist(id uint64) {
 	}
 	last := uint64(1)
 	for _, free := range ids {
-		if free <= last || free >= w.high || free >= w.im.pages || w.visited(free) {
+		if free <= last || free >= w.high || free >= w.im.pages || w.seen.has(free) {
 			w.report(id, "", fmt.Errorf("%w: page %d cannot be free", errPage, free))
 			return
 		}
@@ -437,49 +444,79 @@ func (w *walk) freelist(id uint64) {
 	}
 }
 
-// scan reads every page that the walk did not reach, and calls row for each
-// element of those that are leaves. The rows may be old, of any bucket, or not
+// scan reads every page that the walk did not reach as one that begins there, and
+// calls row for whatever could be an element of a leaf: also where the page's own
+// head is damaged or the page lies in another's place. The rows may be old, of any bucket, or not
 // rows of ours at all.
 func (w *walk) scan(row func(key, value []byte)) {
 	var buf []byte
-	for id := uint64(2); id < w.im.pages; id++ {
-		if w.visited(id) {
+	for id := uint64(0); id < w.im.pages; id++ { // a page may also lie in the place of a meta page
+		if w.heads.has(id) {
 			continue
 		}
-		p, err := w.im.read(id, w.im.pages, &buf)
-		if err != nil && p.b != nil && p.flags == pageLeaf {
-			w.rest(&p, row)
+		if p, ok := w.im.loose(id, &buf); ok {
+			p.rows(row)
+		}
+	}
+}
+
+// loose reads a page as a leaf, whatever it says it is.
+func (im *image) loose(id uint64, buf *[]byte) (page, bool) {
+	if cap(*buf) < pageSize {
+		*buf = make([]byte, pageSize)
+	}
+	b := (*buf)[:pageSize]
+	if n, err := im.r.ReadAt(b, int64(id)*pageSize); err != nil && n < pageSize {
+		return page{}, false
+	}
+	p := page{id: id, flags: pageLeaf, span: uint64(binary.LittleEndian.Uint32(b[12:])) + 1, b: b}
+	if p.span > 1 && p.span <= maxOverflow && id+p.span <= im.pages {
+		n := int(p.span) * pageSize
+		if cap(*buf) < n {
+			*buf = make([]byte, n)
+		}
+		p.b = (*buf)[:n]
+		if _, err := im.r.ReadAt(p.b, int64(id)*pageSize); err != nil {
+			p.b = p.b[:pageSize]
+		}
+	}
+	// The bytes of the first element lie right behind the last element.
+	said := int(binary.LittleEndian.Uint16(p.b[10:]))
+	first := int(binary.LittleEndian.Uint32(p.b[pageHeader+4:]) / elementSize)
+	p.count = min(max(said, min(first, 1<<16)), (len(p.b)-pageHeader)/elementSize)
+	return p, true
+}
+
+// rows calls row for the elements that lie inside the page.
+func (p *page) rows(row func(key, value []byte)) {
+	for i := range p.count {
+		key, value, ok := p.inside(i)
+		if !ok || len(key) == 0 {
 			continue
 		}
-		if err != nil || p.flags != pageLeaf {
-			continue
-		}
-		for i := range p.count {
-			key, value, _ := p.element(i)
-			if p.elementFlags(i)&elementBucket == 0 {
-				row(key, value)
-			} else if len(value) > inBucket && binary.LittleEndian.Uint64(value) == 0 {
-				if in, err := parsePage(value[inBucket:], 0); err == nil && in.flags == pageLeaf && in.check() == nil {
-					for j := range in.count {
-						key, value, _ := in.element(j)
-						row(key, value)
-					}
+		row(key, value)
+		if p.elementFlags(i)&elementBucket != 0 && len(value) > inBucket+pageHeader+elementSize {
+			in := page{flags: pageLeaf, b: value[inBucket:]}
+			in.count = min(int(binary.LittleEndian.Uint16(in.b[10:])), (len(in.b)-pageHeader)/elementSize)
+			for j := range in.count {
+				if key, value, ok := in.inside(j); ok && len(key) > 0 {
+					row(key, value)
 				}
 			}
 		}
 	}
 }
 
-// rest reads what elements of a damaged leaf still lie inside it.
-func (w *walk) rest(p *page, row func(key, value []byte)) {
-	n := min(p.count, (len(p.b)-pageHeader)/elementSize)
-	whole := p.count
-	p.count = n
-	defer func() { p.count = whole }()
-	for i := range n {
-		key, value, ok := p.element(i)
-		if ok && len(key) > 0 && p.elementFlags(i)&elementBucket == 0 {
-			row(key, value)
-		}
+// inside is element for a page that was not checked.
+func (p *page) inside(i int) (key, value []byte, ok bool) {
+	le := binary.LittleEndian
+	at := uint64(pageHeader + i*elementSize)
+	e := p.b[at:]
+	from := at + uint64(le.Uint32(e[4:]))
+	mid := from + uint64(le.Uint32(e[8:]))
+	to := mid + uint64(le.Uint32(e[12:]))
+	if to > uint64(len(p.b)) {
+		return nil, nil, false
 	}
+	return p.b[from:mid:mid], p.b[mid:to:to], true
 }

@@ -175,13 +175,15 @@ func (r *Reader) Cursor(name string) (uint64, error) {
 }
 
 // Read returns records of a stream after a position, in order, at most max. The
-// kiosk is empty for this one.
+// kiosk is empty for this one. Records that do not open are left out; Status
+// counts them.
 func (s *Store) Read(ctx context.Context, channel, kiosk string, after Cursor, max int) ([]Record, error) {
 	num, ok := s.streamNumber(streamID{kiosk, channel})
 	if !ok {
 		return nil, nil
 	}
-	return s.read(ctx, num, after, max, 0)
+	out, _, err := s.read(ctx, num, after, max, 0, true)
+	return out, err
 }
 
 func (s *Store) streamNumber(id streamID) (uint32, bool) {
@@ -192,8 +194,9 @@ func (s *Store) streamNumber(id streamID) (uint32, bool) {
 }
 
 // read returns records of a stream, at most max and, beyond the first, at most
-// maxBytes of bodies; 0 means no such limit.
-func (s *Store) read(ctx context.Context, num uint32, after Cursor, max, maxBytes int) (out []Record, err error) {
+// maxBytes of bodies; 0 means no such limit. A record that does not open is left
+// out with skip; otherwise it ends the list, and is named if it is the first.
+func (s *Store) read(ctx context.Context, num uint32, after Cursor, max, maxBytes int, skip bool) (out []Record, bad *Cursor, err error) {
 	err = s.View(ctx, func(r *Reader) error {
 		size := 0
 		after.Seq++
@@ -203,7 +206,11 @@ func (s *Store) read(ctx context.Context, num uint32, after Cursor, max, maxByte
 			}
 			rec, _, err := openEvent(s.o.Keys, r.id, k, v)
 			if err != nil {
-				return false, err
+				if len(out) == 0 && !skip && len(k) == eventKeySize {
+					_, at := parseEventKey(k)
+					bad = &at
+				}
+				return skip, nil
 			}
 			if size += len(rec.Body); maxBytes > 0 && len(out) > 0 && size > maxBytes {
 				return false, nil
@@ -212,5 +219,5 @@ func (s *Store) read(ctx context.Context, num uint32, after Cursor, max, maxByte
 			return true, nil
 		})
 	})
-	return out, err
+	return out, bad, err
 }

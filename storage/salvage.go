@@ -15,16 +15,6 @@ import (
 	"clinicgate/storage/seal"
 )
 
-// Gap is a range of a published stream that will never be published.
-type Gap struct {
-	Channel string
-	Inc     uint32
-	First   uint64
-	Last    uint64
-	Count   uint64 // records lost in it
-	Reason  string
-}
-
 // Salvaged says what a salvage brought over from a damaged file.
 type Salvaged struct {
 	Reason     string // what was found wrong
@@ -104,6 +94,8 @@ type salvage struct {
 	rows  int
 	err   error // the first error of writing
 
+	holes   [buckets]bool     // buckets that the tree does not give whole
+	sums    [buckets]rowSum   // of the rows that the tree gives
 	stamps  map[string]uint64 // of rows written, by bucket and key
 	streams map[uint32]*salvagedStream
 	present map[uint32][]uint64 // by life: bitmap of the log positions found
@@ -123,7 +115,7 @@ type salvagedStream struct {
 func (sv *salvage) run(dst string) error {
 	sv.store = sv.o.Store
 	meta, ok := sv.newest()
-	if err := sv.findHead(meta, ok); err != nil {
+	if err := sv.findHead(meta); err != nil {
 		return err
 	}
 	if err := sv.create(dst); err != nil {
@@ -135,30 +127,31 @@ func (sv *salvage) run(dst string) error {
 		}
 		_ = sv.db.Close()
 	}()
-	// First what the newest meta page leads to, then, for buckets whose tree
-	// has holes, whatever else lies in the file.
-	holes := map[string]bool{}
-	w := newWalk(sv.im, meta.high, func(bucket string, key, value []byte) { sv.live(bucket, key, value) })
+	// First what the newest meta page leads to, then, for buckets that it does
+	// not give whole, whatever else lies in the file.
+	w := newWalk(sv.im, meta.high, sv.live)
 	if ok {
 		w.root(meta)
-		root := !w.sound()
-		for b := range buckets {
-			before := len(w.damage) + w.skipped
-			found := w.bucket(bucketNames[b])
-			holes[bucketNames[b]] = root || !found || len(w.damage)+w.skipped > before
-		}
 	}
+	root := !w.sound()
+	for b := range buckets {
+		before := len(w.damage) + w.skipped
+		found := w.bucket(bucketNames[b])
+		sv.holes[b] = sv.holes[b] || root || !found || len(w.damage)+w.skipped > before ||
+			sv.head == nil || b.summed() && sv.sums[b] != sv.head.sums[b]
+	}
+	sv.holes[bEvents] = true // to read them again costs nothing but time
 	// The places of streams come first: they tell which records retention took.
 	for _, places := range []bool{true, false} {
 		w.scan(func(key, value []byte) {
 			for _, b := range candidates(key, value) {
-				if (b == bHead) == places && (!ok || holes[bucketNames[b]]) && sv.take(b, key, value, false) {
+				if (b == bHead) == places && sv.holes[b] && sv.take(b, key, value, false) {
 					return
 				}
 			}
 		})
 	}
-	sv.out.Views = !ok || holes[bucketNames[bViews]]
+	sv.out.Views = sv.holes[bViews]
 	if sv.err != nil {
 		return sv.err
 	}
@@ -176,11 +169,11 @@ func (sv *salvage) newest() (fileMeta, bool) {
 	return metas[0], true
 }
 
-// findHead looks for the newest head row that authenticates, in the tree and, if
-// that has none, in the whole file. It tells the id of the store, without which
-// no row opens.
-func (sv *salvage) findHead(meta fileMeta, ok bool) error {
-	take := func(key, value []byte) {
+// findHead looks for the newest head row that authenticates in the whole file.
+// It tells the id of the store, without which no row opens, and what the rows
+// of the store must add up to.
+func (sv *salvage) findHead(meta fileMeta) error {
+	newWalk(sv.im, meta.high, nil).scan(func(key, value []byte) {
 		if !bytes.Equal(key, headKey) {
 			return
 		}
@@ -191,16 +184,26 @@ func (sv *salvage) findHead(meta fileMeta, ok bool) error {
 		if err == nil && (sv.head == nil || sv.head.commit < h.commit) {
 			sv.head, sv.store = &h, h.store
 		}
-	}
-	w := newWalk(sv.im, meta.high, func(_ string, key, value []byte) { take(key, value) })
-	if ok {
-		w.root(meta)
-		w.bucket(bucketNames[bHead])
-	}
-	if sv.head == nil {
-		w.scan(take)
-	}
+	})
 	return sv.ctx.Err()
+}
+
+// behind reports whether the side file saw commits that the file does not lead to.
+func behind(side auditlog.Head, r Report) bool {
+	return side.Inc > uint64(r.Life) || side.Inc == uint64(r.Life) && side.Commit > r.Commits
+}
+
+// holdsNewer reports whether the file holds, on pages that its meta pages do not
+// lead to, the head of a later commit than they do. A file that was put back
+// from an old copy does not; one that lost a meta page does.
+func holdsNewer(path string, keys Keys, r Report) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	sv := salvage{ctx: context.Background(), o: SalvageOptions{Keys: keys}, im: newImage(f, r.Bytes)}
+	return sv.findHead(fileMeta{high: sv.im.pages}) == nil && sv.head != nil && sv.head.commit > r.Commits
 }
 
 // candidates are the buckets that a row found on an old page can be of.
@@ -259,12 +262,14 @@ func (sv *salvage) flush() error {
 }
 
 func (sv *salvage) live(name string, key, value []byte) {
-	for b := range buckets {
-		if bucketNames[b] == name && b != bIDs {
-			sv.take(b, key, value, true)
-			return
-		}
+	b, ok := bucketNamed(name)
+	if !ok || b == bIDs {
+		return // what ids lead to is worked out from the records
 	}
+	if b.inSum(key) {
+		sv.sums[b].toggle(value)
+	}
+	sv.take(b, key, value, true)
 }
 
 // take writes a row if it authenticates as one of the bucket and is not older
@@ -305,6 +310,9 @@ func (sv *salvage) take(b bucket, key, value []byte, live bool) bool {
 }
 
 func (sv *salvage) takeEvent(key, value []byte, live bool) bool {
+	if len(key) != eventKeySize {
+		return false
+	}
 	num, at := parseEventKey(key)
 	plain, err := seal.Open(sv.buf[:0], sv.o.Keys, value, place(sv.store, bEvents, key))
 	if err != nil {
@@ -454,6 +462,7 @@ func (sv *salvage) finish() error {
 		return err
 	}
 	sv.out.Life = h.life
+	sv.sum(&h)
 	if err := sv.open[bHead].Put(headKey, sealHead(nil, &h, a)); err != nil {
 		return err
 	}
@@ -524,7 +533,7 @@ func (sv *salvage) queue(s *salvagedStream) (n uint64, oldest HLC, gaps []Gap) {
 	at := s.sent
 	lost := func(inc uint32, first, last uint64) {
 		if last >= first {
-			gaps = append(gaps, Gap{s.id.channel, inc, first, last, last - first + 1, "unreadable"})
+			gaps = append(gaps, Gap{Channel: s.id.channel, Inc: inc, First: first, Last: last, Count: last - first + 1, Outcome: Unreadable, Reason: "unreadable"})
 		}
 	}
 	from := s.sent
@@ -554,6 +563,22 @@ func (sv *salvage) queue(s *salvagedStream) (n uint64, oldest HLC, gaps []Gap) {
 		lost(s.next.Inc, 1, s.next.Seq)
 	}
 	return n, oldest, gaps
+}
+
+// sum adds up the rows written.
+func (sv *salvage) sum(h *head) {
+	h.sums = [buckets]rowSum{}
+	for b := range buckets {
+		if !b.summed() {
+			continue
+		}
+		c := sv.open[b].Cursor()
+		for k, v := c.First(); k != nil; k, v = c.Next() {
+			if b.inSum(k) {
+				h.sums[b].toggle(v)
+			}
+		}
+	}
 }
 
 // missing lists the positions of the closing log that nothing was found of.

@@ -71,13 +71,11 @@ func (tx *Tx) rollback() error {
 // put writes a row now and remembers what was there. The slices belong to the
 // transaction from here on.
 func (tx *Tx) put(b bucket, key, value []byte) error {
-	old := tx.w.get(b, key)
-	tx.undo = append(tx.undo, row{b, key, old})
-	r := row{b, key, value}
-	if err := tx.w.apply(r); err != nil {
+	old, err := tx.w.write(row{b, key, value})
+	if err != nil {
 		return err
 	}
-	tx.w.rows = append(tx.w.rows, r)
+	tx.undo = append(tx.undo, row{b, key, old})
 	return nil
 }
 
@@ -426,9 +424,24 @@ func (w *writer) get(b bucket, key []byte) []byte {
 	return w.bucket(b).Get(key)
 }
 
-func (w *writer) seek(b bucket, key []byte) (k, v []byte) {
+func (w *writer) seek(b bucket, key []byte) (k, v []byte) { return w.cursor(b).seek(key) }
+
+// guarded is a cursor whose every step is guarded.
+type guarded struct{ c *bolt.Cursor }
+
+func (w *writer) cursor(b bucket) guarded {
 	defer guard()
-	return w.bucket(b).Cursor().Seek(key)
+	return guarded{w.bucket(b).Cursor()}
+}
+
+func (g guarded) seek(key []byte) (k, v []byte) {
+	defer guard()
+	return g.c.Seek(key)
+}
+
+func (g guarded) next() (k, v []byte) {
+	defer guard()
+	return g.c.Next()
 }
 
 func (w *writer) apply(r row) error {

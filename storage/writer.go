@@ -30,6 +30,7 @@ type writer struct {
 	tx    Tx
 	must  bool  // commit also without rows
 	rows  []row // all that was written, to write it again after a fence
+	used  int64 // bytes of the file that bbolt has ever used
 	lost  bool  // the file cannot be opened: see comeBack
 	dirty map[uint32]struct{}
 	arena []byte // holds keys and values until the commit
@@ -114,12 +115,24 @@ func (w *writer) run() {
 			group = w.collect(append(group[:0], r))
 			w.commit(group)
 			clear(group)
+			w.extend()
 		case err := <-w.s.suspect:
 			w.fence(err, false)
 		}
 		if w.lost {
 			w.comeBack()
 		}
+	}
+}
+
+// extend keeps written blocks ahead of the next commits. It is done while nobody
+// waits for its answer.
+func (w *writer) extend() {
+	if w.file == nil {
+		return
+	}
+	if err := w.file.extend(w.used, w.s.o.Budget); err != nil {
+		w.s.o.Logger.Warn("cannot extend store file", "err", err)
 	}
 }
 
@@ -248,6 +261,7 @@ func (w *writer) beginBolt() error {
 		return fmt.Errorf("cannot begin transaction: %w", err)
 	}
 	w.bolt, w.open = tx, [buckets]*bolt.Bucket{}
+	w.used = tx.Size()
 	return nil
 }
 
@@ -320,20 +334,28 @@ func (w *writer) seal() error {
 	for num := range w.dirty {
 		key := hotKey(num)
 		w.body = w.streams[num-1].appendHot(w.body[:0])
-		if err := w.write(row{bHead, key, sealRow(nil, a, w.head.store, bHead, key, w.head.commit, w.body)}); err != nil {
+		if _, err := w.write(row{bHead, key, sealRow(nil, a, w.head.store, bHead, key, w.head.commit, w.body)}); err != nil {
 			return err
 		}
 	}
 	w.head.clean = false
-	return w.write(row{bHead, headKey, sealHead(nil, &w.head, a)})
+	_, err = w.write(row{bHead, headKey, sealHead(nil, &w.head, a)})
+	return err
 }
 
-func (w *writer) write(r row) error {
+// write puts a row into the transaction, and gives what was there.
+func (w *writer) write(r row) (old []byte, err error) {
+	old = w.get(r.bucket, r.key)
 	if err := w.apply(r); err != nil {
-		return fmt.Errorf("cannot write to bucket %s: %w", bucketNames[r.bucket], err)
+		return nil, fmt.Errorf("cannot write to bucket %s: %w", bucketNames[r.bucket], err)
+	}
+	if r.bucket.inSum(r.key) {
+		sum := &w.head.sums[r.bucket]
+		sum.toggle(old)
+		sum.toggle(r.value)
 	}
 	w.rows = append(w.rows, r)
-	return nil
+	return old, nil
 }
 
 // save makes the transaction durable.
@@ -348,7 +370,7 @@ func (w *writer) save() (err error) {
 			_ = tx.Rollback()
 		}
 	}()
-	return tx.Commit()
+	return w.s.o.commit(tx)
 }
 
 // publish lets others see the commit.
@@ -418,7 +440,7 @@ func (w *writer) commitClean() error {
 	}
 	w.head.commit++
 	w.head.clean = true
-	if err := w.write(row{bHead, headKey, sealHead(nil, &w.head, a)}); err != nil {
+	if _, err := w.write(row{bHead, headKey, sealHead(nil, &w.head, a)}); err != nil {
 		w.abandon()
 		return err
 	}
