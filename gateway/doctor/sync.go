@@ -11,8 +11,13 @@ import (
 // SyncLink looks whether PubNub answers.
 func SyncLink(backlog func() Backlog) Check {
 	return Check{ID: "sync-link", Run: func(context.Context) Result {
-		if !backlog().Online {
-			return Result{Warn, "PubNub does not answer: check-in goes on, events wait here", "look at the network cable, the firewall and pubnub.proxy in the config"}
+		b := backlog()
+		detail := "PubNub does not answer: check-in goes on, events wait here"
+		if b.LastError != "" {
+			detail += " (" + b.LastError + ")"
+		}
+		if !b.Online {
+			return Result{Warn, detail, "look at the network cable, the firewall and pubnub.proxy in the config"}
 		}
 		return Result{State: OK, Detail: "PubNub answers"}
 	}}
@@ -88,7 +93,8 @@ func UnsignedSenders(unsigned config.Unsigned, accessManager bool) Check {
 
 // Backlog is what waits for PubNub.
 type Backlog struct {
-	Online bool
-	Queued uint64
-	Oldest time.Time // when the oldest queued event was made; zero for none
+	Online    bool
+	LastError string // class of the last failure, while it lasts
+	Queued    uint64
+	Oldest    time.Time // when the oldest queued event was made; zero for none
 }
