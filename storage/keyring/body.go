@@ -89,8 +89,8 @@ func (b *body) destroy(i int, now time.Time) {
 		}
 	}
 	b.Keys = slices.DeleteFunc(b.Keys, func(k dataKey) bool {
-		newer := b.find(k.Class, func(o dataKey) bool { return o.Epoch > k.Epoch }) >= 0
-		if tombstones <= maxTombstones || k.State != Destroyed || !newer {
+		if tombstones <= maxTombstones || k.State != Destroyed ||
+			b.find(k.Class, func(o dataKey) bool { return o.Epoch > k.Epoch }) < 0 {
 			return false
 		}
 		tombstones--

@@ -34,7 +34,7 @@
 // them. ChangeSource ends that as well.
 //
 // After a crash, one copy may be a generation ahead of the other, or a ".new"
-// file may be left over. Open takes the newest copy that opens and brings the
-// other to it. Whatever a method had returned nil for is there; whatever was
+// file may be left over. Open takes the newest copy that opens and writes both
+// anew. Whatever a method had returned nil for is there; whatever was
 // under way is there or not, never half.
 package keyring

@@ -24,6 +24,8 @@ var (
 	ErrConflict = errors.New("another secret has this id")
 	// ErrSecret means that a secret to import is malformed.
 	ErrSecret = errors.New("secret is malformed")
+	// ErrReadOnly means that the ring was opened to look at, not to change.
+	ErrReadOnly = errors.New("keyring is open for reading only")
 	// ErrClosed means that the ring was closed.
 	ErrClosed = errors.New("keyring is closed")
 )

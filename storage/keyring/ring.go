@@ -18,13 +18,17 @@ import (
 
 // Options are what a ring needs beside its files and its source.
 type Options struct {
-	// Classes are the data key classes that Create makes at once.
+	// Classes are those that must have a data key: Create makes them, Open the
+	// missing ones.
 	Classes []string
 	// Recovery, if set, is the clinic's recovery key from the start.
 	Recovery *RecoveryPublic
 	// Now is the wall clock, for dates that people read and for Due; nil means
 	// time.Now. No decision about whether a key opens a record looks at it.
 	Now func() time.Time
+	// ReadOnly makes Open write nothing, for a look at the keyring of a data
+	// directory that another process may be using. Changes are ErrReadOnly.
+	ReadOnly bool
 }
 
 // Ring is an open keyring. It is safe for concurrent use. Looking up and using
@@ -34,8 +38,9 @@ type Options struct {
 // means that the outcome is unknown: the ring goes on as before, and after the
 // next Open the change may or may not be there. Doing it again is always right.
 type Ring struct {
-	fsys FS
-	now  func() time.Time
+	fsys     FS
+	now      func() time.Time
+	readOnly bool
 
 	current atomic.Pointer[snapshot] // nil once closed
 
@@ -81,15 +86,15 @@ func Exists(fsys FS) bool {
 	return false
 }
 
-// Create makes a keyring with a new install id, new keys for the given classes
-// and a new signing key pair, and writes both copies. It returns ErrExists if
-// any copy is there, readable or not.
+// Create makes a keyring with a new install id, new keys for opt.Classes and a
+// new signing key pair, and writes both copies. It returns ErrExists if any copy
+// is there, readable or not.
 //
 // Only the owner of the data knows whether there is data already: Create must
 // not be called where there is.
 //
-// If the process stops on any line, there is afterwards either no keyring, or
-// one that Open opens with the same source.
+// If the process stops on any line, or Create returns an error, there is
+// afterwards either no keyring or one that Open opens with the same source.
 func Create(ctx context.Context, fsys FS, src Source, opt Options) (*Ring, error) {
 	if Exists(fsys) {
 		return nil, hint(fmt.Errorf("cannot create keyring: %w", ErrExists), "open it instead; keys are never replaced")
@@ -107,30 +112,28 @@ func Create(ctx context.Context, fsys FS, src Source, opt Options) (*Ring, error
 		}
 	}
 	r := newRing(fsys, opt)
-	var b body
-	for _, class := range opt.Classes {
-		if err := checkName("class", class); err != nil {
-			return nil, fmt.Errorf("cannot create keyring: %w", err)
-		}
-		// Nothing is sealed before both copies are there, so that these keys
-		// need not be pending first.
-		if b.inState(class, Active) < 0 {
-			b.addKey(class, Active, r.now())
-		}
+	r.readOnly = false
+	if err := r.begin(m); err != nil {
+		return nil, fmt.Errorf("cannot create keyring: %w", err)
 	}
-	b.Secrets = []stored{newLocal(r.now()), newSigning(r.now(), 0)}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err := r.commit(m, b); err != nil {
+	if err := r.Ensure(opt.Classes...); err != nil {
 		return nil, fmt.Errorf("cannot create keyring: %w", err)
 	}
 	return r, nil
 }
 
-// Open opens the keyring with its source. The newest copy that reads wins, and
-// the other one is brought to it; Found tells what was there. A copy that cannot
-// be repaired does not stop the ring: every key that seals was durable in both
-// copies once.
+func (r *Ring) begin(m material) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.commit(m, body{Secrets: []stored{newLocal(r.now()), newSigning(r.now(), 0)}})
+}
+
+// Open opens the keyring with its source. The newest copy that reads wins; Found
+// tells what was there. Both copies are then written anew: this repairs the
+// other one, and it makes sure of the winner, which after a failed sync may have
+// been in the page cache only. If that cannot be done the ring opens all the
+// same, since every key that is active was durable in both copies before; see
+// Sound.
 //
 // ErrLost: neither copy can be read. ErrWrongKey: the source gives another key.
 // ErrSource: the source gives none.
@@ -149,20 +152,39 @@ func Open(ctx context.Context, fsys FS, src Source, opt Options) (*Ring, error) 
 	if err != nil {
 		return nil, fmt.Errorf("cannot open keyring: %w", err)
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.material, r.attempted = m, readable[0].header.Generation
-	r.publish(winner.header.Generation, b)
-	for _, c := range copies {
-		same := c.err == nil && string(c.raw) == string(winner.raw)
-		r.found = append(r.found, c.state(winner))
-		r.sound[c.name] = same || ReplaceFile(r.fsys, c.name, winner.raw) == nil
+	r.settle(copies, winner, m, readable[0].header.Generation, b)
+	if !r.readOnly {
+		if err := r.Ensure(opt.Classes...); err != nil {
+			r.Close()
+			return nil, fmt.Errorf("cannot open keyring: %w", err)
+		}
 	}
 	return r, nil
 }
 
+// settle takes over what Open chose and brings both copies to it, the one that
+// is not the winner's first, so that a whole copy of it stays all the while.
+func (r *Ring) settle(copies []fileCopy, winner fileCopy, m material, attempted uint64, b body) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.material, r.attempted = m, attempted
+	r.publish(winner.header.Generation, b)
+	for _, c := range copies {
+		r.found = append(r.found, c.state(winner))
+	}
+	if r.readOnly {
+		return
+	}
+	if copies[0].name == winner.name {
+		slices.Reverse(copies)
+	}
+	for _, c := range copies {
+		r.sound[c.name] = ReplaceFile(r.fsys, c.name, winner.raw) == nil
+	}
+}
+
 func newRing(fsys FS, opt Options) *Ring {
-	r := &Ring{fsys: fsys, now: opt.Now, sound: map[string]bool{}}
+	r := &Ring{fsys: fsys, now: opt.Now, readOnly: opt.ReadOnly, sound: map[string]bool{}}
 	if r.now == nil {
 		r.now = time.Now
 	}
@@ -350,6 +372,9 @@ func (r *Ring) changeLocked(edit func(m *material, b *body) error) error {
 	s := r.current.Load()
 	if s == nil {
 		return ErrClosed
+	}
+	if r.readOnly {
+		return ErrReadOnly
 	}
 	m, b := r.material, s.body.clone()
 	if err := edit(&m, &b); err != nil {
