@@ -111,6 +111,13 @@ func (s *Server) serveLaunch(w http.ResponseWriter, r *http.Request) {
 	s.log.Info("browser launched")
 }
 
+// Launched reports whether a browser holds the page's pass.
+func (s *Server) Launched() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.hasBrowser
+}
+
 // holdsPass reports whether the request comes from the browser that was
 // launched last.
 func (s *Server) holdsPass(r *http.Request) bool {

@@ -1,0 +1,296 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"time"
+
+	"clinicgate/devices"
+	"clinicgate/gateway/control"
+	"clinicgate/kiosk"
+	"clinicgate/kiosk/queue"
+	"clinicgate/kiosk/roster"
+	"clinicgate/storage"
+	"clinicgate/storage/keyring"
+)
+
+// openControl binds the local channel.
+func (g *Gateway) openControl(context.Context) (io.Closer, error) {
+	server, err := control.New(g.cfg.Control, control.Backend{
+		Status: statusBackend{g}, Page: pageBackend{g}, Queue: queueBackend{g}, Roster: rosterBackend{g},
+		Keys: g.keysBackend(), Audit: auditBackend{g}, Store: storeBackend{g},
+	}, g.log.With("component", "control"))
+	if err != nil {
+		return nil, err
+	}
+	g.control = server
+	return nil, server.Open()
+}
+
+type statusBackend struct{ *Gateway }
+
+// Status answers "is it working".
+func (g statusBackend) Status(ctx context.Context, _ control.Caller) (control.Status, error) {
+	now := g.clock.Now()
+	st := g.store.Status()
+	s := control.Status{
+		Version: g.o.Version, Kiosk: string(g.self), Site: g.cfg.Kiosk.Site, Pid: os.Getpid(), Started: g.started, Now: now.Wall, Synced: now.Synced,
+		Page:  control.PageStatus{Listen: g.web.Addr(), Board: g.web.BoardAddr(), Browser: g.web.Launched()},
+		Queue: control.QueueStatus{Open: g.queue.Open(), Unfinished: len(g.checkin.Unfinished()), Help: len(g.checkin.ActiveHelp())},
+		Store: control.StoreStatus{State: "open", Life: st.Life, Used: g.used(), Budget: g.cfg.Storage.Budget.Bytes, Commits: st.Commits,
+			AuditSize: st.AuditSize, Checkpoint: st.CheckpointAt, Recovered: recovered(g.opened)},
+		Sync: g.syncSummary(), Devices: deviceList(g.devices),
+	}
+	if st.Fenced {
+		s.Store.State = "fenced"
+	}
+	for day, n := range g.roster.Days() {
+		if string(day) > s.Roster.Day {
+			s.Roster.Day, s.Roster.Appointments = string(day), n
+		}
+	}
+	s.Checks = g.checks.Run(ctx)
+	return s, nil
+}
+
+func recovered(o storage.Opened) string {
+	switch {
+	case o.Salvaged != nil:
+		return "the file was damaged; every record that could be read was kept"
+	case o.Rolled != nil:
+		return "an older copy of the store was found in place of the newer one"
+	case o.Lost:
+		return "the store's file was gone; a new one was begun"
+	case !o.Clean && !o.Created:
+		return "the process had been killed"
+	}
+	return ""
+}
+
+func (g *Gateway) syncSummary() control.SyncSummary {
+	up, _ := g.client.Link()
+	u := g.uplink.Status()
+	t := g.token.Status()
+	s := control.SyncSummary{Online: up, Origin: g.cfg.PubNub.Origin, LastPublish: u.LastAccept, LastError: u.LastFailure,
+		Token: control.Token{Needed: t.Needed, Held: t.Held, Expires: t.Expires}}
+	if t.Problem != nil {
+		s.Token.Problem = t.Problem.Error()
+	}
+	for _, st := range g.store.Streams() {
+		s.Queued += st.Queued
+		if st.Queued > 0 && (s.Oldest.IsZero() || st.Oldest.Before(s.Oldest)) {
+			s.Oldest = st.Oldest
+		}
+	}
+	return s
+}
+
+func countsOf(c storage.Counts) control.Counts {
+	return control.Counts{Accepted: c.Accepted, Delivered: c.Delivered, Queued: c.Queued, Quarantined: c.Quarantined,
+		Expired: c.Expired, Dropped: c.Dropped, Unreadable: c.Unreadable}
+}
+
+// Sync gives the loss equation.
+func (g statusBackend) Sync(context.Context, control.Caller) (control.SyncStatus, error) {
+	s := control.SyncStatus{SyncSummary: g.syncSummary(), Total: countsOf(g.store.Status().Counts), Balanced: true}
+	blocked := g.uplink.Status().Blocked
+	lanes := map[storage.Lane]*control.Lane{}
+	for _, st := range g.store.Streams() {
+		row := control.Stream{Channel: st.Channel, Lane: st.Lane.String(), Counts: countsOf(st.Counts), Oldest: st.Oldest}
+		if slices.Contains(blocked, st.Channel) {
+			row.State = "backoff"
+		}
+		s.Balanced = s.Balanced && row.Counts.Accepted == row.Counts.Accounted()
+		s.Streams = append(s.Streams, row)
+		l := lanes[st.Lane]
+		if l == nil {
+			l = &control.Lane{Name: st.Lane.String()}
+			lanes[st.Lane] = l
+		}
+		l.Queued += st.Queued
+		if st.Queued > 0 && (l.Oldest.IsZero() || st.Oldest.Before(l.Oldest)) {
+			l.Oldest = st.Oldest
+		}
+	}
+	s.Balanced = s.Balanced && s.Total.Accepted == s.Total.Accounted()
+	for lane := storage.LaneEmergency; lane <= storage.LaneTelemetry; lane++ {
+		if l := lanes[lane]; l != nil {
+			s.Lanes = append(s.Lanes, *l)
+		}
+	}
+	return s, nil
+}
+
+func deviceList(set *devices.Set) []control.Device {
+	var list []control.Device
+	for _, d := range set.Status() {
+		list = append(list, control.Device{ID: string(d.ID), Class: string(d.Class), Binding: d.Binding, State: string(d.State), Where: d.Where,
+			Reason: d.Reason, Hint: d.Hint, Since: d.Since, LastReading: d.LastReading, Readings: d.Counters.Accepted, Losses: d.Counters.Losses})
+	}
+	return list
+}
+
+// Devices lists the configured devices, and the ports that are there.
+func (g statusBackend) Devices(ctx context.Context, _ control.Caller) (control.Devices, error) {
+	out := control.Devices{Devices: deviceList(g.devices)}
+	ports, err := devices.SerialPorts()
+	if err != nil {
+		return out, fmt.Errorf("cannot list serial ports: %w", err)
+	}
+	for _, p := range ports {
+		out.Ports = append(out.Ports, control.Port{Path: p.Name, Identity: p.Identity.String(), Product: p.Product})
+	}
+	return out, nil
+}
+
+// SetLogLevel changes how much is logged, until the process ends.
+func (g statusBackend) SetLogLevel(_ context.Context, by control.Caller, in control.LogLevel) (control.LogLevel, error) {
+	var level slog.Level
+	if g.o.Level == nil || level.UnmarshalText([]byte(in.Level)) != nil {
+		return in, &control.Error{Code: control.Invalid, Message: "log level is none of debug, info, warn, error"}
+	}
+	g.o.Level.Set(level)
+	g.log.Info("log level changed", "level", in.Level, "by", by.Actor.String())
+	return in, nil
+}
+
+type pageBackend struct{ *Gateway }
+
+// Launch mints a launch address.
+func (g pageBackend) Launch(ctx context.Context, _ control.Caller, _ control.Launch) (control.Launched, error) {
+	path, err := g.web.NewLaunch(ctx)
+	if err != nil {
+		return control.Launched{}, err
+	}
+	return control.Launched{URL: "http://" + g.web.Addr() + path, Expires: time.Now().Add(time.Minute)}, nil
+}
+
+type rosterBackend struct{ *Gateway }
+
+// Import takes a CSV in our own columns.
+func (g rosterBackend) Import(ctx context.Context, by control.Caller, in control.RosterImport) (control.RosterImported, error) {
+	out := control.RosterImported{Days: []string{}, Rejected: []control.RosterRow{}}
+	if g.keys.first(keyring.PatientReference) == nil {
+		return out, &control.Error{Code: control.Unavailable, Message: "the clinic's patient reference key is not in the keyring", Next: "import it with `clinicgate keys import`; the roster is not taken without it"}
+	}
+	rules := roster.Rules{Calendar: g.calendar(), Departments: g.departments, Providers: map[kiosk.ProviderID]kiosk.DepartmentID{}}
+	for _, p := range g.cfg.Providers {
+		rules.Providers[kiosk.ProviderID(p.ID)] = kiosk.DepartmentID(p.Department)
+	}
+	list, problems, err := roster.Parse(bytes.NewReader(in.CSV), rules)
+	if err != nil {
+		return out, &control.Error{Code: control.Invalid, Message: err.Error(), Next: "`clinicgate roster import --help` lists the columns"}
+	}
+	for _, p := range problems {
+		reason := p.Reason
+		if p.Column != "" {
+			reason = p.Column + ": " + reason
+		}
+		out.Rejected = append(out.Rejected, control.RosterRow{Line: p.Line, Reason: reason})
+	}
+	done, err := g.roster.Import(ctx, kiosk.NewAct(by.Actor), list)
+	if err != nil {
+		return out, err
+	}
+	for _, d := range done.Days {
+		out.Days = append(out.Days, string(d))
+	}
+	out.Rows, out.Changed = done.New+done.Changed+done.Same, done.New+done.Changed
+	return out, nil
+}
+
+type auditBackend struct{ *Gateway }
+
+const auditPage = 500
+
+// List gives the newest audit events of this kiosk.
+func (g auditBackend) List(ctx context.Context, _ control.Caller, in control.AuditQuery) (control.AuditEvents, error) {
+	out := control.AuditEvents{Events: []json.RawMessage{}}
+	if in.Limit < 1 || in.Limit > 1000 {
+		return out, &control.Error{Code: control.Invalid, Message: "limit is 1 to 1000"}
+	}
+	channel := kiosk.AuditChannel(g.journal.Organization)
+	var after storage.Cursor
+	for {
+		records, err := g.store.Read(ctx, channel, string(g.self), after, auditPage)
+		if err != nil {
+			return out, err
+		}
+		for _, r := range records {
+			after = storage.Cursor{Inc: r.Inc, Seq: r.Seq}
+			var e struct {
+				EventType string `json:"eventType"`
+			}
+			if json.Unmarshal(r.Body, &e) != nil || in.Type != "" && e.EventType != in.Type {
+				continue
+			}
+			out.Events = append(out.Events, json.RawMessage(r.Body))
+		}
+		if extra := len(out.Events) - in.Limit; extra > 0 {
+			out.Events = slices.Delete(out.Events, 0, extra)
+		}
+		if len(records) < auditPage {
+			return out, nil
+		}
+	}
+}
+
+// keysBackend is the keyring, with what follows from a change of it.
+func (g *Gateway) keysBackend() control.RingKeys {
+	return control.RingKeys{Ring: g.ring, Now: func() time.Time { return g.clock.Now().Wall }, Changed: g.keysChangedBy}
+}
+
+// keysChangedBy records a change of the keyring and makes the parts use it.
+func (g *Gateway) keysChangedBy(ctx context.Context, by control.Caller, what string) error {
+	kind := kiosk.KeyRotated
+	if what == "imported" {
+		kind = kiosk.KeyImported
+	}
+	if err := g.audit(ctx, kiosk.NewAct(by.Actor), kind, kiosk.AuditFacts{Action: what, Resource: "keyring"}); err != nil {
+		return err
+	}
+	if err := g.keysChanged(); err != nil {
+		return err
+	}
+	if !bytes.Equal(g.madeFrom, g.clinicKeys()) {
+		// What is made from these keys at the start is made anew.
+		g.reload()
+	}
+	return nil
+}
+
+// clinicKeys fingerprints the keys that the clinic's parts are made from.
+func (g *Gateway) clinicKeys() []byte {
+	h := sha256.New()
+	for _, kind := range []keyring.Kind{keyring.PatientReference, keyring.Ticket, keyring.AppointmentCode} {
+		fmt.Fprintf(h, "%d\n", len(g.keys.first(kind)))
+		h.Write(g.keys.first(kind))
+	}
+	return h.Sum(nil)
+}
+
+var errNotFound = &control.Error{Code: control.NotFound, Message: "there is no such entry today", Next: "`clinicgate queue list` shows the entries"}
+
+// refusedAct puts a refusal of the queue's rules into the channel's words.
+func refusedAct(err error) error {
+	var r *queue.Refusal
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, queue.ErrNotFound):
+		return errNotFound
+	case errors.As(err, &r):
+		return &control.Error{Code: control.Conflict, Message: r.Error(), Next: "`clinicgate queue list` shows the present state"}
+	case errors.Is(err, storage.ErrFull):
+		return &control.Error{Code: control.Unavailable, Message: "the store is full", Next: "restore the connection to PubNub, or raise storage.budget"}
+	}
+	return err
+}

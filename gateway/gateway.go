@@ -1,0 +1,263 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"clinicgate/devices"
+	"clinicgate/gateway/bridge"
+	"clinicgate/gateway/clock"
+	"clinicgate/gateway/config"
+	"clinicgate/gateway/control"
+	"clinicgate/gateway/doctor"
+	"clinicgate/gateway/mirror"
+	"clinicgate/gateway/pubnub"
+	"clinicgate/gateway/token"
+	"clinicgate/gateway/uplink"
+	"clinicgate/kiosk"
+	"clinicgate/kiosk/checkin"
+	"clinicgate/kiosk/consent"
+	"clinicgate/kiosk/queue"
+	"clinicgate/kiosk/roster"
+	"clinicgate/kiosk/web"
+	"clinicgate/storage"
+	"clinicgate/storage/keyring"
+)
+
+// Options are what the process around the gateway decides.
+type Options struct {
+	Logger *slog.Logger
+	Level  *slog.LevelVar // changed by `log level`; may be nil
+	// Version names the build.
+	Version string
+	// VerifyChild is the command line of a process of ours that calls
+	// storage.RunVerifyChild. Empty: the store is verified in this process, which
+	// a damaged file can kill.
+	VerifyChild []string
+	// Ready is called once everything serves.
+	Ready func(Addresses)
+}
+
+// Addresses are where the parts listen, with the ports that the system chose.
+type Addresses struct {
+	Page    string
+	Board   string // empty when there is no listener of its own
+	MQTT    string // empty when there is no broker
+	Control string
+}
+
+// Gateway is everything of one kiosk. Make it with New; Run it once.
+type Gateway struct {
+	cfg         config.Config
+	o           Options
+	log         *slog.Logger
+	self        kiosk.KioskID
+	departments []kiosk.DepartmentID
+	journal     kiosk.Journal
+	started     time.Time
+	running     context.Context // set by Run before anything else
+
+	ring     *keyring.Ring
+	keys     *keys
+	clock    *clock.Clock
+	store    *storage.Store
+	opened   storage.Opened
+	queue    *queue.Queue
+	consents *consent.Service
+	roster   *roster.Roster
+	checkin  *checkin.Service
+	client   *pubnub.Client
+	token    *token.File
+	uplink   *uplink.Uplink
+	down     downlinks
+	mirror   *mirror.Mirror
+	web      *web.Server
+	broker   *bridge.Broker
+	devices  *devices.Set
+	control  *control.Server
+	checks   *doctor.Registry
+	madeFrom []byte                  // fingerprint of the keys that the clinic's parts were made from
+	stop     context.CancelCauseFunc // ends the run; set by supervise
+}
+
+const (
+	storeDeadline = 10 * time.Second
+	// stopDeadline bounds a stop: parts that have not ended by then are left.
+	stopDeadline = 4 * time.Second
+	heartbeat    = 20 * time.Second
+)
+
+// errReload ends a run that begins again with other keys.
+var errReload = errors.New("the clinic's keys changed")
+
+// Run opens everything, serves until ctx ends or a part fails, and closes. The
+// error has a hint where a person can do something about it.
+func Run(ctx context.Context, cfg config.Config, o Options) error {
+	for {
+		err := run(ctx, cfg, o)
+		if !errors.Is(err, errReload) || ctx.Err() != nil {
+			return err
+		}
+		o.Logger.Info("the clinic's keys changed; everything starts again with them")
+	}
+}
+
+// reload ends this run after the answer to who asked for it is on its way.
+func (g *Gateway) reload() {
+	time.AfterFunc(200*time.Millisecond, func() { g.stop(errReload) })
+}
+
+func run(ctx context.Context, cfg config.Config, o Options) error {
+	g := &Gateway{cfg: cfg, o: o, log: o.Logger, self: kiosk.KioskID(cfg.Kiosk.ID), started: time.Now(), running: ctx,
+		journal: kiosk.Journal{Organization: kiosk.OrganizationID(cfg.Kiosk.Organization)}}
+	for _, d := range cfg.Departments {
+		g.departments = append(g.departments, kiosk.DepartmentID(d.ID))
+	}
+	var closers []func() error
+	defer func() {
+		for i := len(closers) - 1; i >= 0; i-- {
+			if err := closers[i](); err != nil {
+				g.log.Error("cannot close cleanly", "error", err)
+			}
+		}
+	}()
+	for _, step := range []func(context.Context) (io.Closer, error){
+		g.openKeys, g.openStore, g.openClinic, g.openPubNub, g.openDevices, g.openPage, g.openControl,
+	} {
+		c, err := step(ctx)
+		if c != nil {
+			closers = append(closers, c.Close)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := g.says(ctx, kiosk.ServiceStarted); err != nil {
+		return fmt.Errorf("cannot record the start: %w", err)
+	}
+	err := g.supervise(ctx)
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeDeadline)
+	defer cancel()
+	if said := g.says(stop, kiosk.ServiceStopped); said != nil {
+		g.log.Error("cannot record the stop", "error", said)
+	}
+	return err
+}
+
+// part is one thing that runs.
+type part struct {
+	name string
+	run  func(context.Context) error
+}
+
+func (g *Gateway) parts() []part {
+	return []part{
+		{"store", g.runStore},
+		{"queue", g.queue.Run},
+		{"check-in", g.checkin.Run},
+		{"clock", g.runClock},
+		{"token", func(ctx context.Context) error { return g.token.Run(ctx, g.uplink.TokenRefreshed) }},
+		{"uplink", g.uplink.Run},
+		{"downlink", g.runDownlink},
+		{"link", g.runLink},
+		{"mirror", g.runMirror},
+		{"page", g.web.Run},
+		{"broker", g.broker.Run},
+		{"devices", func(ctx context.Context) error { return g.devices.Run(ctx, g.scanned) }},
+		{"control", g.control.Run},
+		{"heartbeat", g.runHeartbeat},
+	}
+}
+
+// supervise runs every part until ctx ends. A part that ends before that ends
+// all, with its name.
+func (g *Gateway) supervise(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	g.running, g.stop = ctx, cancel
+	var wg sync.WaitGroup
+	for _, p := range g.parts() {
+		wg.Go(func() {
+			err := p.run(ctx)
+			if ctx.Err() != nil && err == nil {
+				return
+			}
+			if err == nil {
+				err = errors.New("ended by itself")
+			}
+			cancel(fmt.Errorf("%s: %w", p.name, err))
+		})
+	}
+	g.log.Info("gateway runs", "kiosk", string(g.self), "page", g.web.Addr(), "created", g.opened.Created, "clean", g.opened.Clean)
+	if g.o.Ready != nil {
+		g.o.Ready(Addresses{Page: g.web.Addr(), Board: g.web.BoardAddr(), MQTT: g.broker.Addr(), Control: g.cfg.Control.Path})
+	}
+	<-ctx.Done()
+	ended := make(chan struct{})
+	go func() { wg.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-time.After(stopDeadline):
+		g.log.Error("a part did not stop in time")
+	}
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
+}
+
+// says writes an audit event about the service itself.
+func (g *Gateway) says(ctx context.Context, t kiosk.AuditType) error {
+	act := kiosk.NewAct(kiosk.Actor{Kind: kiosk.ActorSystem, ID: "service"})
+	return g.audit(ctx, act, t, kiosk.AuditFacts{Action: "process", Resource: string(g.self)})
+}
+
+func (g *Gateway) audit(ctx context.Context, act kiosk.Act, t kiosk.AuditType, f kiosk.AuditFacts) error {
+	return g.store.Update(ctx, func(tx *storage.Tx) error { return g.journal.Audit(tx, act, t, f) })
+}
+
+// runHeartbeat tells the other kiosks that this one lives: the timers of its
+// entries are its own while it does.
+func (g *Gateway) runHeartbeat(ctx context.Context) error {
+	tick := time.NewTicker(heartbeat)
+	defer tick.Stop()
+	for {
+		err := g.store.Update(ctx, func(tx *storage.Tx) error {
+			_, now := tx.Now()
+			act := kiosk.NewAct(kiosk.Actor{Kind: kiosk.ActorKiosk, ID: string(g.self)})
+			_, err := g.journal.Record(tx, act, kiosk.What{Kind: "device/HEARTBEAT", Channel: kiosk.DeviceChannel(g.self),
+				Body: kiosk.Heartbeat{Type: "HEARTBEAT", Timestamp: kiosk.At(now.Wall)}, Facts: kiosk.AuditFacts{Resource: string(g.self)}})
+			return err
+		})
+		if err != nil && ctx.Err() == nil {
+			g.log.Warn("heartbeat was not recorded", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// closer makes a function an io.Closer.
+type closer func() error
+
+func (c closer) Close() error { return c() }
+
+// hinted is an error with a next step.
+type hinted struct {
+	error
+	next string
+}
+
+// Hint tells a person what to do.
+func (h hinted) Hint() string { return h.next }
+
+// Unwrap gives the error itself.
+func (h hinted) Unwrap() error { return h.error }

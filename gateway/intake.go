@@ -1,0 +1,123 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"regexp"
+
+	"clinicgate/devices"
+	"clinicgate/devices/scanner"
+	"clinicgate/gateway/bridge"
+	"clinicgate/gateway/config"
+	"clinicgate/kiosk"
+	"clinicgate/storage"
+
+	"github.com/google/uuid"
+)
+
+// openDevices makes the configured devices and binds the broker.
+func (g *Gateway) openDevices(context.Context) (io.Closer, error) {
+	hash, err := g.ring.Secret("device-readings")
+	if err != nil {
+		return nil, err
+	}
+	deps := devices.Deps{Log: g.log.With("component", "devices"), Health: g.deviceHealth, HashKey: hash}
+	var list []devices.Device
+	for _, d := range g.cfg.Devices {
+		made, err := newDevice(d, deps)
+		if err != nil {
+			return nil, fmt.Errorf("cannot use device %s: %w", d.ID, err)
+		}
+		list = append(list, made)
+	}
+	if g.devices, err = devices.NewSet(g.log.With("component", "devices"), list...); err != nil {
+		return nil, err
+	}
+	g.broker, err = bridge.New(bridge.Config{Listen: g.cfg.MQTT.Listen, Site: g.cfg.Kiosk.Site, Kiosk: string(g.self)},
+		g.deviceMessage, g.log.With("component", "bridge"))
+	if err != nil {
+		return nil, err
+	}
+	if err := g.broker.Open(); err != nil {
+		return nil, hinted{err, "something else uses the port: stop it, or set mqtt.listen"}
+	}
+	return nil, nil
+}
+
+func newDevice(d config.Device, deps devices.Deps) (devices.Device, error) {
+	switch d.Class {
+	case devices.Scanner:
+		return scanner.New(d.Scanner(), deps)
+	}
+	return nil, fmt.Errorf("class %q is not known", d.Class)
+}
+
+// scanned takes what a device read. It is accepted when the page has it.
+func (g *Gateway) scanned(ctx context.Context, r devices.Reading) error {
+	if r.Verdict != devices.Good {
+		g.log.Info("scan was not usable", "device", string(r.Device), "kind", r.Kind, "verdict", string(r.Verdict), "length", r.Length)
+		return nil
+	}
+	return g.web.Scan(ctx, r.Value, r.Kind)
+}
+
+// deviceHealth records that a device came or went.
+func (g *Gateway) deviceHealth(ctx context.Context, h devices.Health) {
+	audit := kiosk.DeviceAttached
+	if h.State != devices.Attached {
+		audit = kiosk.DeviceLost
+	}
+	if err := g.recordHealth(ctx, uuid.Nil, kiosk.DeviceHealth{Device: string(h.ID), Class: string(h.Class), State: string(h.State), Reason: h.Reason}, audit); err != nil {
+		g.log.Error("device health was not recorded", "device", string(h.ID), "error", err)
+	}
+}
+
+// recordHealth appends a DEVICE_HEALTH event; id makes a repeat harmless.
+func (g *Gateway) recordHealth(ctx context.Context, id uuid.UUID, body kiosk.DeviceHealth, audit kiosk.AuditType) error {
+	act := kiosk.NewAct(kiosk.Actor{Kind: kiosk.ActorDevice, ID: body.Device})
+	if id != uuid.Nil {
+		act.ID = id
+	}
+	return g.store.Update(ctx, func(tx *storage.Tx) error {
+		_, now := tx.Now()
+		body.Type, body.Timestamp = "DEVICE_HEALTH", kiosk.At(now.Wall)
+		facts := kiosk.AuditFacts{Action: body.State, Resource: body.Device}
+		if audit == kiosk.DeviceLost {
+			facts.Outcome = kiosk.OutcomeFailure
+		}
+		receipt, err := g.journal.Record(tx, act, kiosk.What{Kind: "device/DEVICE_HEALTH", Channel: kiosk.DeviceChannel(g.self), Body: body, Facts: facts})
+		if err != nil || receipt.Duplicate || audit == "" {
+			return err
+		}
+		return g.journal.Audit(tx, act, audit, facts)
+	})
+}
+
+// word is what a device may say about itself: a token, never a sentence.
+var word = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
+
+// deviceMessage takes what an MQTT device said about its health. It returns when
+// it is durable; then the device gets its PUBACK.
+func (g *Gateway) deviceMessage(ctx context.Context, m bridge.Message) error {
+	var said struct {
+		V      int       `json:"v"`
+		ID     uuid.UUID `json:"id"`
+		State  string    `json:"state"`
+		Reason string    `json:"reason"`
+	}
+	if len(m.Payload) > 4<<10 || json.Unmarshal(m.Payload, &said) != nil || said.V != 1 || !word.MatchString(said.State) || said.Reason != "" && !word.MatchString(said.Reason) {
+		return bridge.ErrNotAccepted
+	}
+	if m.Topic.Leaf != bridge.LeafState && m.Topic.Leaf != bridge.LeafEvent {
+		return bridge.ErrNotAccepted
+	}
+	id := uuid.Nil
+	if said.ID != uuid.Nil {
+		// The device's own id, made this kiosk's: a replay is a repeat, and no device
+		// can take another event's place.
+		id = kiosk.DeriveID(said.ID, "mqtt", m.Topic.Class, m.Topic.Device)
+	}
+	return g.recordHealth(ctx, id, kiosk.DeviceHealth{Device: m.Topic.Device, Class: m.Topic.Class, State: said.State, Reason: said.Reason}, "")
+}

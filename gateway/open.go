@@ -1,0 +1,172 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"clinicgate/gateway/clock"
+	"clinicgate/gateway/config"
+	"clinicgate/gateway/mirror"
+	"clinicgate/gateway/pubnub"
+	"clinicgate/gateway/token"
+	"clinicgate/gateway/uplink"
+	"clinicgate/kiosk"
+	"clinicgate/storage"
+	"clinicgate/storage/keyring"
+)
+
+// KeySource gives the key source that the config names.
+func KeySource(c config.KeySource) keyring.Source {
+	if c.Kind == config.KeySourceKeyFile {
+		return keyring.KeyFile(c.File)
+	}
+	return keyring.Passphrase{Read: func(context.Context) ([]byte, error) {
+		if c.FD > 0 {
+			f := os.NewFile(uintptr(c.FD), "passphrase")
+			defer f.Close()
+			return readPassphrase(f)
+		}
+		f, err := os.Open(c.File)
+		if err != nil {
+			return nil, hinted{err, "key_source.file in the config names the file that holds the passphrase"}
+		}
+		defer f.Close()
+		return readPassphrase(f)
+	}}
+}
+
+func readPassphrase(r io.Reader) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(r, 4<<10))
+	return bytes.TrimRight(text, "\r\n"), err
+}
+
+// Classes lists the data key classes that the event registry uses.
+func Classes() (list []string) {
+	seen := map[string]bool{}
+	for _, k := range kiosk.Kinds() {
+		if !seen[k.KeyClass] {
+			seen[k.KeyClass] = true
+			list = append(list, k.KeyClass)
+		}
+	}
+	return list
+}
+
+func (g *Gateway) openKeys(ctx context.Context) (io.Closer, error) {
+	if err := os.MkdirAll(g.cfg.Storage.Dir, 0o700); err != nil {
+		return nil, hinted{fmt.Errorf("cannot use data directory: %w", err), "create it for the service's account, or set storage.dir"}
+	}
+	dir := keyring.Dir(g.cfg.Storage.Dir)
+	if !keyring.Exists(dir) {
+		return nil, hinted{errors.New("there is no keyring in the data directory"), "run `clinicgate keys init` once, or restore the keyring beside the store"}
+	}
+	ring, err := keyring.Open(ctx, dir, KeySource(g.cfg.KeySource), keyring.Options{})
+	if err != nil {
+		return nil, err
+	}
+	g.ring = ring
+	g.clock = clock.New()
+	if err := ring.Ensure(Classes()...); err != nil {
+		return closer(func() error { ring.Close(); return nil }), err
+	}
+	g.keys, err = newKeys(ring, string(g.self), func() time.Time { return g.clock.Now().Wall })
+	return closer(func() error { ring.Close(); return nil }), err
+}
+
+func (g *Gateway) openStore(ctx context.Context) (io.Closer, error) {
+	o := storage.Options{
+		Dir: g.cfg.Storage.Dir, Kiosk: string(g.self), Kinds: kiosk.Kinds(), Keys: g.ring, Now: g.clock.Now,
+		Budget: g.cfg.Storage.Budget.Bytes, Logger: g.log.With("component", "store"),
+	}
+	if len(g.o.VerifyChild) > 0 {
+		o.Verify = storage.ChildVerifier(g.ring, func(ctx context.Context) *exec.Cmd {
+			return exec.CommandContext(ctx, g.o.VerifyChild[0], g.o.VerifyChild[1:]...)
+		})
+	}
+	store, opened, err := storage.Open(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	g.store, g.opened = store, opened
+	return closer(func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), storeDeadline)
+		defer cancel()
+		return store.Close(ctx)
+	}), nil
+}
+
+func (g *Gateway) openPubNub(context.Context) (io.Closer, error) {
+	c := g.cfg.PubNub
+	g.token = token.New(c.TokenFile, g.cfg.User(), func() time.Time { return g.clock.Now().Wall }, g.log.With("component", "token"))
+	client, err := pubnub.New(pubnub.Config{
+		Origin: c.Origin, Insecure: !c.Secure, PublishKey: c.PublishKey, SubscribeKey: c.SubscribeKey, UserID: g.cfg.User(),
+		Token: g.token.Text, Proxy: g.proxy(), CAFile: c.CAFile, Logger: g.log.With("component", "pubnub"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	g.client = client
+	svc := service{client}
+	mode := uplink.BatchGzip
+	if !g.cfg.Sync.Compress {
+		mode = uplink.BatchPlain
+	}
+	if g.cfg.Sync.Batch == config.BatchNever {
+		mode = uplink.BatchNever
+	}
+	g.mirror = mirror.New(mirror.Config{
+		Kiosk: string(g.self), Departments: g.departments, ConsentLog: kiosk.ConsentChannel(g.journal.Organization),
+		Entries: func(d kiosk.DepartmentID) []kiosk.Entry { return g.queue.Entries(d, g.queue.Today()) },
+		Signer:  g.keys.signer, Now: g.clock.Now, Foreign: g.foreignSnapshot,
+	}, client, g.keys, g.store, g.log.With("component", "mirror"))
+	g.uplink, err = uplink.New(uplink.Config{
+		Batch: mode, Signer: g.keys.signer, Quarantined: g.quarantined, Accepted: g.accepted,
+	}, g.store, svc, g.keys, g.log.With("component", "uplink"))
+	return closer(func() error { client.Close(); return nil }), err
+}
+
+// proxy gives the way out of the clinic's network. The credentials file is read
+// at each new connection, so that a changed password needs no restart.
+func (g *Gateway) proxy() pubnub.Proxy {
+	c := g.cfg.PubNub
+	p := pubnub.Proxy{URL: c.Proxy, NoProxy: strings.Join(c.NoProxy, ",")}
+	if c.ProxyCredentialsFile != "" {
+		p.Credentials = func() (user, password string) {
+			text, err := os.ReadFile(c.ProxyCredentialsFile)
+			if err != nil {
+				g.log.Error("proxy credentials cannot be read", "error", err)
+				return "", ""
+			}
+			user, password, _ = strings.Cut(strings.TrimSpace(string(text)), ":")
+			return user, password
+		}
+	}
+	return p
+}
+
+// accepted follows what PubNub took.
+func (g *Gateway) accepted(channel string, to storage.Cursor, timetoken uint64) {
+	ctx, cancel := context.WithTimeout(g.running, storeDeadline)
+	defer cancel()
+	if err := g.queue.Learned(ctx, channel, to, timetoken); err != nil {
+		g.log.Warn("publish time was not noted", "channel", channel, "error", err)
+	}
+	if channel == kiosk.ConsentChannel(g.journal.Organization) {
+		g.mirror.ConsentRecorded()
+	}
+}
+
+func (g *Gateway) foreignSnapshot(ctx context.Context, channel string) {
+	g.log.Error("somebody wrote a plaintext value into PubNub's metadata; it is replaced", "channel", channel)
+	act := kiosk.NewAct(kiosk.Actor{Kind: kiosk.ActorSystem, ID: "mirror"})
+	if err := g.audit(ctx, act, kiosk.SnapshotReplaced, kiosk.AuditFacts{Action: "replace plaintext", Outcome: kiosk.OutcomeFailure, Resource: channel, Channel: channel}); err != nil {
+		g.log.Error("replacement was not recorded", "error", err)
+	}
+}

@@ -1,0 +1,114 @@
+package gateway
+
+import (
+	"context"
+	"io"
+	"path/filepath"
+
+	"clinicgate/kiosk/queue"
+	"clinicgate/kiosk/web"
+)
+
+// openPage binds the check-in page and the board.
+func (g *Gateway) openPage(context.Context) (io.Closer, error) {
+	var signs []string
+	for _, d := range g.cfg.Departments {
+		for _, name := range d.Name {
+			signs = append(signs, name)
+		}
+	}
+	for _, p := range g.cfg.Providers {
+		signs = append(signs, p.Name, p.Room)
+	}
+	server, err := web.New(web.Config{
+		Listen: g.cfg.Web.Listen, BoardListen: g.cfg.Board.Listen, Languages: g.cfg.Kiosk.Languages,
+		IdleAfter: g.cfg.Web.Idle.Duration, Signs: signs,
+	}, web.Deps{CheckIn: pageCheckIn{g, &pageHelp{}}, Board: pageBoard{g}, Logger: g.log.With("component", "page"), Pass: web.PassFile(filepath.Join(g.cfg.Storage.Dir, "page-pass"))})
+	if err != nil {
+		return nil, hinted{err, "if another program uses the port, stop it or set web.listen or board.listen"}
+	}
+	g.web = server
+	if g.checks, err = g.makeChecks(); err != nil {
+		return server, err
+	}
+	return server, nil
+}
+
+// pageBoard shows the queue as the waiting room may see it.
+type pageBoard struct{ *Gateway }
+
+// Watch tells of changes.
+func (b pageBoard) Watch() (<-chan struct{}, func()) { return b.queue.Watch() }
+
+func boardTicket(t queue.Ticket) web.Ticket {
+	return web.Ticket{Letter: t.Letter, Number: uint16(t.Number)}
+}
+
+// Board gives numbers, rooms and the clinic's own names.
+func (b pageBoard) Board() web.BoardView {
+	v := b.queue.Board(b.departments...)
+	out := web.BoardView{UpdatedAt: v.UpdatedAt}
+	for _, c := range v.Called {
+		out.Called = append(out.Called, web.Called{Ticket: boardTicket(c.Ticket), Room: c.Room.String()})
+	}
+	for _, t := range v.Next {
+		out.Next = append(out.Next, boardTicket(t))
+	}
+	for _, w := range v.Waits {
+		if w.Known && w.Waiting > 0 {
+			out.Waits = append(out.Waits, web.Wait{Department: b.departmentName(string(w.Department), b.cfg.Kiosk.Language()), Low: w.Low, High: w.High})
+		}
+	}
+	for _, p := range v.Providers {
+		out.Providers = append(out.Providers, web.Provider{Name: p.Name, Room: p.Room.String(), Status: providerWord(p.Status)})
+	}
+	return out
+}
+
+// providerWord is what patients see of a provider's availability.
+func providerWord(status string) web.ProviderStatus {
+	switch status {
+	case "Busy":
+		return web.ProviderBusy
+	case "Away":
+		return web.ProviderAway
+	case "Available":
+		return web.ProviderAvailable
+	}
+	return web.ProviderOffline
+}
+
+// inLanguage picks the text of a language, or of the kiosk's first one.
+func (g *Gateway) inLanguage(texts map[string]string, language string) string {
+	if t := texts[language]; t != "" {
+		return t
+	}
+	return texts[g.cfg.Kiosk.Language()]
+}
+
+func (g *Gateway) departmentName(id, language string) string {
+	for _, d := range g.cfg.Departments {
+		if d.ID == id {
+			return g.inLanguage(d.Name, language)
+		}
+	}
+	return ""
+}
+
+func (g *Gateway) departmentWhere(id, language string) string {
+	for _, d := range g.cfg.Departments {
+		if d.ID == id {
+			return g.inLanguage(d.Where, language)
+		}
+	}
+	return ""
+}
+
+func (g *Gateway) providerName(id string) string {
+	for _, p := range g.cfg.Providers {
+		if p.ID == id {
+			return p.Name
+		}
+	}
+	return ""
+}

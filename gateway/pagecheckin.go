@@ -1,0 +1,114 @@
+package gateway
+
+import (
+	"context"
+	"sync"
+
+	"clinicgate/kiosk"
+	"clinicgate/kiosk/checkin"
+	"clinicgate/kiosk/consent"
+	"clinicgate/kiosk/roster"
+	"clinicgate/kiosk/web"
+
+	"github.com/google/uuid"
+)
+
+// pageCheckIn is the check-in as the page asks for it.
+type pageCheckIn struct {
+	*Gateway
+	help *pageHelp
+}
+
+// pageHelp remembers the page's latest call for help.
+type pageHelp struct {
+	mu     sync.Mutex
+	id     uuid.UUID // guarded by mu
+	failed bool      // guarded by mu: it could not be made
+}
+
+// Identify looks a code up and commits the arrival.
+func (p pageCheckIn) Identify(ctx context.Context, in web.Identify) (web.Identified, error) {
+	method := roster.Scanned
+	if in.Method == web.Typed {
+		method = roster.Typed
+	}
+	found, err := p.checkin.Identify(ctx, checkin.IdentifyInput{Session: in.Session, Method: method, Value: in.Value, Language: in.Language, Request: in.Request})
+	if err != nil {
+		return web.Identified{}, err
+	}
+	out := web.Identified{Entry: uuid.UUID(found.Entry), Visit: web.Visit{
+		Name: found.Visit.Name, Department: found.Visit.Department, Provider: found.Visit.Provider, Video: found.Visit.Mode == kiosk.Video}}
+	if !found.Visit.Appointment.IsZero() {
+		out.Visit.At = found.Visit.Appointment.In(p.cfg.Kiosk.Location())
+	}
+	switch found.Outcome {
+	case checkin.OK:
+		out.Outcome = web.Found
+		for _, f := range found.Forms {
+			out.Forms = append(out.Forms, web.Form{ID: f.ID, Type: string(f.Type), Version: f.Version, Language: f.Language, Title: f.Title, Text: f.Text, SHA256: f.SHA256})
+		}
+	case checkin.Already:
+		out.Outcome, out.Done = web.Already, placeShown(found.Place)
+	default:
+		out.Sentence, out.Again = string(found.Outcome), found.Outcome == checkin.NotFound
+	}
+	return out, nil
+}
+
+func placeShown(p checkin.Place) web.Done {
+	return web.Done{Ticket: p.Ticket, Where: p.Where, WaitLow: p.WaitLow, WaitHigh: p.WaitHigh, WaitKnown: p.WaitKnown}
+}
+
+// Finish commits the decisions and the place in the queue.
+func (p pageCheckIn) Finish(ctx context.Context, in web.Finish) (web.Done, error) {
+	f := checkin.FinishInput{Session: in.Session, Entry: kiosk.EntryID(in.Entry), Request: in.Request}
+	for _, d := range in.Decisions {
+		f.Decisions = append(f.Decisions, consent.Decision{FormID: d.FormID, Version: d.Version, SHA256: d.SHA256, Granted: d.Granted, Method: consent.Tapped})
+	}
+	done, err := p.checkin.Finish(ctx, f)
+	if err != nil {
+		return web.Done{}, err
+	}
+	out := placeShown(done.Place)
+	out.StaffFlag = done.StaffFlag
+	if !done.CheckedIn {
+		out.Ticket = ""
+	}
+	return out, nil
+}
+
+// Abandon says that nobody holds the check-in any more.
+func (p pageCheckIn) Abandon(ctx context.Context, session string, entry uuid.UUID) error {
+	return p.checkin.Abandon(ctx, session, kiosk.EntryID(entry))
+}
+
+// Help calls a person. The alarm in the clinic does not wait for the disk; the
+// answer to the page does.
+func (p pageCheckIn) Help(ctx context.Context, session string, kind web.HelpKind, _ uuid.UUID) error {
+	h, err := p.checkin.Help(ctx, session, checkin.HelpKind(kind))
+	p.help.mu.Lock()
+	defer p.help.mu.Unlock()
+	if h.ID != uuid.Nil {
+		p.help.id = h.ID
+	}
+	p.help.failed = err != nil && h.ID == uuid.Nil
+	return err
+}
+
+// HelpState tells how far the latest call has come.
+func (p pageCheckIn) HelpState() web.HelpState {
+	p.help.mu.Lock()
+	id, failed := p.help.id, p.help.failed
+	p.help.mu.Unlock()
+	if failed {
+		return web.HelpDesk
+	}
+	h, ok := p.checkin.HelpCall(id)
+	switch {
+	case !ok || h.Status == kiosk.EscalationResolved:
+		return web.HelpNone
+	case h.Status == kiosk.EscalationAcknowledged:
+		return web.HelpComing
+	}
+	return web.HelpCalled
+}
