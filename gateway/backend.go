@@ -181,6 +181,9 @@ func (g rosterBackend) Import(ctx context.Context, by control.Caller, in control
 	if g.keys.first(keyring.PatientReference) == nil {
 		return out, &control.Error{Code: control.Unavailable, Message: "the clinic's patient reference key is not in the keyring", Next: "import it with `clinicgate keys import`; the roster is not taken without it"}
 	}
+	if !bytes.Equal(g.madeFrom, g.clinicKeys()) {
+		return out, &control.Error{Code: control.Unavailable, Message: "the clinic's keys have just changed and the service starts again with them", Next: "try again in a few seconds"}
+	}
 	rules := roster.Rules{Calendar: g.calendar(), Departments: g.departments, Providers: map[kiosk.ProviderID]kiosk.DepartmentID{}}
 	for _, p := range g.cfg.Providers {
 		rules.Providers[kiosk.ProviderID(p.ID)] = kiosk.DepartmentID(p.Department)

@@ -2,7 +2,9 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"io"
+	"net"
 	"path/filepath"
 
 	"clinicgate/kiosk/queue"
@@ -28,10 +30,13 @@ func (g *Gateway) openPage(context.Context) (io.Closer, error) {
 		return nil, hinted{err, "if another program uses the port, stop it or set web.listen or board.listen"}
 	}
 	g.web = server
-	if g.checks, err = g.makeChecks(); err != nil {
-		return server, err
-	}
-	return server, nil
+	g.checks, err = g.makeChecks()
+	return closer(func() error {
+		if err := server.Close(); !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil // Run has closed the ports already
+	}), err
 }
 
 // pageBoard shows the queue as the waiting room may see it.

@@ -63,7 +63,7 @@ func placeShown(p checkin.Place) web.Done {
 func (p pageCheckIn) Finish(ctx context.Context, in web.Finish) (web.Done, error) {
 	f := checkin.FinishInput{Session: in.Session, Entry: kiosk.EntryID(in.Entry), Request: in.Request}
 	for _, d := range in.Decisions {
-		f.Decisions = append(f.Decisions, consent.Decision{FormID: d.FormID, Version: d.Version, SHA256: d.SHA256, Granted: d.Granted, Method: consent.Tapped})
+		f.Decisions = append(f.Decisions, consent.Decision{FormID: d.FormID, Version: d.Version, Language: d.Language, SHA256: d.SHA256, Granted: d.Granted, Method: consent.Tapped})
 	}
 	done, err := p.checkin.Finish(ctx, f)
 	if err != nil {

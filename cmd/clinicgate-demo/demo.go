@@ -276,7 +276,32 @@ func (d *demo) firstDay(ctx context.Context) error {
 // admit puts n more fictional appointments on the roster and makes their codes.
 func (d *demo) admit(ctx context.Context, n int) error {
 	list := d.clinic.appointments(n, time.Now())
-	csv := rosterCSV(list)
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for {
+		err := d.importRoster(ctx, rosterCSV(list))
+		if err == nil {
+			break
+		}
+		// The gateway may be starting again just now; the same file again is harmless.
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+	codes, err := d.codesOf(list)
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	d.codes = append(d.codes, codes...)
+	d.mu.Unlock()
+	d.announce()
+	return nil
+}
+
+func (d *demo) importRoster(ctx context.Context, csv []byte) error {
 	c, err := d.dial(ctx)
 	if err != nil {
 		return err
@@ -289,14 +314,6 @@ func (d *demo) admit(ctx context.Context, n int) error {
 	if len(in.Rejected) > 0 {
 		return fmt.Errorf("the roster was not taken whole: line %d: %s", in.Rejected[0].Line, in.Rejected[0].Reason)
 	}
-	codes, err := d.codesOf(list)
-	if err != nil {
-		return err
-	}
-	d.mu.Lock()
-	d.codes = append(d.codes, codes...)
-	d.mu.Unlock()
-	d.announce()
 	return nil
 }
 

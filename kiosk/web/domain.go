@@ -90,7 +90,7 @@ type Finish struct {
 
 // Decision is the patient's answer to one form, by a tap under its text.
 type Decision struct {
-	FormID, Type, Version, SHA256 string
+	FormID, Type, Version, Language, SHA256 string
 	Granted                       bool
 }
 

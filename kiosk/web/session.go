@@ -125,7 +125,7 @@ func (s *Server) decide(x *session, formID, shown string, granted bool, request 
 		return nil, false
 	}
 	answers := append(slices.Clip(x.decisions),
-		Decision{FormID: f.ID, Type: f.Type, Version: f.Version, SHA256: f.SHA256, Granted: granted})
+		Decision{FormID: f.ID, Type: f.Type, Version: f.Version, Language: f.Language, SHA256: f.SHA256, Granted: granted})
 	if len(answers) < len(x.found.Forms) {
 		x.step(evDecide)
 		x.decisions = answers
