@@ -91,7 +91,7 @@ type Finish struct {
 // Decision is the patient's answer to one form, by a tap under its text.
 type Decision struct {
 	FormID, Type, Version, Language, SHA256 string
-	Granted                       bool
+	Granted                                 bool
 }
 
 // Done is the patient's place in the queue.
