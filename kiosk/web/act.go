@@ -80,18 +80,27 @@ func (s *Server) serveAct(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.mu.Lock()
-	finished, ok := s.act(a)
+	finished, ok := closed, false
+	if s.isBrowser(r) {
+		finished, ok = s.act(a)
+	}
 	s.mu.Unlock()
 	select {
 	case <-finished:
 	case <-r.Context().Done(): // the act goes on; the page asks again
 		return
 	}
-	status := http.StatusOK
-	if !ok {
-		status = http.StatusConflict
+	s.mu.Lock()
+	admitted, v := s.isBrowser(r), s.view()
+	s.mu.Unlock()
+	switch {
+	case !admitted:
+		refuse(w, http.StatusUnauthorized)
+	case !ok:
+		writeJSON(w, http.StatusConflict, v)
+	default:
+		writeJSON(w, http.StatusOK, v)
 	}
-	writeJSON(w, status, s.view())
 }
 
 // act applies an action under Server.mu. The channel is closed when all that

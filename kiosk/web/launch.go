@@ -100,7 +100,7 @@ func (s *Server) serveLaunch(w http.ResponseWriter, r *http.Request) {
 	s.browser, s.hasBrowser = hash, true
 	s.endSession("launch")
 	for st := range s.streams {
-		st.end()
+		s.dropStream(st)
 	}
 	s.mu.Unlock()
 	http.SetCookie(w, &http.Cookie{
@@ -119,15 +119,21 @@ func (s *Server) Launched() bool {
 }
 
 // holdsPass reports whether the request comes from the browser that was
-// launched last.
+// launched last. What shows a patient's picture asks again under the lock that
+// it reads the picture under: a launch may come in between.
 func (s *Server) holdsPass(r *http.Request) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.isBrowser(r)
+}
+
+// isBrowser is holdsPass with Server.mu held.
+func (s *Server) isBrowser(r *http.Request) bool {
 	cookies := r.CookiesNamed(s.cookie)
 	if len(cookies) != 1 {
 		return false
 	}
 	hash := sha256.Sum256([]byte(cookies[0].Value))
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	return s.hasBrowser && subtle.ConstantTimeCompare(hash[:], s.browser[:]) == 1
 }
 

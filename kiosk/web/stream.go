@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"sync"
 	"time"
 )
 
@@ -19,16 +18,9 @@ const (
 // moment, so a slow page gets fewer pictures and never an old one.
 type stream struct {
 	wake  chan struct{}
-	ended chan struct{}
-	once  sync.Once
+	ended chan struct{} // closed when it is no longer among Server.streams
 	since time.Time
 }
-
-func newStream(now time.Time) *stream {
-	return &stream{wake: make(chan struct{}, 1), ended: make(chan struct{}), since: now}
-}
-
-func (st *stream) end() { st.once.Do(func() { close(st.ended) }) }
 
 // changed counts a new picture and wakes every open page. Server.mu is held.
 func (s *Server) changed() {
@@ -41,9 +33,13 @@ func (s *Server) changed() {
 	}
 }
 
-func (s *Server) openStream() *stream {
+// openStream returns nil for a browser that does not hold the pass.
+func (s *Server) openStream(r *http.Request) *stream {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !s.isBrowser(r) {
+		return nil
+	}
 	if len(s.streams) >= maxStreams {
 		var oldest *stream
 		for st := range s.streams {
@@ -51,37 +47,59 @@ func (s *Server) openStream() *stream {
 				oldest = st
 			}
 		}
-		oldest.end()
-		delete(s.streams, oldest)
+		s.dropStream(oldest)
 	}
-	st := newStream(s.now())
+	st := &stream{wake: make(chan struct{}, 1), ended: make(chan struct{}), since: s.now()}
 	s.streams[st] = struct{}{}
 	return st
+}
+
+// dropStream ends a stream: from now on it gets no picture. Server.mu is held.
+func (s *Server) dropStream(st *stream) {
+	if _, ok := s.streams[st]; ok {
+		delete(s.streams, st)
+		close(st.ended)
+	}
 }
 
 func (s *Server) closeStream(st *stream) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.streams, st)
+	s.dropStream(st)
+}
+
+// viewFor makes the picture for a stream that is not dropped.
+func (s *Server) viewFor(st *stream) (v view, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.streams[st]; !ok {
+		return v, false
+	}
+	return s.view(), true
 }
 
 // serveEvents sends the picture at once, after each change, and a beat each
 // second. It ends with "locked" when another launch took over.
 func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
-	st := s.openStream()
-	defer s.closeStream(st)
-	// A launch between the check of the pass and here has not seen this stream.
-	if !s.holdsPass(r) {
+	st := s.openStream(r)
+	if st == nil {
 		refuse(w, http.StatusUnauthorized)
 		return
 	}
+	defer s.closeStream(st)
 	out, err := newEventWriter(w)
 	if err != nil {
 		return
 	}
 	beat := time.NewTicker(beatEvery)
 	defer beat.Stop()
-	err = out.send("view", s.view())
+	show := func() error {
+		if v, ok := s.viewFor(st); ok {
+			return out.send("view", v)
+		}
+		return nil // ended says the rest
+	}
+	err = show()
 	for err == nil {
 		select {
 		case <-r.Context().Done():
@@ -90,7 +108,7 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 			_ = out.send("locked", struct{}{})
 			return
 		case <-st.wake:
-			err = out.send("view", s.view())
+			err = show()
 		case <-beat.C:
 			err = out.send("beat", struct{}{})
 		}

@@ -54,10 +54,8 @@ type refusal struct {
 	Again    bool   `json:"again,omitempty"`
 }
 
-// view makes the picture of now.
+// view makes the picture of now. Server.mu is held.
 func (s *Server) view() view {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	x := s.live
 	v := view{
 		Build: s.build, Epoch: s.epoch, Rev: s.rev, Session: x.id, State: x.state, Language: x.language,

@@ -1,0 +1,47 @@
+package web
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"slices"
+)
+
+// Seams for tests on virtual time, which cannot use sockets.
+
+func (s *Server) Handler() http.Handler      { return s.gate }
+func (s *Server) Watching(c context.Context) { s.watch(c) }
+
+// Pair is one cell of the state machine.
+type Pair struct {
+	From  State
+	Event string
+}
+
+// Transitions copies the table.
+func Transitions() map[Pair]State {
+	out := map[Pair]State{}
+	for from, row := range transitions {
+		for e, to := range row {
+			out[Pair{from, string(e)}] = to
+		}
+	}
+	return out
+}
+
+// AllRoutes lists path, method and whether a pass is needed.
+func (s *Server) AllRoutes() (paths []string, method map[string]string, pass map[string]bool) {
+	method, pass = map[string]string{}, map[string]bool{}
+	for path, r := range s.gate.routes {
+		paths = append(paths, path)
+		method[path], pass[path] = r.method, r.pass
+	}
+	slices.Sort(paths)
+	return paths, method, pass
+}
+
+func ParseAction(r io.Reader) error { _, err := parseAction(r); return err }
+func CleanScan(s string) string     { return cleanScan(s) }
+func LoadWords(tags []string) error { _, err := loadWords(tags, nil); return err }
+
+const MaxStreams, PageConns = maxStreams, pageConns

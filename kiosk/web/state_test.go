@@ -1,0 +1,73 @@
+package web_test
+
+import (
+	"slices"
+	"testing"
+
+	"clinicgate/kiosk/web"
+)
+
+// TestTransitions fixes every cell: what is written here and nothing else.
+func TestTransitions(t *testing.T) {
+	want := map[web.Pair]web.State{
+		{web.Attract, "start"}: web.Language, {web.Attract, "scan"}: web.Language,
+		{web.Language, "scan"}: web.Language, {web.Language, "choose"}: web.Identifying, {web.Language, "choose-held"}: web.Checking,
+		{web.Identifying, "scan"}: web.Checking, {web.Identifying, "code"}: web.Checking, {web.Identifying, "back"}: web.Language,
+		{web.Checking, "found"}: web.Consent, {web.Checking, "found-bare"}: web.Ready, {web.Checking, "already"}: web.Known,
+		{web.Checking, "refused"}: web.Turned, {web.Checking, "failed"}: web.Turned,
+		{web.Consent, "decide"}: web.Consent, {web.Consent, "decide-last"}: web.Finishing,
+		{web.Ready, "confirm"}:  web.Finishing,
+		{web.Finishing, "done"}: web.Finished, {web.Finishing, "failed"}: web.Turned,
+		{web.Finished, "next-scan"}: web.Language, {web.Known, "next-scan"}: web.Language,
+		{web.Turned, "again"}: web.Identifying, {web.Turned, "scan"}: web.Checking, {web.Turned, "next-scan"}: web.Language,
+	}
+	for _, s := range []web.State{web.Language, web.Identifying, web.Consent, web.Ready, web.Finished, web.Known, web.Turned} {
+		want[web.Pair{From: s, Event: "leave"}] = web.Attract
+		want[web.Pair{From: s, Event: "idle"}] = web.Attract
+	}
+	got := web.Transitions()
+	for cell, to := range want {
+		if got[cell] != to {
+			t.Errorf("%s in %s leads to %q, want %q", cell.Event, cell.From, got[cell], to)
+		}
+	}
+	for cell, to := range got {
+		if want[cell] == "" {
+			t.Errorf("%s in %s leads to %s, which is not written down", cell.Event, cell.From, to)
+		}
+	}
+}
+
+// TestEveryStateIsReached finds a way from the start to each state, and from
+// each state back, so that no screen is a dead end.
+func TestEveryStateIsReached(t *testing.T) {
+	reach := func(from web.State) []web.State {
+		seen := []web.State{from}
+		for i := 0; i < len(seen); i++ {
+			for cell, to := range web.Transitions() {
+				if cell.From == seen[i] && !slices.Contains(seen, to) {
+					seen = append(seen, to)
+				}
+			}
+		}
+		return seen
+	}
+	for _, s := range web.States() {
+		if !slices.Contains(reach(web.Attract), s) {
+			t.Errorf("%s cannot be reached", s)
+		}
+		if !slices.Contains(reach(s), web.Attract) {
+			t.Errorf("%s is a dead end", s)
+		}
+	}
+}
+
+// TestOnlyTheAnswerEndsABusyState keeps time-outs and touches out of a commit.
+func TestOnlyTheAnswerEndsABusyState(t *testing.T) {
+	answers := []string{"found", "found-bare", "already", "refused", "failed", "done"}
+	for cell := range web.Transitions() {
+		if (cell.From == web.Checking || cell.From == web.Finishing) && !slices.Contains(answers, cell.Event) {
+			t.Errorf("%s ends %s", cell.Event, cell.From)
+		}
+	}
+}
