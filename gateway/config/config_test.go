@@ -332,6 +332,18 @@ func TestControlPath(t *testing.T) {
 	}
 }
 
+func TestLongSocketPath(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join("testdata", "clinic.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = config.Parse(data, "/"+strings.Repeat("x", 100))
+	problems, _ := errors.AsType[config.Problems](err)
+	if len(problems) != 1 || problems[0].Path != "control.path" || problems[0].Line == 0 {
+		t.Errorf("a socket in a deep folder: %v", err)
+	}
+}
+
 func TestKeySource(t *testing.T) {
 	folder := t.TempDir()
 	file := filepath.Join(folder, "passphrase")

@@ -54,13 +54,18 @@ func (p Principal) String() string {
 const maxSocketPath = 103
 
 func (c Control) validate(_ *Config, r *report) {
-	switch {
-	case c.Path == "":
+	if c.Path == "" {
 		r.missing("control.path", "such as \""+defaultControlPath+"\"")
-	case !strings.HasPrefix(c.Path, `\\.\pipe\`) && len(c.Path) > maxSocketPath:
-		r.bad("control.path", c.Path, "at most 103 characters", "the operating system allows no longer socket name; choose a shorter folder")
-	}
-	if c.Path != "" && !pipePathFits(c.Path) {
+	} else if !pipePathFits(c.Path) {
 		r.bad("control.path", c.Path, `a pipe name that begins with \\.\pipe\`, "")
 	}
 }
+
+// validateResolved checks what is known only once relative paths are resolved.
+func (c Control) validateResolved(r *report) {
+	if !isPipe(c.Path) && len(c.Path) > maxSocketPath {
+		r.bad("control.path", c.Path, "at most 103 characters, the folder included", "the operating system allows no longer socket name; choose a shorter folder")
+	}
+}
+
+func isPipe(path string) bool { return strings.HasPrefix(path, `\\.\pipe\`) }

@@ -1,7 +1,5 @@
 package config
 
-import "strings"
-
 const (
 	defaultDataDir        = `C:\ProgramData\clinicgate\data`
 	defaultPassphraseFile = `C:\ProgramData\clinicgate\passphrase`
@@ -11,4 +9,4 @@ const (
 	DefaultPath = `C:\ProgramData\clinicgate\config.toml`
 )
 
-func pipePathFits(path string) bool { return strings.HasPrefix(path, `\\.\pipe\`) }
+func pipePathFits(path string) bool { return isPipe(path) }

@@ -62,6 +62,8 @@ func Parse(data []byte, folder string) (Config, error) {
 	}
 	var r report
 	c.validate(&r)
+	c.resolve(folder)
+	c.Control.validateResolved(&r)
 	decoded := problems
 	for _, p := range r.problems {
 		if slices.ContainsFunc(decoded, func(q Problem) bool { return q.Path == p.Path }) {
@@ -74,7 +76,6 @@ func Parse(data []byte, folder string) (Config, error) {
 		slices.SortStableFunc(problems, byLine)
 		return Config{}, problems
 	}
-	c.resolve(folder)
 	return c, nil
 }
 
@@ -106,7 +107,7 @@ func (c *Config) resolve(folder string) {
 		&c.Storage.Dir, &c.KeySource.File, &c.PubNub.TokenFile, &c.PubNub.ProxyCredentialsFile,
 		&c.PubNub.CAFile, &c.Control.Path, &c.Consent.Forms, &c.Log.File,
 	} {
-		if *p != "" && !filepath.IsAbs(*p) && !strings.HasPrefix(*p, `\\`) {
+		if *p != "" && !filepath.IsAbs(*p) && !isPipe(*p) {
 			*p = filepath.Join(folder, *p)
 		}
 	}
