@@ -1,0 +1,213 @@
+package checkin_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"clinicgate/kiosk"
+	"clinicgate/kiosk/checkin"
+	"clinicgate/storage"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+)
+
+func readAll(t *testing.T, dir string) string {
+	t.Helper()
+	var all strings.Builder
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.IsDir() {
+			continue
+		}
+		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(data)
+	}
+	return all.String()
+}
+
+func TestHelpIsOnUntilAPersonAcknowledges(t *testing.T) {
+	k := newKit(t, "lobby-1", 'A')
+	ctx := context.Background()
+	rung, cancel := k.WatchHelp()
+	defer cancel()
+	id := k.scan("s1", "apt-1", "en")
+	var h checkin.Help
+	got := k.wrote(func() {
+		for range 3 { // pressing again while it is on is the same call
+			again, err := k.Help(ctx, "s1", checkin.Ill)
+			if err != nil || h.ID != uuid.Nil && again.ID != h.ID {
+				t.Errorf("pressed again: %+v, %v", again, err)
+			}
+			h = again
+		}
+	})
+	if diff := cmp.Diff([]string{"1 audit/EMERGENCY_ESCALATION_TRIGGERED", "1 emergency/EMERGENCY_ESCALATION"}, got); diff != "" {
+		t.Errorf("written (-want +got):\n%s", diff)
+	}
+	select {
+	case <-rung:
+	default:
+		t.Error("the watch did not ring")
+	}
+	e, _ := k.queue.Entry(id.Entry)
+	if !h.Durable || h.Severity != "critical" || h.Department != "cardiology" || h.Ticket != e.Metadata.Ticket || h.Kiosk != "lobby-1" {
+		t.Errorf("call: %+v", h)
+	}
+	if other, err := k.Help(ctx, "s1", checkin.NeedHelp); err != nil || other.ID == h.ID || other.Severity != "urgent" {
+		t.Errorf("another kind of help: %+v, %v", other, err)
+	}
+	// A restart does not silence it.
+	k.reopen('A')
+	if n := len(k.ActiveHelp()); n != 2 {
+		t.Fatalf("%d calls are on after a restart", n)
+	}
+	act := kiosk.NewAct(ana)
+	got = k.wrote(func() {
+		for range 2 {
+			if a, err := k.Acknowledge(ctx, act, h.ID); err != nil || a.Status != kiosk.EscalationAcknowledged || a.By != "staff:ana" {
+				t.Errorf("acknowledged: %+v, %v", a, err)
+			}
+		}
+		if r, err := k.Resolve(ctx, kiosk.NewAct(ana), h.ID); err != nil || r.Status != kiosk.EscalationResolved {
+			t.Errorf("resolved: %+v, %v", r, err)
+		}
+		if a, err := k.Acknowledge(ctx, kiosk.NewAct(ana), h.ID); err != nil || a.Status != kiosk.EscalationResolved {
+			t.Errorf("acknowledged after it was resolved: %+v, %v", a, err)
+		}
+	})
+	if diff := cmp.Diff([]string{"1 audit/EMERGENCY_ESCALATION_ACKNOWLEDGED", "1 audit/EMERGENCY_ESCALATION_RESOLVED", "2 emergency/EMERGENCY_ESCALATION"}, got); diff != "" {
+		t.Errorf("written (-want +got):\n%s", diff)
+	}
+	if n := len(k.ActiveHelp()); n != 1 {
+		t.Errorf("%d calls are on", n)
+	}
+	if _, err := k.Acknowledge(ctx, act, uuid.New()); err == nil {
+		t.Error("a call that does not exist was acknowledged")
+	}
+	for _, kind := range []checkin.HelpKind{checkin.AtConsent, checkin.Elsewhere, "pizza", ""} {
+		if _, err := k.Help(ctx, "s1", kind); err == nil {
+			t.Errorf("help of kind %q", kind)
+		}
+	}
+}
+
+// The alarm does not wait for the disk, and the event is not lost.
+func TestHelpIsOnBeforeItIsWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newKit(t, "lobby-1", 'A')
+		defer func() { _ = k.store.Close(context.Background()) }()
+		ctx, cancel := context.WithCancel(context.Background())
+		k.store.set(storage.ErrFenced, nil)
+		h, err := k.Help(ctx, "s1", checkin.Ill)
+		if err != nil || h.Durable || len(k.ActiveHelp()) != 1 {
+			t.Fatalf("while the store is fenced: %+v, %v", h, err)
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- k.Run(ctx) }()
+		time.Sleep(10 * time.Second)
+		if now, _ := k.HelpCall(h.ID); now.Durable {
+			t.Error("durable while the store is fenced")
+		}
+		k.store.set(nil, nil)
+		got := k.wrote(func() {
+			time.Sleep(5 * time.Second)
+			synctest.Wait()
+		})
+		if diff := cmp.Diff([]string{"1 audit/EMERGENCY_ESCALATION_TRIGGERED", "1 emergency/EMERGENCY_ESCALATION"}, got); diff != "" {
+			t.Errorf("written when the store was back (-want +got):\n%s", diff)
+		}
+		if now, _ := k.HelpCall(h.ID); !now.Durable {
+			t.Error("still not durable")
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Somebody answers before the disk does: both events are written, once.
+func TestHelpAcknowledgedBeforeItIsWritten(t *testing.T) {
+	k := newKit(t, "lobby-1", 'A')
+	ctx := context.Background()
+	k.store.set(storage.ErrFenced, nil)
+	h, err := k.Help(ctx, "s1", checkin.NeedHelp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.Acknowledge(ctx, kiosk.NewAct(ana), h.ID); err == nil {
+		t.Error("acknowledged while nothing can be written")
+	}
+	if len(k.ActiveHelp()) != 1 {
+		t.Error("the alarm went off without anybody on record")
+	}
+	k.store.set(nil, nil)
+	got := k.wrote(func() {
+		if _, err := k.Acknowledge(ctx, kiosk.NewAct(ana), h.ID); err != nil {
+			t.Error(err)
+		}
+	})
+	want := []string{"1 audit/EMERGENCY_ESCALATION_ACKNOWLEDGED", "1 audit/EMERGENCY_ESCALATION_TRIGGERED", "2 emergency/EMERGENCY_ESCALATION"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("written (-want +got):\n%s", diff)
+	}
+}
+
+// Calls of other kiosks and of providers are shown, and only go forward.
+func TestHelpFromElsewhere(t *testing.T) {
+	a, b := newKit(t, "lobby-1", 'A'), newKit(t, "lobby-2", 'B')
+	ctx := context.Background()
+	h, err := a.Help(ctx, "s1", checkin.Ill)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bring(t, a, b)
+	if calls := b.ActiveHelp(); len(calls) != 1 || calls[0].ID != h.ID || calls[0].Kiosk != "lobby-1" || calls[0].Severity != "critical" {
+		t.Fatalf("at the other kiosk: %+v", calls)
+	}
+	if _, err := b.Acknowledge(ctx, kiosk.NewAct(ana), h.ID); err != nil {
+		t.Fatal(err)
+	}
+	bring(t, b, a)
+	bring(t, a, b) // the old message again
+	for _, k := range []*kit{a, b} {
+		if got, _ := k.HelpCall(h.ID); got.Status != kiosk.EscalationAcknowledged || got.By != "staff:ana" {
+			t.Errorf("%s: %+v", k.id, got)
+		}
+	}
+	say := func(status kiosk.EscalationStatus, id uuid.UUID) kiosk.Result {
+		var got kiosk.Result
+		m := kiosk.Received{Channel: "emergency.radiology", ID: uuid.New(), Publisher: "dr-okafor",
+			Origin:  storage.Origin{Kiosk: "@dr-okafor", HLC: storage.NewHLC(morning), Synced: true, Timetoken: 1},
+			Message: &kiosk.EmergencyEscalation{ID: id, EscalatedBy: "dr-okafor", Severity: "life-threatening", Status: status}}
+		if err := a.queue.Update(ctx, func(tx *storage.Tx) (err error) { got, err = a.Apply(tx, m); return err }); err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	raised := uuid.New()
+	if got := say(kiosk.EscalationActive, raised); got != kiosk.Applied || len(a.ActiveHelp()) != 1 {
+		t.Errorf("raised by a provider: %s", got)
+	}
+	if got := say(kiosk.EscalationResolved, raised); got != kiosk.Applied || len(a.ActiveHelp()) != 0 {
+		t.Errorf("resolved by a provider: %s", got)
+	}
+	if got := say(kiosk.EscalationActive, raised); got != kiosk.Known || len(a.ActiveHelp()) != 0 {
+		t.Errorf("the first message again: %s", got)
+	}
+	if got := say("asleep", raised); got != kiosk.Ignored {
+		t.Errorf("an unknown status: %s", got)
+	}
+}
