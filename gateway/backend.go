@@ -223,7 +223,7 @@ func (g auditBackend) List(ctx context.Context, _ control.Caller, in control.Aud
 	channel := kiosk.AuditChannel(g.journal.Organization)
 	var after storage.Cursor
 	for {
-		records, err := g.store.Read(ctx, channel, string(g.self), after, auditPage)
+		records, err := g.store.Read(ctx, channel, "", after, auditPage)
 		if err != nil {
 			return out, err
 		}

@@ -8,15 +8,18 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"clinicgate/gateway/config"
 	"clinicgate/gateway/control"
+	"clinicgate/gateway/pubnub/emulator"
 )
 
 var update = flag.Bool("update", false, "rewrite what the scripts compare with")
@@ -40,11 +43,20 @@ func TestScripts(t *testing.T) {
 				return err
 			}
 			e.Defer(stop)
+			pubnub := httptest.NewServer(emulator.New(emulator.Options{}))
+			e.Defer(pubnub.Close)
+			e.Vars = append(e.Vars, "ORIGIN="+pubnub.Listener.Addr().String())
 			e.Vars = append(e.Vars, "CONTROL="+path, "NONE="+filepath.Join(e.WorkDir, "none.sock"))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": codeCommand,
+			"ready": func(ts *testscript.TestScript, _ bool, args []string) {
+				waitStatus(ts, args, func(control.Status) bool { return true })
+			},
+			"sent": func(ts *testscript.TestScript, _ bool, args []string) {
+				waitStatus(ts, args, func(s control.Status) bool { return s.Sync.Online && s.Sync.Queued == 0 })
+			},
 		},
 	})
 }
@@ -63,6 +75,25 @@ func codeCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if got != args[0] {
 		ts.Fatalf("exit code %s, want %s", got, args[0])
 	}
+}
+
+// waitStatus waits until the service that a config file describes is as wanted:
+// ready config.toml, sent config.toml.
+func waitStatus(ts *testscript.TestScript, args []string, wanted func(control.Status) bool) {
+	path := config.ControlPath(ts.MkAbs(args[0]))
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	for ctx.Err() == nil {
+		if client, err := control.Dial(ctx, path); err == nil {
+			status, err := client.Status(ctx)
+			client.Close()
+			if err == nil && wanted(status) {
+				return
+			}
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	ts.Fatalf("the service did not come to the wanted state")
 }
 
 func serveFake(path string) (stop func(), err error) {

@@ -17,7 +17,7 @@ import (
 )
 
 func (a *app) storeCommand() *cobra.Command {
-	return group("store", "The encrypted store's file", a.storeCheck(), a.storeCompact())
+	return group("store", "The encrypted store's file", a.storeCheck(), a.storeCompact(), a.storeVerifyChild())
 }
 
 func storeFile(c config.Config) string { return filepath.Join(c.Storage.Dir, "store.db") }
@@ -78,7 +78,7 @@ func showReport(t *table, r storage.Report) {
 	t.row("file", fmt.Sprintf("%s, %s", r.Path, size(r.Bytes)))
 	t.row("store", fmt.Sprintf("life %d, %d commits, closed properly: %s", r.Life, r.Commits, yesNo(r.Clean)))
 	for _, bucket := range slices.Sorted(maps.Keys(r.Rows)) {
-		t.row("rows", fmt.Sprintf("%d in %s", r.Rows[bucket], bucket))
+		t.row("  "+bucket, count(int(r.Rows[bucket]), "row"))
 	}
 	t.row("records", fmt.Sprintf("%d opened, %d unreadable, %d erased on purpose", r.Opened, r.Unreadable, r.Erased))
 	for _, m := range r.Miscounted {
@@ -112,5 +112,17 @@ func (a *app) storeCompact() *cobra.Command {
 				return s.StoreCompact(c.Context(), draw)
 			}, func(t *table, r control.Compacted) { t.line("from %s to %s", size(r.Before), size(r.After)) })
 		},
+	}
+}
+
+// storeVerifyChild is what the service starts to check its file before it opens
+// it, so that a damaged file can kill only that process. Path and keys come over
+// standard input.
+func (a *app) storeVerifyChild() *cobra.Command {
+	return &cobra.Command{
+		Use:    "verify-child",
+		Hidden: true,
+		Args:   cobra.NoArgs,
+		RunE:   func(*cobra.Command, []string) error { return storage.RunVerifyChild(a.stdin, a.out) },
 	}
 }
