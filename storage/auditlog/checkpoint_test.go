@@ -90,6 +90,24 @@ func TestAFalseCheckpointDoesNotOpen(t *testing.T) {
 			t.Errorf("byte %d of the text changed and it opens", i)
 		}
 	}
+	// The right key and name over the checkpoint of another log.
+	other := c
+	other.Origin = "clinicgate/lobby-2/1"
+	text, err := auditlog.VerifierKey(origin, public(key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := note.NewVerifier(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	crossed, err := note.Sign(&note.Note{Text: other.Text()}, rawSigner{v, key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := auditlog.OpenCheckpoint(crossed, origin, public(key)); err != auditlog.ErrCheckpoint {
+		t.Errorf("another log's checkpoint under our name: %+v, %v", got, err)
+	}
 	// A note of the same key that is no checkpoint.
 	for _, text := range []string{
 		origin + "\n9\n", origin + "\n09\n" + c.Root.String() + "\n", origin + "\n-1\n" + c.Root.String() + "\n",
@@ -100,6 +118,13 @@ func TestAFalseCheckpointDoesNotOpen(t *testing.T) {
 		}
 	}
 }
+
+type rawSigner struct {
+	note.Verifier
+	key ed25519.PrivateKey
+}
+
+func (s rawSigner) Sign(msg []byte) ([]byte, error) { return ed25519.Sign(s.key, msg), nil }
 
 func TestOriginsThatANoteCannotCarry(t *testing.T) {
 	for _, bad := range []string{"", "a b", "a+b", "a\nb", "\xff", strings.Repeat("x", 129), "clinicgate/1"} {

@@ -226,7 +226,7 @@ func TestAWrongSourceChangesNothing(t *testing.T) {
 		t.Errorf("wrong key: %v", err)
 	}
 	_, err = keyring.Open(ctx, disk, second, keyring.Options{})
-	if !errors.Is(err, keyring.ErrWrongKey) || !strings.Contains(hintOf(err), "first") {
+	if !errors.Is(err, keyring.ErrWrongKey) || !strings.Contains(hintOf(err), "source in the config back to first") {
 		t.Errorf("other source: %v, hint %q", err, hintOf(err))
 	}
 	cause := errors.New("TPM is locked")
@@ -338,7 +338,7 @@ func TestRotationUnderLoad(t *testing.T) {
 	t.Parallel()
 	disk := keyringtest.NewDisk()
 	r := create(t, disk, "q")
-	done := make(chan struct{})
+	done, sealed := make(chan struct{}), make(chan struct{}, 1)
 	var wg sync.WaitGroup
 	for g := range 3 {
 		wg.Go(func() {
@@ -346,6 +346,7 @@ func TestRotationUnderLoad(t *testing.T) {
 				select {
 				case <-done:
 					return
+				case sealed <- struct{}{}:
 				default:
 				}
 				a, err := r.Active("q")
@@ -369,6 +370,8 @@ func TestRotationUnderLoad(t *testing.T) {
 	wg.Go(func() {
 		defer close(done)
 		for i := range 10 {
+			<-sealed // so that each epoch meets some load
+			<-sealed
 			id := fmt.Sprint("key", i)
 			_, err := r.Rotate("q")
 			err = errors.Join(err, r.Import(keyring.Named{Kind: keyring.PubNubCipher, ID: id, Value: keyring.NewValue([]byte("x"))}))
