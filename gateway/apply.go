@@ -112,36 +112,41 @@ func (g *Gateway) ProviderIn(id kiosk.ProviderID, d kiosk.DepartmentID) bool {
 // gapNamespace makes the ids of gap records differ from all others.
 var gapNamespace = uuid.MustParse("6f2d3a52-2c0e-4a5e-9a41-0d5f6f3f6e10")
 
+func gapID(channel string, inc uint32, first uint64, what string) uuid.UUID {
+	return kiosk.DeriveID(gapNamespace, what, channel, strconv.FormatUint(uint64(inc), 10), strconv.FormatUint(first, 10))
+}
+
 // quarantined records that PubNub refused events of a channel for good. Refusals
 // of the channels that carry such records do not call for further ones, so that
 // a keyset that refuses everything does not make the store grow.
 func (g *Gateway) quarantined(ctx context.Context, channel string, inc uint32, first, last uint64, reason string) error {
 	g.log.Error("PubNub refused an event for good", "channel", channel, "first", first, "last", last, "reason", reason)
 	c, _ := kiosk.ParseChannel(channel)
-	act := kiosk.Act{
-		ID:    kiosk.DeriveID(gapNamespace, "gap", channel, strconv.FormatUint(uint64(inc), 10), strconv.FormatUint(first, 10)),
-		Actor: kiosk.Actor{Kind: kiosk.ActorSystem, ID: "uplink"},
-	}
-	facts := kiosk.AuditFacts{Action: "quarantine", Outcome: kiosk.OutcomeFailure, Resource: act.ID.String(), Channel: channel}
-	return g.store.Update(ctx, func(tx *storage.Tx) error {
-		_, now := tx.Now()
-		if c.Family != kiosk.DeviceFamily {
-			if err := g.gap(tx, act, kiosk.Gap{Type: "GAP", Channel: channel, Inc: inc, First: first, Last: last,
-				Count: last - first + 1, Reason: reason, Timestamp: kiosk.At(now.Wall)}); err != nil {
-				return err
-			}
-		}
-		if c.Family != kiosk.DeviceFamily && c.Family != kiosk.AuditFamily {
-			return g.journal.Audit(tx, act, kiosk.MessageQuarantined, facts)
-		}
+	if c.Family == kiosk.DeviceFamily || c.Family == kiosk.AuditFamily {
 		return nil
-	})
+	}
+	act := kiosk.Act{ID: gapID(channel, inc, first, "quarantine"), Actor: kiosk.Actor{Kind: kiosk.ActorSystem, ID: "uplink"}}
+	return g.audit(ctx, act, kiosk.MessageQuarantined, kiosk.AuditFacts{Action: "quarantine", Outcome: kiosk.OutcomeFailure, Resource: act.ID.String(), Channel: channel})
 }
 
-func (g *Gateway) gap(tx *storage.Tx, act kiosk.Act, body kiosk.Gap) error {
-	_, err := g.journal.Record(tx, act, kiosk.What{
-		Kind: "device/GAP", Channel: kiosk.DeviceChannel(g.self), Body: body,
-		Facts: kiosk.AuditFacts{Resource: act.ID.String()},
-	})
-	return err
+// gapRecord makes the event that tells a stream's readers what will not come.
+// Of gaps in the device channel, which carries these records, there is none.
+func (g *Gateway) gapRecord(gap storage.Gap) (storage.Event, error) {
+	channel := kiosk.DeviceChannel(g.self)
+	if gap.Channel == channel {
+		return storage.Event{}, nil
+	}
+	d, _ := kiosk.Defined("device/GAP")
+	e, err := kiosk.NewEvent(d, channel, kiosk.Gap{Type: "GAP", Channel: gap.Channel, Inc: gap.Inc, First: gap.First, Last: gap.Last,
+		Count: gap.Count, Reason: gap.Outcome.String() + ": " + gap.Reason, Timestamp: kiosk.At(gap.At)})
+	e.ID = gapID(gap.Channel, gap.Inc, gap.First, "gap")
+	return e, err
+}
+
+// checkpointRecord makes the event that publishes a signed checkpoint of the
+// audit log.
+func (g *Gateway) checkpointRecord(note []byte) (storage.Event, error) {
+	d, _ := kiosk.Defined("audit/AUDIT_CHECKPOINT")
+	return kiosk.NewEvent(d, kiosk.AuditChannel(g.journal.Organization),
+		kiosk.AuditCheckpoint{Type: "AUDIT_CHECKPOINT", Note: string(note), Timestamp: kiosk.At(g.clock.Now().Wall)})
 }

@@ -45,7 +45,7 @@ func (g statusBackend) Status(ctx context.Context, _ control.Caller) (control.St
 		Version: g.o.Version, Kiosk: string(g.self), Site: g.cfg.Kiosk.Site, Pid: os.Getpid(), Started: g.started, Now: now.Wall, Synced: now.Synced,
 		Page:  control.PageStatus{Listen: g.web.Addr(), Board: g.web.BoardAddr(), Browser: g.web.Launched()},
 		Queue: control.QueueStatus{Open: g.queue.Open(), Unfinished: len(g.checkin.Unfinished()), Help: len(g.checkin.ActiveHelp())},
-		Store: control.StoreStatus{State: "open", Life: st.Life, Used: g.used(), Budget: g.cfg.Storage.Budget.Bytes, Commits: st.Commits,
+		Store: control.StoreStatus{State: "open", Life: st.Life, Used: st.Used, Budget: g.cfg.Storage.Budget.Bytes, Commits: st.Commits,
 			AuditSize: st.AuditSize, Checkpoint: st.CheckpointAt, Recovered: recovered(g.opened)},
 		Sync: g.syncSummary(), Devices: deviceList(g.devices),
 	}

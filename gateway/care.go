@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 
 	"clinicgate/gateway/control"
@@ -12,43 +11,23 @@ import (
 // storeBackend is the care of the store's file.
 type storeBackend struct{ *Gateway }
 
-func (g *Gateway) storePath() string { return filepath.Join(g.cfg.Storage.Dir, "store.db") }
-
 // Check looks at the store's file as it is on disk.
 func (g storeBackend) Check(ctx context.Context, _ control.Caller, in control.StoreCheck, progress func(control.Progress)) (storage.Report, error) {
-	return storage.Check(ctx, storage.CheckOptions{Path: g.storePath(), Keys: g.ring, Full: in.Full, Progress: func(done, total int64) {
+	path := filepath.Join(g.cfg.Storage.Dir, "store.db")
+	return storage.Check(ctx, storage.CheckOptions{Path: path, Keys: g.ring, Full: in.Full, Progress: func(done, total int64) {
 		progress(control.Progress{Done: uint64(done), Total: uint64(total), Unit: "bytes"})
 	}})
 }
 
 // Compact gives unused space back.
 func (g storeBackend) Compact(ctx context.Context, _ control.Caller, _ control.None, _ func(control.Progress)) (control.Compacted, error) {
-	before := g.used()
-	if c, ok := any(g.store).(interface{ Compact(context.Context) error }); ok {
-		if err := c.Compact(ctx); err != nil {
-			return control.Compacted{}, err
-		}
-	}
-	return control.Compacted{Before: before, After: g.used()}, nil
+	before := g.store.Status().Length
+	err := g.store.Compact(ctx)
+	return control.Compacted{Before: before, After: g.store.Status().Length}, err
 }
 
-func (g *Gateway) used() int64 {
-	info, err := os.Stat(g.storePath())
-	if err != nil {
-		return 0
-	}
-	return info.Size()
-}
-
-func (g *Gateway) runStore(ctx context.Context) error {
-	if r, ok := any(g.store).(interface{ Run(context.Context) error }); ok {
-		return r.Run(ctx)
-	}
-	<-ctx.Done()
-	return nil
-}
-
-// Verify checks the audit log.
+// Verify checks every log of the store, the present one last.
 func (g auditBackend) Verify(ctx context.Context, _ control.Caller, _ control.AuditVerify, _ func(control.Progress)) (control.AuditReport, error) {
-	return control.AuditReport{}, &control.Error{Code: control.Unavailable, Message: "interim"}
+	a, err := g.store.VerifyAudit(ctx)
+	return control.AuditReport{OK: a.OK(), Logs: a.Logs}, err
 }

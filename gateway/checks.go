@@ -17,7 +17,7 @@ func (g *Gateway) makeChecks() (*doctor.Registry, error) {
 	return doctor.New(
 		doctor.StoreOpen(g.store.Status),
 		doctor.StoreSpace(func() doctor.Space {
-			return doctor.Space{Used: g.used(), Budget: g.cfg.Storage.Budget.Bytes}
+			return doctor.Space{Used: g.store.Status().Used, Budget: g.cfg.Storage.Budget.Bytes}
 		}),
 		doctor.LossEquation(g.store.Status),
 		doctor.StoreLosses(g.store.Status),

@@ -137,8 +137,16 @@ func run(ctx context.Context, cfg config.Config, o Options) error {
 			return err
 		}
 	}
-	if err := g.says(ctx, kiosk.ServiceStarted); err != nil {
+	if err := g.says(ctx, kiosk.ServiceStarted); errors.Is(err, storage.ErrFull) {
+		g.log.Error("the store is full: patients are sent to the desk until there is space", "hint", "restore the connection to PubNub, or raise storage.budget")
+	} else if err != nil {
 		return fmt.Errorf("cannot record the start: %w", err)
+	}
+	if o := g.opened; o.Salvaged != nil || o.Rolled != nil || o.Lost {
+		g.log.Error("the store was not as it was left", "found", recovered(o))
+		if err := g.says(ctx, kiosk.StoreRecovered); err != nil && !errors.Is(err, storage.ErrFull) {
+			return fmt.Errorf("cannot record the recovery: %w", err)
+		}
 	}
 	err := g.supervise(ctx)
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeDeadline)
@@ -157,7 +165,7 @@ type part struct {
 
 func (g *Gateway) parts() []part {
 	return []part{
-		{"store", g.runStore},
+		{"store", g.store.Run},
 		{"queue", g.queue.Run},
 		{"check-in", g.checkin.Run},
 		{"clock", g.runClock},

@@ -84,6 +84,7 @@ func (g *Gateway) openStore(ctx context.Context) (io.Closer, error) {
 	o := storage.Options{
 		Dir: g.cfg.Storage.Dir, Kiosk: string(g.self), Kinds: kiosk.Kinds(), Keys: g.ring, Now: g.clock.Now,
 		Budget: g.cfg.Storage.Budget.Bytes, Logger: g.log.With("component", "store"),
+		OnGap: g.gapRecord, OnCheckpoint: g.checkpointRecord,
 	}
 	if len(g.o.VerifyChild) > 0 {
 		o.Verify = storage.ChildVerifier(g.ring, func(ctx context.Context) *exec.Cmd {

@@ -52,14 +52,18 @@ type Options struct {
 	NoSync bool
 
 	// OnGap makes the event that tells readers of a stream what they will never
-	// get. It is appended in the same commit. Nil appends none.
+	// get. It is appended in the same commit. Nil appends none, and so does the
+	// zero Event: of gaps in the stream that carries the gap records.
 	OnGap func(Gap) (Event, error)
+	// OnCheckpoint makes the event that publishes a signed checkpoint. Nil
+	// publishes none.
+	OnCheckpoint func(note []byte) (Event, error)
 	// OnSalvage is told of a salvage that became necessary while running. It is
 	// called by the writer and must not use the store before it returns.
 	OnSalvage func(Salvaged)
 
 	// For tests to fail:
-	dir    keyring.FS
+	dirs   func(path string) keyring.FS
 	commit func(*bolt.Tx) error
 }
 
@@ -114,8 +118,11 @@ func (o *Options) fill() error {
 	if o.commit == nil {
 		o.commit = (*bolt.Tx).Commit
 	}
-	if o.dir == nil {
-		o.dir = keyring.Dir(o.Dir)
+	if o.dirs == nil {
+		o.dirs = func(path string) keyring.FS { return keyring.Dir(path) }
+	}
+	if dirs := o.dirs; o.NoSync {
+		o.dirs = func(path string) keyring.FS { return unsynced{dirs(path)} }
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("store options: %w", err)
@@ -130,3 +137,20 @@ const (
 	lockTimeout   = 3 * time.Second // for another process to let go of the file
 	closeTimeout  = 1 * time.Second // for readers to end when the file is closed
 )
+
+// unsynced is a directory whose syncs are left out.
+type unsynced struct{ keyring.FS }
+
+func (unsynced) SyncDir() error { return nil }
+
+func (u unsynced) Create(name string) (keyring.File, error) {
+	f, err := u.FS.Create(name)
+	if err != nil {
+		return nil, err
+	}
+	return unsyncedFile{f}, nil
+}
+
+type unsyncedFile struct{ keyring.File }
+
+func (unsyncedFile) Sync() error { return nil }

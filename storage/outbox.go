@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // Outcome is what became of records that left the outbox.
@@ -71,12 +74,18 @@ func (s *Store) Outbox(ctx context.Context, channel string, max, maxBytes int) (
 		}
 		s.o.Logger.Error("record is unreadable", "channel", channel, "inc", bad.Inc, "seq", bad.Seq)
 		err = s.Update(ctx, func(tx *Tx) error {
-			st, err := tx.own(channel)
+			st, err := tx.ownStream(channel)
 			if err != nil {
 				return err
 			}
+			if st.next.Less(*bad) {
+				return fmt.Errorf("%w: a record lies past the end of stream %q", errDamage, channel)
+			}
 			return tx.advance(st, *bad, Unreadable, "unreadable", 0)
 		})
+		if errors.Is(err, errDamage) {
+			s.doubt(err)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -89,7 +98,7 @@ func (s *Store) Outbox(ctx context.Context, channel string, max, maxBytes int) (
 // the accept. A cursor that the stream has passed already changes nothing.
 func (s *Store) Advance(ctx context.Context, channel string, to Cursor, outcome Outcome, reason string, token uint64) error {
 	return s.Update(ctx, func(tx *Tx) error {
-		st, err := tx.own(channel)
+		st, err := tx.ownStream(channel)
 		if err != nil {
 			return err
 		}
@@ -100,7 +109,7 @@ func (s *Store) Advance(ctx context.Context, channel string, to Cursor, outcome 
 // Receipt notes that the outside sink holds the stream up to a record.
 func (s *Store) Receipt(ctx context.Context, channel string, upTo Cursor) error {
 	return s.Update(ctx, func(tx *Tx) error {
-		st, err := tx.own(channel)
+		st, err := tx.ownStream(channel)
 		if err != nil {
 			return err
 		}
@@ -115,7 +124,7 @@ func (s *Store) Receipt(ctx context.Context, channel string, upTo Cursor) error 
 	})
 }
 
-func (tx *Tx) own(channel string) (*stream, error) {
+func (tx *Tx) ownStream(channel string) (*stream, error) {
 	st := tx.w.byID[streamID{channel: channel}]
 	if st == nil || !st.published() {
 		return nil, fmt.Errorf("no published stream %q", channel)
@@ -233,7 +242,10 @@ func (tx *Tx) gap(num uint32, g Gap) error {
 	if err != nil {
 		return fmt.Errorf("cannot make gap record: %w", err)
 	}
-	if _, err := tx.append(&e); err != nil {
+	if e.ID == uuid.Nil {
+		return nil // a gap in what carries gap records is told by the counts alone
+	}
+	if _, err := tx.appendOwn(&e); err != nil {
 		return fmt.Errorf("cannot append gap record: %w", err)
 	}
 	return nil

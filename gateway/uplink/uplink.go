@@ -49,10 +49,10 @@ type Config struct {
 	BatchAbove int // events waiting in a stream before it goes as batches; audit always does
 	InFlight   int // requests at once, over all streams
 	Signer     func() (wire.Signer, error)
-	// Quarantined makes the GAP record and the audit event of events first to last
-	// of a channel that PubNub refused for good, and returns when they are durable.
-	// It must give them ids derived from its arguments: it is called again when
-	// the process stops in between.
+	// Quarantined makes the audit event of events first to last of a channel that
+	// PubNub refused for good, and returns when it is durable. Its id must derive
+	// from the arguments: it is called again when the process stops before the
+	// store has moved the cursor and made the GAP record, in one commit.
 	Quarantined func(ctx context.Context, channel string, inc uint32, first, last uint64, reason string) error
 	// Accepted is told what was accepted and at which timetoken.
 	Accepted func(channel string, to storage.Cursor, timetoken uint64)
@@ -124,13 +124,13 @@ type frozen struct {
 	to        storage.Cursor
 	events    int
 	timetoken uint64 // set once accepted; then only the cursor has to move
-	refused   string // set once refused for good; then only the gap has to be recorded
+	refused   string // set once refused for good; then only that has to be recorded
 }
 
 // New makes an uplink; it starts nothing.
 func New(cfg Config, source Source, pub Publisher, cipher Cipher, log *slog.Logger) (*Uplink, error) {
 	if cfg.Signer == nil || cfg.Quarantined == nil {
-		return nil, errors.New("uplink needs a signer and a place for gap records")
+		return nil, errors.New("uplink needs a signer and a place to record refusals")
 	}
 	if cfg.Batch == "" {
 		cfg.Batch = BatchGzip
@@ -313,7 +313,7 @@ func (u *Uplink) send(ctx context.Context, s *stream) result {
 	outcome := storage.Delivered
 	if f.refused != "" {
 		outcome = storage.Quarantined
-		// If we stop before Advance, the gap is recorded again under the same id.
+		// If we stop before Advance, this is recorded again under the same id.
 		if err := u.cfg.Quarantined(ctx, s.channel, f.first.Inc, f.first.Seq, f.to.Seq, f.refused); err != nil {
 			return result{s: s, err: err}
 		}
