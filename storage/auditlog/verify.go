@@ -44,7 +44,8 @@ type Evidence struct {
 	// Start is the index of the first record that retention left. Unless it is
 	// 0, a checkpoint of that size with its Tree must be among Checkpoints.
 	Start uint64
-	// Excused are ranges that a later opening has declared unreadable.
+	// Excused are ranges, in order, that a later opening has declared
+	// unreadable.
 	Excused []Range
 }
 
@@ -223,13 +224,15 @@ func (v *verifier) lost(kind Kind, from, to uint64, detail string) {
 	v.held, v.leaf, v.leafKnown = true, Hash{}, false
 }
 
+// excused reports whether the declared ranges, which are in order, cover all of
+// [from, to).
 func (v *verifier) excused(from, to uint64) bool {
 	for _, r := range v.ev.Excused {
-		if r.From <= from && to <= r.To {
-			return true
+		if r.From <= from && from < r.To {
+			from = r.To
 		}
 	}
-	return false
+	return from >= to
 }
 
 // push releases the held leaf into the tree and holds back the new one.

@@ -418,12 +418,17 @@ func TestAHoleDoesNotHideTheRest(t *testing.T) {
 			}
 			// Where the salvage declared the range, nothing else is wrong.
 			ev := whole.evidence()
-			ev.Excused = []auditlog.Range{{From: uint64(from), To: uint64(to)}}
+			ev.Excused = []auditlog.Range{{From: uint64(from), To: uint64(from + 1)}, {From: uint64(from + 1), To: uint64(to)}}
 			if r := verify(t, k, ev); !r.OK() {
 				t.Fatalf("declared unreadable %d to %d: %v", from, to, r.Problems)
 			} else if r.Checkpoints+r.Unchecked != 4 {
 				t.Fatalf("declared unreadable %d to %d: %d checkpoints matched, %d not checked", from, to, r.Checkpoints, r.Unchecked)
 			}
+			ev.Excused = ev.Excused[:1]
+			if first, ok := verify(t, k, ev).First(); ok != (to > from+1) || ok && first.From != uint64(from+1) {
+				t.Fatalf("unreadable %d to %d, the first declared: %v", from, to, first)
+			}
+			ev.Excused = []auditlog.Range{{From: uint64(from), To: uint64(to)}}
 			// An edit behind the hole is found.
 			if to+1 < 40 {
 				k.items[to+1].Record[auditlog.FrameSize] ^= 1

@@ -221,16 +221,21 @@ func (r *Ring) Epoch(id seal.KeyID) (Epoch, bool) {
 	return Epoch{}, false
 }
 
-// SaveUses makes the counts of sealed records durable. Call it now and then and
-// before Close; what a crash forgets is small against the margin between
+// usesToSave is how many uses of a key may be forgotten by a restart. A kiosk
+// that restarts every minute for a month forgets fewer than the margin between
 // seal.MaxUses and seal.HardMaxUses.
+const usesToSave = 1 << 16
+
+// SaveUses makes the counts of sealed records durable, if a key sealed enough
+// of them since they last were; any other change of the keyring saves them too.
+// Call it now and then.
 func (r *Ring) SaveUses() error {
 	s := r.current.Load()
 	if s == nil {
 		return ErrClosed
 	}
 	for _, k := range s.body.Keys {
-		if a := s.byID[k.ID]; a != nil && a.Uses() != k.Uses {
+		if a := s.byID[k.ID]; a != nil && a.Uses()-k.Uses >= usesToSave {
 			return r.Repair()
 		}
 	}

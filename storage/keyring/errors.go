@@ -24,6 +24,9 @@ var (
 	ErrConflict = errors.New("another secret has this id")
 	// ErrSecret means that a secret to import is malformed.
 	ErrSecret = errors.New("secret is malformed")
+	// ErrChanged means that another process has changed the keyring since it was
+	// opened; nothing was written.
+	ErrChanged = errors.New("keyring was changed by another process")
 	// ErrReadOnly means that the ring was opened to look at, not to change.
 	ErrReadOnly = errors.New("keyring is open for reading only")
 	// ErrClosed means that the ring was closed.

@@ -376,6 +376,13 @@ func (r *Ring) changeLocked(edit func(m *material, b *body) error) error {
 	if r.readOnly {
 		return ErrReadOnly
 	}
+	// Two processes that change one keyring would undo each other's changes. The
+	// store's lock keeps them apart; this catches whoever works around it.
+	for _, c := range readCopies(r.fsys) {
+		if c.err == nil && c.header.Generation > r.attempted {
+			return hint(fmt.Errorf("%w: %s", ErrChanged, c.name), "let only one process work on the data directory, and start this one again")
+		}
+	}
 	m, b := r.material, s.body.clone()
 	if err := edit(&m, &b); err != nil {
 		return err

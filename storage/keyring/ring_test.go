@@ -482,6 +482,11 @@ func TestRotationFallsDue(t *testing.T) {
 	if r.Due("q", day) {
 		t.Error("due before it was made")
 	}
+	generation := r.Generation()
+	active(t, r, "q").SetUses(1 << 15)
+	if err := r.SaveUses(); err != nil || r.Generation() != generation {
+		t.Errorf("a few uses were written at once: %v", err)
+	}
 	active(t, r, "q").SetUses(seal.MaxUses)
 	if !r.Due("q", 0) {
 		t.Error("not due after its last use")
@@ -489,7 +494,7 @@ func TestRotationFallsDue(t *testing.T) {
 	if err := r.SaveUses(); err != nil {
 		t.Fatal(err)
 	}
-	generation := r.Generation()
+	generation = r.Generation()
 	if err := r.SaveUses(); err != nil || r.Generation() != generation {
 		t.Errorf("counts were written again: %v", err)
 	}
@@ -545,6 +550,23 @@ func TestTombstonesAreBounded(t *testing.T) {
 	r = open(t, disk, first)
 	if e, err := r.Rotate("q"); err != nil || e.Epoch != 532 {
 		t.Errorf("next epoch %+v, %v", e, err)
+	}
+}
+
+func TestTwoProcessesDoNotUndoEachOther(t *testing.T) {
+	t.Parallel()
+	disk := keyringtest.NewDisk()
+	service := create(t, disk, "q")
+	tool := open(t, disk, first)
+	if err := tool.Import(cipherKey("new", "value", 0, 0)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := service.Rotate("q"); !errors.Is(err, keyring.ErrChanged) || hintOf(err) == "" {
+		t.Errorf("change over another's: %v", err)
+	}
+	active(t, service, "q") // it goes on sealing with what it has
+	if s, ok := open(t, disk, first).Current(keyring.PubNubCipher, 0); !ok || s.ID != "new" {
+		t.Error("the other's change is lost")
 	}
 }
 
