@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"context"
 	"encoding/binary"
 	"os"
 
@@ -17,9 +18,9 @@ func (o Options) WithCommit(commit func(*bolt.Tx) error) Options {
 	return o
 }
 
-// WithDir makes the store keep its side files in another directory.
-func (o Options) WithDir(dir keyring.FS) Options {
-	o.dir = dir
+// WithDirs makes the store use other directories than the system's.
+func (o Options) WithDirs(dirs func(path string) keyring.FS) Options {
+	o.dirs = dirs
 	return o
 }
 
@@ -82,3 +83,6 @@ func PageRecords(path string, keys seal.Keys) (pages map[uint64][]uuid.UUID, use
 	}
 	return pages, m.high, err
 }
+
+// Sweep is what Run does about blobs.
+func (s *Store) Sweep(ctx context.Context) error { return s.sweep(ctx) }

@@ -35,8 +35,12 @@ func (w *writer) fence(cause error, redo bool) (saved bool) {
 	s.fences++
 	s.mu.Unlock()
 	s.o.Logger.Error("store is fenced", "err", cause)
-	w.file.close()
-	w.file = nil
+	if w.file != nil {
+		w.file.close()
+		w.file.release()
+		w.file = nil
+	}
+	w.delta = nil
 	w.refuse(ErrFenced)
 	err := w.reopen(redo)
 	if err == nil {
@@ -153,6 +157,8 @@ func (w *writer) comeBack() {
 					r.err = ErrFenced
 				}
 				close(r.done)
+			case fn := <-s.control:
+				fn(w)
 			case <-timer.C:
 				waiting = false
 			case <-s.ctx.Done():

@@ -27,6 +27,7 @@ type file struct {
 	mu      sync.Mutex
 	readers sync.WaitGroup
 	closed  bool
+	next    chan struct{} // closed when another file has taken over
 }
 
 const (
@@ -42,7 +43,7 @@ const (
 )
 
 func openFile(path string, o *Options) (*file, error) {
-	f := new(file)
+	f := &file{next: make(chan struct{})}
 	opt := &bolt.Options{
 		Timeout:        lockTimeout,
 		FreelistType:   bolt.FreelistMapType,
@@ -145,6 +146,43 @@ func (f *file) enter() (leave func(), err error) {
 	}
 	f.readers.Add(1)
 	return f.readers.Done, nil
+}
+
+// retire lets nobody in any more and gives those inside a moment to end.
+func (f *file) retire() {
+	f.mu.Lock()
+	f.closed = true
+	f.mu.Unlock()
+	gone := make(chan struct{})
+	go func() {
+		f.readers.Wait()
+		close(gone)
+	}()
+	late := time.NewTimer(closeTimeout)
+	defer late.Stop()
+	select {
+	case <-gone:
+	case <-late.C:
+	}
+}
+
+// release lets go of whoever waits for the next file.
+func (f *file) release() {
+	select {
+	case <-f.next:
+	default:
+		close(f.next)
+	}
+}
+
+// used is how far bbolt has ever used the file.
+func (f *file) used() int64 {
+	tx, err := f.db.Begin(false)
+	if err != nil {
+		return f.size
+	}
+	defer tx.Rollback()
+	return tx.Size()
 }
 
 // close ends readers and closes the file. A reader that does not end in time

@@ -50,8 +50,10 @@ type Rollback struct {
 }
 
 func (s *Store) open(ctx context.Context) (opened Opened, w *writer, err error) {
-	if err := os.MkdirAll(s.path(quarantineName), 0o700); err != nil {
-		return opened, nil, err
+	for _, name := range []string{quarantineName, blobDir} {
+		if err := os.MkdirAll(s.path(name), 0o700); err != nil {
+			return opened, nil, err
+		}
 	}
 	if err := s.takeLock(ctx); err != nil {
 		return opened, nil, err
@@ -85,6 +87,10 @@ func (s *Store) open(ctx context.Context) (opened Opened, w *writer, err error) 
 	}
 	opened.Clean = opened.Report.Clean
 	if err := w.first(&opened); err != nil {
+		w.file.close()
+		return opened, nil, err
+	}
+	if err := s.measureBlobs(); err != nil {
 		w.file.close()
 		return opened, nil, err
 	}
@@ -163,14 +169,8 @@ func (s *Store) settleNames(ctx context.Context) error {
 	return nil
 }
 
-func (s *Store) syncDirs() error {
-	if s.o.NoSync {
-		return nil
-	}
-	return errors.Join(s.quarantine().SyncDir(), s.dir.SyncDir())
-}
-
-func (s *Store) quarantine() keyring.FS { return keyring.Dir(s.path(quarantineName)) }
+// syncDirs makes renames between the data directory and the quarantine durable.
+func (s *Store) syncDirs() error { return errors.Join(s.aside.SyncDir(), s.dir.SyncDir()) }
 
 func (s *Store) asideName() string {
 	base := quarantineName + "/store-" + s.o.Now().Wall.UTC().Format("20060102T150405Z")
@@ -382,7 +382,7 @@ func (w *writer) first(opened *Opened) error {
 		}
 		if opened.Salvaged != nil {
 			for _, g := range opened.Salvaged.Gaps {
-				st, err := tx.own(g.Channel)
+				st, err := tx.ownStream(g.Channel)
 				if err != nil {
 					return err
 				}
@@ -400,7 +400,7 @@ func (w *writer) first(opened *Opened) error {
 func (tx *Tx) forkLife(side auditlog.Head) error {
 	w := tx.w
 	closed := auditlog.Closed{
-		Note:   string(lastNote(w.bucket(bLogs), w.s.o.Keys, w.head.store, w.head.life)),
+		Note:   string(lastNote(w.cursor(bLogs), w.s.o.Keys, w.head.store, w.head.life)),
 		Reason: "store was rolled back", Recovered: w.head.log.Size(),
 	}
 	if side.Inc == uint64(w.head.life) && side.Size > w.head.log.Size() {

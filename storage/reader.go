@@ -23,22 +23,20 @@ type Reader struct {
 // View runs fn on a snapshot. It is ended after 5 seconds, since an old
 // snapshot keeps the file from using space again: then fn's reads fail. Where
 // the file is damaged, the store is fenced and the error is ErrFenced.
-func (s *Store) View(ctx context.Context, fn func(r *Reader) error) (err error) {
-	s.mu.Lock()
-	f, id := s.file, s.head.store
-	s.mu.Unlock()
-	switch {
-	case s.ctx.Err() != nil:
-		return ErrClosed
-	case f == nil:
-		return ErrFenced
-	}
-	leave, err := f.enter()
+func (s *Store) View(ctx context.Context, fn func(r *Reader) error) error {
+	ctx, cancel := context.WithTimeout(ctx, viewTimeout)
+	defer cancel()
+	return s.view(ctx, fn)
+}
+
+// view is View with only the caller's own limit.
+func (s *Store) view(ctx context.Context, fn func(r *Reader) error) (err error) {
+	f, id, leave, err := s.enter(ctx)
 	if err != nil {
 		return err
 	}
 	defer leave()
-	ctx, cancel := context.WithTimeout(ctx, viewTimeout)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(f.ctx, cancel)()
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
@@ -49,10 +47,7 @@ func (s *Store) View(ctx context.Context, fn func(r *Reader) error) (err error) 
 				panic(p)
 			}
 			err = fmt.Errorf("%w: %w: %v", ErrFenced, errDamage, d.cause)
-			select {
-			case s.suspect <- err:
-			default:
-			}
+			s.doubt(err)
 		}
 	}()
 	tx, err := f.db.Begin(false)
@@ -61,6 +56,40 @@ func (s *Store) View(ctx context.Context, fn func(r *Reader) error) (err error) 
 	}
 	defer tx.Rollback()
 	return fn(&Reader{s: s, ctx: ctx, bolt: tx, id: id})
+}
+
+// enter lets a reader into the present file, or into the next one where that is
+// just about to take over.
+func (s *Store) enter(ctx context.Context) (f *file, id [16]byte, leave func(), err error) {
+	for {
+		s.mu.Lock()
+		f, id = s.file, s.head.store
+		s.mu.Unlock()
+		if s.ctx.Err() != nil {
+			return nil, id, nil, ErrClosed
+		}
+		if f == nil {
+			return nil, id, nil, ErrFenced
+		}
+		if leave, err = f.enter(); err == nil {
+			return f, id, leave, nil
+		}
+		select {
+		case <-f.next:
+		case <-ctx.Done():
+			return nil, id, nil, ctx.Err()
+		case <-s.ended:
+			return nil, id, nil, ErrClosed
+		}
+	}
+}
+
+// doubt has the writer fence the store and check the file.
+func (s *Store) doubt(err error) {
+	select {
+	case s.suspect <- err:
+	default: // it is about to
+	}
 }
 
 func (r *Reader) bucket(b bucket) (*bolt.Bucket, error) {

@@ -232,7 +232,7 @@ func (sv *salvage) create(dst string) error {
 	_ = os.Remove(dst)
 	var err error
 	sv.db, err = bolt.Open(dst, 0o600, &bolt.Options{
-		PageSize: pageSize, NoSync: true, NoFreelistSync: true, FreelistType: bolt.FreelistMapType, Timeout: lockTimeout,
+		PageSize: pageSize, NoSync: true, NoGrowSync: true, NoFreelistSync: true, FreelistType: bolt.FreelistMapType, Timeout: lockTimeout,
 	})
 	if err != nil {
 		return err
@@ -456,7 +456,7 @@ func (sv *salvage) finish() error {
 	}
 	h.salvages++
 	h.lost += sv.out.Unreadable
-	note := lastNote(sv.open[bLogs], sv.o.Keys, h.store, h.life)
+	note := lastNote(guarded{sv.open[bLogs].Cursor()}, sv.o.Keys, h.store, h.life)
 	closed := auditlog.Closed{Note: string(note), Unreadable: missing, Recovered: sv.out.Recovered, Reason: "file was damaged"}
 	if err := newLife(&h, h.life+1, sv.o.Kiosk, closed, write); err != nil {
 		return err
@@ -618,28 +618,4 @@ func newLife(h *head, life uint32, kiosk string, closed auditlog.Closed, write f
 	}
 	h.log, h.checkpointed, h.clean = log, 0, false
 	return write(bLogs, logKey(h.life, logOpening, 0), opening)
-}
-
-// lastNote is the newest checkpoint of a life.
-func lastNote(b *bolt.Bucket, keys seal.Keys, store [16]byte, life uint32) []byte {
-	k, v := b.Cursor().Seek(logKey(life, logCheckpoint+1, 0))
-	c := b.Cursor()
-	if k == nil {
-		k, v = c.Last()
-	} else {
-		c.Seek(k)
-		k, v = c.Prev()
-	}
-	if len(k) != 13 || !bytes.HasPrefix(k, logKey(life, logCheckpoint, 0)[:5]) {
-		return nil
-	}
-	_, plain, err := openRow(keys, store, bLogs, k, v)
-	if err != nil {
-		return nil
-	}
-	note, _, err := parseCheckpoint(plain)
-	if err != nil {
-		return nil
-	}
-	return note
 }

@@ -9,6 +9,11 @@ type Status struct {
 	Commits      uint64
 	Fenced       bool
 	Fences       int // times the store was fenced since Open
+	Mark         Mark
+	Used         int64 // bytes in use, blobs included
+	Length       int64 // bytes of the file
+	Budget       int64
+	Damaged      int64 // records that the last reading of everything could not open
 	AuditSize    uint64
 	CheckpointAt time.Time
 }
@@ -19,6 +24,7 @@ func (s *Store) Status() Status {
 	defer s.mu.Unlock()
 	return Status{
 		Counts: s.total, Life: s.head.life, Commits: s.head.commit, Fenced: s.file == nil, Fences: s.fences,
+		Mark: s.mark(), Used: s.used + s.blobBytes.Load(), Length: s.length, Budget: s.o.Budget, Damaged: s.scrubBad.Load(),
 		AuditSize: s.head.log.Size(), CheckpointAt: s.head.checkpointAt,
 	}
 }

@@ -14,13 +14,17 @@ import (
 // Store is an open store. Its methods are safe for concurrent use.
 type Store struct {
 	o     Options
-	dir   keyring.FS
+	dir   keyring.FS // o.Dir
+	aside keyring.FS // the damaged files
+	blobs keyring.FS
 	kinds map[string]*Kind
 	lock  *os.File
 
 	requests chan *request
+	control  chan func(w *writer)
 	changed  chan struct{}
-	suspect  chan error // a reader met damage
+	suspect  chan error    // a reader met damage
+	pressed  chan struct{} // the telemetry mark was reached
 	ended    chan struct{}
 	ctx      context.Context // ends with Close
 	cancel   context.CancelFunc
@@ -36,7 +40,21 @@ type Store struct {
 	streams map[uint32]stream
 	byName  map[streamID]uint32
 	total   Counts
+	used    int64 // bytes of pages in use
+	length  int64 // of the file
 	fences  int
+	// relieving is set from the telemetry mark down to dropTo.
+	relieving bool
+
+	blobBytes atomic.Int64
+
+	compacting sync.Mutex // held by the one compaction
+	putting    sync.Mutex // held while a blob is written
+
+	// Of the scrub, which Run alone does:
+	scrubbed   []byte // where the next round begins; nil at the start of a turn
+	scrubFound int64  // unreadable records met in this turn
+	scrubBad   atomic.Int64
 }
 
 // Open opens the store in o.Dir and creates it if there is none. It checks the
@@ -50,11 +68,13 @@ func Open(ctx context.Context, o Options) (*Store, Opened, error) {
 		return nil, Opened{}, err
 	}
 	s := &Store{
-		o: o, dir: o.dir, kinds: make(map[string]*Kind, len(o.Kinds)),
-		requests: make(chan *request, maxGroup), changed: make(chan struct{}, 1), suspect: make(chan error, 1),
+		o: o, dir: o.dirs(o.Dir), kinds: make(map[string]*Kind, len(o.Kinds)),
+		requests: make(chan *request, maxGroup), control: make(chan func(*writer)), changed: make(chan struct{}, 1), suspect: make(chan error, 1),
+		pressed: make(chan struct{}, 1),
 		ended:   make(chan struct{}),
 		streams: make(map[uint32]stream), byName: make(map[streamID]uint32),
 	}
+	s.aside, s.blobs = o.dirs(s.path(quarantineName)), o.dirs(s.path(blobDir))
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	for i := range o.Kinds {
 		s.kinds[o.Kinds[i].Name] = &o.Kinds[i]

@@ -57,6 +57,8 @@ type stream struct {
 	id    streamID
 	lane  Lane
 	local bool
+	// droppable streams give up their oldest records when space runs out.
+	droppable bool
 
 	next    Cursor // last written
 	sent    Cursor // last handled by the uplink
@@ -122,6 +124,9 @@ func (s *stream) appendCold(b []byte) []byte {
 	if s.local {
 		flags |= 1
 	}
+	if s.droppable {
+		flags |= 2
+	}
 	b = append(b, streamVersion, byte(s.lane), flags)
 	b = appendString(b, s.id.kiosk)
 	return appendString(b, s.id.channel)
@@ -131,7 +136,7 @@ func (s *stream) parseCold(b []byte) error {
 	if len(b) < 3 || b[0] != streamVersion {
 		return errStream
 	}
-	s.lane, s.local = Lane(b[1]), b[2]&1 != 0
+	s.lane, s.local, s.droppable = Lane(b[1]), b[2]&1 != 0, b[2]&2 != 0
 	d := decoder{b: b[3:]}
 	s.id.kiosk = d.string()
 	s.id.channel = d.string()

@@ -22,6 +22,7 @@ type Tx struct {
 	w       *writer
 	now     Instant
 	news    bool // the outbox has something new
+	own     bool // what is appended comes from the store itself
 	touched []stream
 	rows    int
 	undo    []row
@@ -101,6 +102,13 @@ func (tx *Tx) Now() (HLC, Instant) { return tx.w.head.hlc, tx.now }
 // event, with Duplicate set.
 func (tx *Tx) Append(e Event) (Receipt, error) { return tx.append(&e) }
 
+// appendOwn is append for what the store itself has to say, also when it is full.
+func (tx *Tx) appendOwn(e *Event) (Receipt, error) {
+	tx.own = true
+	defer func() { tx.own = false }()
+	return tx.append(e)
+}
+
 func (tx *Tx) append(e *Event) (Receipt, error) {
 	w := tx.w
 	kind, err := w.s.admit(e)
@@ -110,6 +118,9 @@ func (tx *Tx) append(e *Event) (Receipt, error) {
 	mac := w.mac.content(e)
 	if v := w.get(bIDs, e.ID[:]); v != nil {
 		return w.duplicate(e.ID, v, mac)
+	}
+	if err := w.pressure(kind, tx.own); err != nil {
+		return Receipt{}, err
 	}
 	s, err := tx.stream(e, kind)
 	if err != nil {
@@ -150,6 +161,8 @@ func (tx *Tx) append(e *Event) (Receipt, error) {
 	}
 	if s.next.Less(at) {
 		s.next = at
+	} else if !s.pruned.Less(at) {
+		s.pruned = Cursor{at.Inc, at.Seq - 1} // a late one of another kiosk
 	}
 	s.stored++
 	if s.published() {
@@ -194,7 +207,7 @@ func (tx *Tx) stream(e *Event, kind *Kind) (*stream, error) {
 	if len(w.streams) >= maxStreams {
 		return nil, fmt.Errorf("cannot begin stream %q: %d streams are in use", e.Channel, maxStreams)
 	}
-	s := &stream{num: w.head.streams + 1, id: id, lane: kind.Lane, local: kind.Local && e.Origin == nil}
+	s := &stream{num: w.head.streams + 1, id: id, lane: kind.Lane, local: kind.Local && e.Origin == nil, droppable: kind.Droppable}
 	if err := tx.putRow(ClassStore, bStreams, streamKey(s.num), s.appendCold(nil)); err != nil {
 		return nil, err
 	}

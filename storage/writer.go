@@ -28,10 +28,12 @@ type writer struct {
 	bolt  *bolt.Tx
 	open  [buckets]*bolt.Bucket
 	tx    Tx
-	must  bool  // commit also without rows
-	rows  []row // all that was written, to write it again after a fence
-	used  int64 // bytes of the file that bbolt has ever used
-	lost  bool  // the file cannot be opened: see comeBack
+	must  bool   // commit also without rows
+	rows  []row  // all that was written, to write it again after a fence
+	high  int64  // bytes of the file that bbolt has ever used
+	used  int64  // of them in pages that are not free
+	delta *delta // while a compaction copies
+	lost  bool   // the file cannot be opened: see comeBack
 	dirty map[uint32]struct{}
 	arena []byte // holds keys and values until the commit
 	body  []byte
@@ -116,6 +118,8 @@ func (w *writer) run() {
 			w.commit(group)
 			clear(group)
 			w.extend()
+		case fn := <-w.s.control:
+			fn(w)
 		case err := <-w.s.suspect:
 			w.fence(err, false)
 		}
@@ -131,7 +135,7 @@ func (w *writer) extend() {
 	if w.file == nil {
 		return
 	}
-	if err := w.file.extend(w.used, w.s.o.Budget); err != nil {
+	if err := w.file.extend(w.high, w.s.o.Budget); err != nil {
 		w.s.o.Logger.Warn("cannot extend store file", "err", err)
 	}
 }
@@ -261,7 +265,7 @@ func (w *writer) beginBolt() error {
 		return fmt.Errorf("cannot begin transaction: %w", err)
 	}
 	w.bolt, w.open = tx, [buckets]*bolt.Bucket{}
-	w.used = tx.Size()
+	w.high = tx.Size()
 	return nil
 }
 
@@ -376,7 +380,10 @@ func (w *writer) save() (err error) {
 // publish lets others see the commit.
 func (w *writer) publish(news bool) {
 	s := w.s
+	w.measure()
 	s.mu.Lock()
+	s.used, s.length = w.used, w.file.size
+	mark := s.mark()
 	for num := range w.dirty {
 		st := w.streams[num-1]
 		s.total.sub(s.streams[num].counts)
@@ -386,14 +393,22 @@ func (w *writer) publish(news bool) {
 	}
 	s.head = w.head
 	s.mu.Unlock()
+	w.delta.add(w.rows)
 	if news {
-		select {
-		case s.changed <- struct{}{}:
-		default:
-		}
+		poke(s.changed)
+	}
+	if mark >= MarkTelemetry {
+		poke(s.pressed)
 	}
 	if err := w.side.write(w.head.side()); err != nil {
 		s.o.Logger.Warn("cannot write head file", "err", err)
+	}
+}
+
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
 	}
 }
 
