@@ -314,12 +314,12 @@ func (s *Service) applyHelp(tx *storage.Tx, m kiosk.Received, msg *kiosk.Emergen
 	case known && h.Status.Rank() >= msg.Status.Rank():
 		return kiosk.Known, nil
 	case !known:
-		h = Help{ID: msg.ID, Kind: Elsewhere, Department: c.Department, Severity: msg.Severity, At: m.Origin.HLC.Time()}
+		h = Help{ID: msg.ID, Kind: Elsewhere, Department: c.Department, Severity: msg.Severity, At: m.Origin.HLC.Time(), Durable: true}
 		if m.Publisher == "" {
 			h.Kiosk = kiosk.KioskID(m.Origin.Kiosk)
 		}
 	}
-	h.Status, h.Durable = msg.Status, true
+	h.Status = msg.Status
 	if h.Status != kiosk.EscalationActive {
 		h.By = string(m.Publisher)
 		if a, err := kiosk.ParseActor(msg.UpdatedBy); err == nil && m.Publisher == "" {
@@ -347,7 +347,18 @@ type helpRow struct {
 	Entry      kiosk.EntryID          `json:"n,omitzero"`
 }
 
+// putHelp writes a call, unless what became of it since is stored already.
 func putHelp(tx *storage.Tx, h Help) error {
+	old, err := tx.Get(helpView, h.ID[:])
+	if err != nil {
+		return fmt.Errorf("cannot read call for help: %w", err)
+	}
+	if old != nil {
+		var row helpRow
+		if json.Unmarshal(old, &row) == nil && row.Status.Rank() > h.Status.Rank() {
+			return nil
+		}
+	}
 	data, err := json.Marshal(helpRow{h.ID, h.Kind, h.Kiosk, h.Department, h.Ticket, h.Severity, kiosk.At(h.At), h.Status, h.By, h.session, h.entry})
 	if err != nil {
 		return err

@@ -211,3 +211,47 @@ func TestHelpFromElsewhere(t *testing.T) {
 		t.Errorf("an unknown status: %s", got)
 	}
 }
+
+// Another kiosk's staff answer before our disk does: writing the call later does
+// not set the alarm off again.
+func TestLateWriteDoesNotUndoAnAnswer(t *testing.T) {
+	k := newKit(t, "lobby-1", 'A')
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	k.store.set(storage.ErrFenced, nil)
+	h, err := k.Help(ctx, "s1", checkin.Ill)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.store.set(nil, nil)
+	m := kiosk.Received{Channel: "emergency.cardiology", ID: uuid.New(), Origin: storage.Origin{Kiosk: "lobby-2", Inc: 1, Seq: 1, HLC: storage.NewHLC(morning), Synced: true},
+		Message: &kiosk.EmergencyEscalation{ID: h.ID, Severity: "critical", Status: kiosk.EscalationAcknowledged, UpdatedBy: "staff:ben"}}
+	if err := k.queue.Update(ctx, func(tx *storage.Tx) error { _, err := k.Apply(tx, m); return err }); err != nil {
+		t.Fatal(err)
+	}
+	rung, stop := k.WatchHelp()
+	defer stop()
+	got := k.wrote(func() {
+		ended := make(chan error, 1)
+		go func() { ended <- k.Run(ctx) }()
+		for now, _ := k.HelpCall(h.ID); !now.Durable; now, _ = k.HelpCall(h.ID) {
+			select {
+			case <-rung:
+			case <-time.After(20 * time.Second):
+				t.Fatal("the call was never written")
+			}
+		}
+		cancel()
+		<-ended
+	})
+	if diff := cmp.Diff([]string{"1 audit/EMERGENCY_ESCALATION_TRIGGERED", "1 emergency/EMERGENCY_ESCALATION"}, got); diff != "" {
+		t.Errorf("written (-want +got):\n%s", diff)
+	}
+	if now, _ := k.HelpCall(h.ID); now.Status != kiosk.EscalationAcknowledged || now.By != "staff:ben" || len(k.ActiveHelp()) != 0 {
+		t.Errorf("after the late write: %+v", now)
+	}
+	k.reopen('A')
+	if n := len(k.ActiveHelp()); n != 0 {
+		t.Errorf("%d calls are on after a restart", n)
+	}
+}

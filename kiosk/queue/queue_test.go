@@ -117,6 +117,9 @@ func TestActsWriteExactlyTheirEvents(t *testing.T) {
 		if diff := cmp.Diff(want, kinds(since(before, k.records()))); diff != "" {
 			t.Errorf("%s (%v) wrote (-want +got):\n%s", name, err, diff)
 		}
+		if name == "other's undo" && !refusedBy(err, queue.ErrNotLast) {
+			t.Errorf("%s: %v", name, err)
+		}
 		if err != nil {
 			return
 		}

@@ -235,7 +235,11 @@ func TestAnotherKioskTakesOver(t *testing.T) {
 		if b.status(id) != kiosk.NoShow {
 			t.Fatal("nobody took over")
 		}
-		// a acts too, late, and then each hears of the other.
+		// The patient is back. Then the first kiosk, which has heard nothing, acts
+		// for the same call: that is over, and changes nothing anywhere.
+		time.Sleep(time.Second)
+		b.set(patient, id, kiosk.Waiting)
+		time.Sleep(time.Second)
 		before := a.records()
 		stopA := a.run(t)
 		synctest.Wait()
@@ -245,19 +249,46 @@ func TestAnotherKioskTakesOver(t *testing.T) {
 		}
 		give(a, b, nil)
 		give(b, a, nil)
-		for _, k := range []*kit{a, b} {
-			if s := mustState(t, k, id); s.Entry.Status != kiosk.NoShow || len(s.Conflicts) != 0 {
-				t.Errorf("%s: %s, conflicts %v", k.id, s.Entry.Status, s.Conflicts)
-			}
-		}
-		// The patient is back; a late copy of the old timer changes nothing.
-		b.set(patient, id, kiosk.Waiting)
 		c := bubbleKit(t, "side-door", 'C')
 		defer c.close()
 		give(b, c, nil)
 		give(a, c, nil)
-		if c.status(id) != kiosk.Waiting {
-			t.Errorf("on a third kiosk the patient is %s", c.status(id))
+		for _, k := range []*kit{a, b, c} {
+			if s := mustState(t, k, id); s.Entry.Status != kiosk.Waiting || len(s.Conflicts) != 0 {
+				t.Errorf("%s: %s, conflicts %v", k.id, s.Entry.Status, s.Conflicts)
+			}
+		}
+	})
+}
+
+// Two kiosks that could not hear each other both ran the timer of one call: that
+// is one no-show, and no conflict.
+func TestTwoKiosksRunOneTimer(t *testing.T) {
+	bubble(t, func(t *testing.T, a *kit) {
+		b := bubbleKit(t, "lobby-2", 'B')
+		defer b.close()
+		id := a.add(a.visit("apt-1"))
+		a.set(ana, id, kiosk.Waiting)
+		a.call(ana, id, "")
+		bring := func(from, to *kit) {
+			for _, r := range from.records() {
+				if c, _ := kiosk.ParseChannel(r.Channel); c.Family == kiosk.QueueFamily {
+					to.apply(received(t, from.id, r, 1))
+				}
+			}
+		}
+		bring(a, b)
+		time.Sleep(10 * time.Minute)
+		stopA, stopB := a.run(t), b.run(t)
+		time.Sleep(2 * time.Minute)
+		stopA()
+		stopB()
+		bring(a, b)
+		bring(b, a)
+		for _, k := range []*kit{a, b} {
+			if s := mustState(t, k, id); s.Entry.Status != kiosk.NoShow || len(s.Conflicts) != 0 {
+				t.Errorf("%s: %s, conflicts %v", k.id, s.Entry.Status, s.Conflicts)
+			}
 		}
 	})
 }

@@ -430,7 +430,7 @@ func (r *Roster) Find(g Getter, method Method, value phi.Text, day kiosk.Day) (A
 		counts bool
 		key    string
 	}{
-		{scanErr == nil && codeDay == day, refKey(ref)},
+		{scanErr == nil, refKey(ref)}, // the reference is of one day
 		{method == Typed && isTyped, typedKey(typed)},
 		{plainCode(code), ownKey(code)},
 	} {
