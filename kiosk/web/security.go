@@ -33,9 +33,9 @@ const contentSecurity = "default-src 'none'; script-src 'self'; style-src 'self'
 	"require-trusted-types-for 'script'; trusted-types 'none'"
 
 // permissions switches off what the page has no use for.
-const permissions = "accelerometer=(), autoplay=(self), bluetooth=(), browsing-topics=(), camera=(), display-capture=(), " +
+const permissions = "accelerometer=(), autoplay=(self), browsing-topics=(), camera=(), display-capture=(), " +
 	"geolocation=(), gyroscope=(), hid=(), idle-detection=(), local-fonts=(), magnetometer=(), microphone=(), midi=(), " +
-	"payment=(), publickey-credentials-get=(), screen-wake-lock=(self), serial=(), usb=(), web-share=(), xr-spatial-tracking=()"
+	"payment=(), publickey-credentials-get=(), screen-wake-lock=(self), serial=(), usb=(), xr-spatial-tracking=()"
 
 // setHeaders puts the same headers on every answer, errors included. There is
 // no Strict-Transport-Security: the page is plain HTTP on loopback.

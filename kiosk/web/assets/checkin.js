@@ -19,7 +19,7 @@ let now = null; // the picture that is shown
 let drawn = ""; // which screen the DOM holds
 let drawnAt = 0;
 let code = "";
-let acting = false;
+let acting = null; // the act whose screen has not come yet
 let reported = 0;
 let warnedUntil = 0;
 let drawing = Promise.resolve();
@@ -61,6 +61,7 @@ async function apply(picture) {
   if (screen !== drawn) {
     drawn = screen;
     drawnAt = performance.now();
+    acting = null;
     code = "";
     keys.wipe();
     document.body.dataset.state = picture.state;
@@ -118,9 +119,8 @@ setInterval(countDown, 500);
 
 // forget wipes what belongs to one session.
 function forget() {
-  now = null;
-  drawn = "";
-  code = "";
+  now = acting = null;
+  drawn = code = "";
   warnedUntil = 0;
   keys.wipe();
   stage.replaceChildren();
@@ -144,14 +144,14 @@ function locked() {
 
 async function act(event, fields) {
   if (!now || acting) return;
-  acting = true;
+  const mine = (acting = {});
   stage.setAttribute("aria-busy", "true");
   try {
     show(await line.act(now.session, event, fields));
     await drawing;
   } finally {
-    acting = false;
-    stage.removeAttribute("aria-busy");
+    if (acting === mine) acting = null;
+    if (!acting) stage.removeAttribute("aria-busy");
   }
 }
 

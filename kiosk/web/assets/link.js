@@ -1,9 +1,10 @@
 // The line to the gateway: pictures come in as server-sent events, acts go out
-// as posts. A beat comes each second; without one for longer than SILENCE the
-// gateway counts as gone, and the page says so until a picture arrives again.
+// as posts. A beat comes each second. The gateway counts as gone when it does
+// not answer after the stream broke, or when nothing came for SILENCE; then the
+// page says so until a picture arrives again.
 
-const SILENCE = 2200; // ms, so that with the check's own interval 3 s are kept
-const CHECK = 200;
+const SILENCE = 2500; // ms, so that with the check's own interval 3 s are kept
+const CHECK = 100;
 const PROBE = 700;
 const TRIES = 20;
 
@@ -23,6 +24,7 @@ const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 export class Line {
   #events = null;
   #heard = performance.now();
+  #looked = performance.now();
   #gone = false;
   #probing = false;
 
@@ -42,11 +44,20 @@ export class Line {
   }
 
   #listen() {
-    if (!this.#gone && performance.now() - this.#heard > SILENCE) {
-      this.#gone = true;
-      this.onGone();
+    const t = performance.now();
+    // After a stall of this page itself, what came meanwhile is read first.
+    const stalled = t - this.#looked > 5 * CHECK;
+    this.#looked = t;
+    if (!stalled && t - this.#heard > SILENCE) {
+      this.#missing();
       this.#lost();
     }
+  }
+
+  #missing() {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.onGone();
   }
 
   #open() {
@@ -84,7 +95,7 @@ export class Line {
           return;
         }
       } catch {
-        // not there yet
+        this.#missing();
       }
       await pause(PROBE);
     }
