@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"clinicgate/gateway/pubnub"
+	"clinicgate/kiosk"
 	"clinicgate/kiosk/wire"
 	"clinicgate/storage"
 )
@@ -37,15 +38,16 @@ type Store interface {
 
 // Config is the downlink's section of the composition.
 type Config struct {
-	Self     string        // this kiosk
-	Durable  []string      // channels read from history
-	Live     []string      // channels only listened to
-	Unsigned bool          // sync.unsigned = "bound"
-	Backfill time.Duration // how far back a channel is read the first time
-	Now      func() time.Time
+	Self     string           // this kiosk
+	Durable  []string         // channels read from history
+	Live     []string         // channels only listened to
+	Unsigned bool             // sync.unsigned = "bound"
+	Backfill time.Duration    // how far back a channel is read the first time
+	Now      func() time.Time // trusted time; zero while nobody has told it
 	// Apply changes the clinic's state in the transaction that stores the event.
 	Apply func(tx *storage.Tx, b Believed) error
-	// Echo is told at which timetoken one of our own events stands.
+	// Echo is told at which timetoken an event stands that is here already: one of
+	// our own, or a repeat of another's.
 	Echo func(tx *storage.Tx, b Believed) error
 	// OnLive gets messages of live channels, and presence, as they come.
 	OnLive func(m pubnub.Message)
@@ -301,11 +303,18 @@ func (d *Downlink) place(ctx context.Context, channel string) (*place, error) {
 		return nil, fmt.Errorf("cannot read cursor: %w", err)
 	}
 	if p.cursor == 0 {
-		p.cursor = ticks(d.cfg.Now().Add(-d.cfg.Backfill))
+		// A clock that nobody has set might ask for the last century or the next.
+		now := d.cfg.Now()
+		if now.IsZero() {
+			return nil, errNoTime
+		}
+		p.cursor = ticks(now.Add(-d.cfg.Backfill))
 	}
 	d.places[channel] = p
 	return p, nil
 }
+
+var errNoTime = errors.New("nobody has told the time yet, so it is not known from when to read")
 
 // ticks gives a time as a timetoken: 100 ns since the Unix epoch.
 func ticks(t time.Time) uint64 { return uint64(t.UnixNano() / 100) }
@@ -357,6 +366,10 @@ func (d *Downlink) take(ctx context.Context, channel string, at *place, page []p
 				}
 				if !fresh {
 					duplicates++
+					// The first of two publications may become visible after the second.
+					if err := d.cfg.Echo(tx, b); err != nil {
+						return err
+					}
 					continue
 				}
 				if err := d.cfg.Apply(tx, b); err != nil {
@@ -406,28 +419,57 @@ func (d *Downlink) read(channel string, m pubnub.Message) ([]Believed, bool, err
 // admit stores b when it is new. It reports false for a repeat.
 func (d *Downlink) admit(tx *storage.Tx, b Believed) (fresh bool, err error) {
 	e := storage.Event{ID: b.ID, Channel: b.Channel, Kind: b.Definition.Name, Body: b.Body, Origin: &b.Origin}
-	if _, known := tx.Lookup(b.ID); known {
-		_, err := tx.Append(e)
-		if errors.Is(err, storage.ErrConflict) {
-			return false, errRefused(RefusedConflict)
-		}
-		return false, err
-	}
-	if b.Publisher == "" {
-		key := peerKey(b.Origin.Kiosk, b.Origin.Inc, b.Channel)
-		p, err := loadProgress(tx, key)
-		if err != nil {
-			return false, err
-		}
-		if !p.see(b.Origin.Seq) {
-			return false, errRefused(RefusedReplay)
-		}
-		if err := tx.Put(peerView, key, p.marshal()); err != nil {
+	_, known := tx.Lookup(b.ID)
+	if !known && b.Publisher == "" {
+		if err := d.see(tx, b); err != nil {
 			return false, err
 		}
 	}
 	_, err = tx.Append(e)
-	return err == nil, err
+	switch {
+	case errors.Is(err, storage.ErrConflict):
+		return false, errRefused(RefusedConflict)
+	case errors.Is(err, storage.ErrTooLarge):
+		return false, errRefused(RefusedSize)
+	case err != nil || known:
+		return false, err
+	case b.Definition.Name == "device/GAP" && b.Publisher == "":
+		return true, d.skip(tx, b)
+	}
+	return true, nil
+}
+
+// see notes that an event of another kiosk has come, and refuses what came
+// before.
+func (d *Downlink) see(tx *storage.Tx, b Believed) error {
+	key := peerKey(b.Origin.Kiosk, b.Origin.Inc, b.Channel)
+	p, err := loadProgress(tx, key)
+	if err != nil {
+		return err
+	}
+	if !p.see(b.Origin.Seq) {
+		return errRefused(RefusedReplay)
+	}
+	return tx.Put(peerView, key, p.marshal())
+}
+
+// skip takes a kiosk's word for what of its own streams will never come.
+func (d *Downlink) skip(tx *storage.Tx, b Believed) error {
+	m, err := kiosk.Decode(b.Definition, b.Body)
+	gap, ok := m.(*kiosk.Gap)
+	if err != nil || !ok || gap.First == 0 || gap.Last < gap.First || gap.Last >= 1<<53 {
+		return nil // it is stored, and says nothing
+	}
+	if _, ok := kiosk.ParseChannel(gap.Channel); !ok {
+		return nil
+	}
+	key := peerKey(b.Origin.Kiosk, gap.Inc, gap.Channel)
+	p, err := loadProgress(tx, key)
+	if err != nil {
+		return err
+	}
+	p.skip(gap.First, gap.Last)
+	return tx.Put(peerView, key, p.marshal())
 }
 
 func (d *Downlink) account(channel string, applied, echoes, duplicates uint64, lists ...map[Refusal]uint64) {

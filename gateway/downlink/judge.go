@@ -43,7 +43,8 @@ const (
 	RefusedRight      Refusal = "not-allowed"   // this sender may not say this
 	RefusedUnbound    Refusal = "not-bound"     // the named actor is not the publisher
 	RefusedReplay     Refusal = "replay"        // unknown id at or below what was seen
-	RefusedConflict   Refusal = "conflict"      // known id, other content
+	RefusedConflict   Refusal = "conflict"      // known id or place, other content
+	RefusedSize       Refusal = "too-large"     // larger than the store takes
 )
 
 // errRefused carries a Refusal.
@@ -61,7 +62,7 @@ func refusal(err error) (Refusal, bool) {
 type Believed struct {
 	Channel    string
 	Definition kiosk.Definition
-	Body       []byte // RFC 8785 form, with gw when it was signed
+	Body       []byte // RFC 8785 form of the shape, without gw, which says how it travelled
 	ID         uuid.UUID
 	Origin     storage.Origin
 	Publisher  kiosk.ProviderID // of an unsigned message; empty otherwise
@@ -100,7 +101,8 @@ func (j *judge) envelope(channel string, publisher string, timetoken uint64, env
 		who = kiosk.ByAuthority
 	}
 	for _, e := range env.Events {
-		def, ok := kiosk.DefinitionFor(channel, e.Body)
+		body := e.Shape()
+		def, ok := kiosk.DefinitionFor(channel, body)
 		if !ok {
 			return nil, false, errRefused(RefusedKind)
 		}
@@ -108,7 +110,7 @@ func (j *judge) envelope(channel string, publisher string, timetoken uint64, env
 			return nil, false, errRefused(RefusedRight)
 		}
 		events = append(events, Believed{
-			Channel: channel, Definition: def, Body: e.Body, ID: e.GW.ID,
+			Channel: channel, Definition: def, Body: body, ID: e.GW.ID,
 			Origin: storage.Origin{
 				Kiosk: e.GW.Kiosk, Inc: e.GW.Inc, Seq: e.GW.Seq, HLC: e.GW.HLC,
 				Boot: e.GW.Boot, Mono: e.GW.Mono, Synced: e.GW.Synced, Timetoken: timetoken,
@@ -138,20 +140,11 @@ func (j *judge) unsignedEvent(channel, publisher string, timetoken uint64, body 
 	if !ok || ch.Department == "" || !j.staff.ProviderIn(provider, ch.Department) {
 		return Believed{}, errRefused(RefusedUnbound)
 	}
-	var named struct {
-		UpdatedBy   string `json:"updatedBy"`
-		CalledBy    string `json:"calledBy"`
-		EscalatedBy string `json:"escalatedBy"`
-		ProviderID  string `json:"providerId"`
-	}
-	if err := json.Unmarshal(body, &named); err != nil {
+	var n named
+	if err := json.Unmarshal(body, &n); err != nil {
 		return Believed{}, errRefused(RefusedUnreadable)
 	}
-	actor := named.UpdatedBy + named.CalledBy + named.EscalatedBy
-	if def.Type == "PROVIDER_STATUS" {
-		actor = named.ProviderID
-	}
-	if actor != publisher {
+	if n.actor(def) != publisher {
 		return Believed{}, errRefused(RefusedUnbound)
 	}
 	at := time.Unix(0, int64(timetoken)*100)
@@ -163,6 +156,31 @@ func (j *judge) unsignedEvent(channel, publisher string, timetoken uint64, body 
 			Synced: true, Timetoken: timetoken,
 		},
 	}, nil
+}
+
+// named is where a message says who did it.
+type named struct {
+	UpdatedBy   string `json:"updatedBy"`
+	CalledBy    string `json:"calledBy"`
+	EscalatedBy string `json:"escalatedBy"`
+	ProviderID  string `json:"providerId"`
+	Status      string `json:"status"`
+}
+
+// actor gives the one that must be the publisher. An emergency names who raised
+// it, and once it goes on also who took it further.
+func (n named) actor(d kiosk.Definition) string {
+	switch d.Type {
+	case "CALLED":
+		return n.CalledBy
+	case "PROVIDER_STATUS":
+		return n.ProviderID
+	case "EMERGENCY_ESCALATION":
+		if n.Status == string(kiosk.EscalationActive) || n.UpdatedBy == "" {
+			return n.EscalatedBy
+		}
+	}
+	return n.UpdatedBy
 }
 
 // unsignedID gives the id of a message that brought none: it depends on what

@@ -1,6 +1,7 @@
 package downlink
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -17,21 +18,32 @@ const peerView = "peer"
 // number counts as seen.
 const aheadLimit = 4096
 
+// absentLimit bounds the ranges remembered that were said not to come.
+const absentLimit = 1024
+
 // progress is what has been seen of one stream of one life of another kiosk.
 type progress struct {
-	contiguous uint64   // every event up to here was seen, or will be refused
+	contiguous uint64   // every event up to here was seen, is absent, or will be refused
 	ahead      []uint64 // seen above it, ascending
+	// absent holds what a GAP record said will not come. It closes holes; but what
+	// comes all the same is seen once, for its sender may have been refused, or
+	// have lost it, after a request that PubNub had taken.
+	absent []span
 }
+
+// span is a range of sequence numbers, both ends included.
+type span struct{ first, last uint64 }
 
 func peerKey(kioskID string, inc uint32, channel string) []byte {
 	return fmt.Appendf(nil, "%s\n%d\n%s", kioskID, inc, channel)
 }
 
-// see marks seq as seen. It reports false when seq was at or below the
-// contiguous mark, or seen already.
+// see marks seq as seen. It reports false when seq was seen already, or lies at
+// or below the contiguous mark and is not absent.
 func (p *progress) see(seq uint64) bool {
+	came := p.returned(seq)
 	if seq <= p.contiguous {
-		return false
+		return came
 	}
 	at, found := slices.BinarySearch(p.ahead, seq)
 	if found {
@@ -45,57 +57,132 @@ func (p *progress) see(seq uint64) bool {
 	return true
 }
 
-// skip marks first to last as seen: a GAP record says that they will not come.
-func (p *progress) skip(first, last uint64) {
-	if first <= p.contiguous+1 && last > p.contiguous {
-		p.contiguous = last
-		p.close()
-		return
+// returned takes seq out of the absent ones and reports whether it was there.
+func (p *progress) returned(seq uint64) bool {
+	i := slices.IndexFunc(p.absent, func(s span) bool { return s.first <= seq && seq <= s.last })
+	if i < 0 {
+		return false
 	}
-	for seq := first; seq <= last && len(p.ahead) < aheadLimit; seq++ {
-		p.see(seq)
+	s := p.absent[i]
+	var rest []span
+	if s.first < seq {
+		rest = append(rest, span{s.first, seq - 1})
 	}
+	if seq < s.last {
+		rest = append(rest, span{seq + 1, s.last})
+	}
+	p.absent = slices.Replace(p.absent, i, i+1, rest...)
+	return true
 }
 
-func (p *progress) close() {
-	n := 0
-	for n < len(p.ahead) && p.ahead[n] <= p.contiguous+1 {
-		p.contiguous = max(p.contiguous, p.ahead[n])
-		n++
+// skip marks first to last as absent, as far as they were not seen.
+func (p *progress) skip(first, last uint64) {
+	first = max(first, p.contiguous+1)
+	at, _ := slices.BinarySearch(p.ahead, first)
+	for _, seq := range p.ahead[at:] {
+		if first > last || seq > last {
+			break
+		}
+		if first < seq {
+			p.absent = append(p.absent, span{first, seq - 1})
+		}
+		first = seq + 1
 	}
-	p.ahead = slices.Delete(p.ahead, 0, n)
+	if first <= last {
+		p.absent = append(p.absent, span{first, last})
+	}
+	p.tidy()
+	p.close()
+}
+
+// tidy sorts and joins the absent ranges and keeps the newest.
+func (p *progress) tidy() {
+	slices.SortFunc(p.absent, func(a, b span) int { return cmp.Compare(a.first, b.first) })
+	joined := p.absent[:0]
+	for _, s := range p.absent {
+		if n := len(joined); n > 0 && s.first <= joined[n-1].last+1 {
+			joined[n-1].last = max(joined[n-1].last, s.last)
+			continue
+		}
+		joined = append(joined, s)
+	}
+	p.absent = slices.Delete(joined, 0, max(0, len(joined)-absentLimit))
+}
+
+// close moves the contiguous mark over what is seen or absent right above it.
+func (p *progress) close() {
+	seen, gone := 0, 0
+	for {
+		next := p.contiguous + 1
+		switch {
+		case seen < len(p.ahead) && p.ahead[seen] <= next:
+			p.contiguous = max(p.contiguous, p.ahead[seen])
+			seen++
+		case gone < len(p.absent) && p.absent[gone].first <= next:
+			p.contiguous = max(p.contiguous, p.absent[gone].last)
+			gone++
+		default:
+			p.ahead = slices.Delete(p.ahead, 0, seen)
+			return
+		}
+	}
 }
 
 func (p *progress) marshal() []byte {
-	out := binary.AppendUvarint([]byte{1}, p.contiguous)
+	out := binary.AppendUvarint([]byte{progressForm}, p.contiguous)
+	out = binary.AppendUvarint(out, uint64(len(p.ahead)))
 	last := p.contiguous
 	for _, seq := range p.ahead {
 		out = binary.AppendUvarint(out, seq-last)
 		last = seq
 	}
+	last = 0
+	for _, s := range p.absent {
+		out = binary.AppendUvarint(out, s.first-last)
+		out = binary.AppendUvarint(out, s.last-s.first)
+		last = s.last
+	}
 	return out
 }
+
+const progressForm = 2
 
 func (p *progress) unmarshal(data []byte) error {
 	*p = progress{}
 	if len(data) == 0 {
 		return nil
 	}
-	if data[0] != 1 {
+	if data[0] != progressForm {
 		return fmt.Errorf("peer progress has form %d", data[0])
 	}
-	last, n := binary.Uvarint(data[1:])
-	if n <= 0 {
+	rest, damaged := data[1:], false
+	next := func() uint64 {
+		v, n := binary.Uvarint(rest)
+		if n <= 0 {
+			rest, damaged = nil, true
+			return 0
+		}
+		rest = rest[n:]
+		return v
+	}
+	p.contiguous = next()
+	n := next()
+	if n > aheadLimit {
 		return errDamaged
 	}
-	p.contiguous = last
-	for rest := data[1+n:]; len(rest) > 0; rest = rest[n:] {
-		var d uint64
-		if d, n = binary.Uvarint(rest); n <= 0 || len(p.ahead) > aheadLimit {
-			return errDamaged
-		}
-		last += d
+	last := p.contiguous
+	for range n {
+		last += next()
 		p.ahead = append(p.ahead, last)
+	}
+	last = 0
+	for len(rest) > 0 && len(p.absent) <= absentLimit {
+		first := last + next()
+		last = first + next()
+		p.absent = append(p.absent, span{first, last})
+	}
+	if damaged || len(rest) > 0 {
+		return errDamaged
 	}
 	return nil
 }

@@ -35,6 +35,21 @@ type Event struct {
 	Body []byte // RFC 8785 form of the shape, with the gw it was received with
 }
 
+// Shape gives the body without its gw member: the body of the sender's record.
+// An event that was sent twice, alone and in a batch, say, differs in gw and is
+// the same in this.
+func (e Event) Shape() []byte {
+	ms, _, err := members(e.Body, 0)
+	if err != nil {
+		return e.Body
+	}
+	at := find(ms, "gw")
+	if at < 0 {
+		return e.Body
+	}
+	return without(e.Body, ms, at)
+}
+
 // Parse reads the decrypted text of a message. It gives ErrMalformed for what
 // is not a JSON object, has duplicate members, or breaks the rules of gw and
 // BATCH. It says nothing about who sent it: see Verify.

@@ -179,6 +179,38 @@ func TestBatchRoundTrip(t *testing.T) {
 	})
 }
 
+// However an event travelled, its shape is the body that its sender stored: a
+// reader compares it to tell a repeat from a conflict.
+func TestShapeDoesNotDependOnTheWay(t *testing.T) {
+	s, _ := signer(t, "lobby-1")
+	for i, body := range bodies {
+		r := record(uint64(1+i), body)
+		alone, err := s.Message(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, compress := range []bool{false, true} {
+			batch, _, err := s.Batch([]storage.Record{r, record(uint64(2+i), bodies[0])}, compress)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, text := range [][]byte{alone, batch} {
+				env, err := wire.Parse(text)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := env.Events[0].Shape(); !bytes.Equal(got, r.Body) {
+					t.Errorf("shape %s of %s", got, r.Body)
+				}
+			}
+		}
+	}
+	env, err := wire.Parse([]byte(` {"b":1, "a":2}`))
+	if err != nil || string(env.Events[0].Shape()) != `{"a":2,"b":1}` {
+		t.Errorf("shape of an unsigned message: %s, %v", env.Events[0].Shape(), err)
+	}
+}
+
 func TestBatchStopsWhereTheRunChanges(t *testing.T) {
 	s, _ := signer(t, "lobby-1")
 	change := map[string]func(*storage.Record){
