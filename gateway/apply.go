@@ -25,8 +25,8 @@ func (g *Gateway) apply(tx *storage.Tx, b downlink.Believed) error {
 	return err
 }
 
-// echo takes one of our own events as others see it: its smallest timetoken
-// orders what was made before the time was known.
+// echo takes one of our own events as others see it, or a repeat of another's:
+// its smallest timetoken orders what was made before the time was known.
 func (g *Gateway) echo(tx *storage.Tx, b downlink.Believed) error {
 	if b.Definition.Family != kiosk.QueueFamily {
 		return nil

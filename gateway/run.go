@@ -130,8 +130,16 @@ func (g *Gateway) newDownlink() (*downlink.Downlink, error) {
 	}
 	return downlink.New(downlink.Config{
 		Self: string(g.self), Durable: durable, Live: live, Unsigned: g.cfg.Sync.Unsigned == config.UnsignedBound,
-		Now: func() time.Time { return g.clock.Now().Wall }, Apply: g.apply, Echo: g.echo, OnLive: g.live, Refused: g.refused,
+		Now: g.trustedTime, Apply: g.apply, Echo: g.echo, OnLive: g.live, Refused: g.refused,
 	}, service{g.client}, g.keys, g.queue, g.keys, g, g.log.With("component", "downlink"))
+}
+
+// trustedTime is zero while nobody has told the time since the machine started.
+func (g *Gateway) trustedTime() time.Time {
+	if now := g.clock.Now(); now.Synced {
+		return now.Wall
+	}
+	return time.Time{}
 }
 
 // refused records, at most once in a while for each reason, that somebody said
