@@ -27,7 +27,7 @@ func (g storeBackend) Compact(ctx context.Context, _ control.Caller, _ control.N
 }
 
 // Verify checks every log of the store, the present one last.
-func (g auditBackend) Verify(ctx context.Context, _ control.Caller, _ control.AuditVerify, _ func(control.Progress)) (control.AuditReport, error) {
-	a, err := g.store.VerifyAudit(ctx)
-	return control.AuditReport{OK: a.OK(), Logs: a.Logs}, err
+func (g auditBackend) Verify(ctx context.Context, _ control.Caller, in control.AuditVerify, _ func(control.Progress)) (control.AuditReport, error) {
+	a, err := g.store.VerifyAudit(ctx, in.Checkpoints...)
+	return control.AuditReportOf(a), err
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"clinicgate/gateway/control"
+	"clinicgate/storage"
 )
 
 func (a *app) auditCommand() *cobra.Command {
@@ -15,15 +16,27 @@ func (a *app) auditCommand() *cobra.Command {
 }
 
 func (a *app) auditVerify() *cobra.Command {
-	return &cobra.Command{
+	var files []string
+	c := &cobra.Command{
 		Use:   "verify",
 		Short: "Verify the audit log: every record, the chain, the signed checkpoints",
 		Long: `Verifies every record of the audit log against its chain and the signed
-checkpoints, and names the first bad one. It needs no network. Exit code 5 when something does not verify.`,
+checkpoints, and names the first bad one. It needs no network. While no service
+runs, it reads the store itself, also a copy that storage.dir names. --checkpoint
+adds one that somebody else kept, such as from PubNub's audit channel: it shows a
+history that was replaced as a whole. Exit code 5 when something does not verify.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			var in control.AuditVerify
+			for _, f := range files {
+				note, err := a.readInput(f, maxNote)
+				if err != nil {
+					return err
+				}
+				in.Checkpoints = append(in.Checkpoints, note)
+			}
 			draw, wipe := a.terminal.progress()
-			report, err := a.verifyAudit(c.Context(), draw)
+			report, err := a.verifyAudit(c.Context(), in, draw)
 			wipe()
 			if err != nil {
 				return err
@@ -37,15 +50,35 @@ checkpoints, and names the first bad one. It needs no network. Exit code 5 when 
 			return nil
 		},
 	}
+	c.Flags().StringArrayVar(&files, "checkpoint", nil, "file with a signed checkpoint that was kept elsewhere; may be repeated")
+	return c
 }
 
-func (a *app) verifyAudit(ctx context.Context, progress func(control.Progress)) (control.AuditReport, error) {
+// maxNote bounds a checkpoint.
+const maxNote = 16 << 10
+
+func (a *app) verifyAudit(ctx context.Context, in control.AuditVerify, progress func(control.Progress)) (control.AuditReport, error) {
 	client, err := a.dial(ctx)
+	if err == nil {
+		defer client.Close()
+		return client.AuditVerify(ctx, in, progress)
+	}
+	if !isDown(err) {
+		return control.AuditReport{}, err
+	}
+	settings, err := a.load()
 	if err != nil {
 		return control.AuditReport{}, err
 	}
-	defer client.Close()
-	return client.AuditVerify(ctx, control.AuditVerify{}, progress)
+	ring, err := a.openRing(ctx, settings)
+	if err != nil {
+		return control.AuditReport{}, err
+	}
+	defer ring.Close()
+	found, err := storage.VerifyAudit(ctx, storage.AuditOptions{
+		Path: storeFile(settings), Kiosk: settings.Kiosk.ID, Keys: ring, Public: ring.OwnPublicKeys(), Notes: in.Checkpoints,
+	})
+	return control.AuditReportOf(found), err
 }
 
 func showAudit(t *table, r control.AuditReport) {
@@ -60,6 +93,9 @@ func showAudit(t *table, r control.AuditReport) {
 		if l.More > 0 {
 			t.line("  and %s more", count(l.More, "problem"))
 		}
+	}
+	if r.Head != "" {
+		t.line("head file beside the store: %s", r.Head)
 	}
 	if r.OK {
 		t.line("the audit log verifies")

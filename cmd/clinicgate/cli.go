@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -124,6 +125,12 @@ func (a *app) dial(ctx context.Context) (*control.Client, error) {
 		path = config.ControlPath(a.configPath)
 	}
 	return control.Dial(ctx, path)
+}
+
+// isDown reports whether no service runs, as far as this account can tell: then
+// some subcommands do their work on the files.
+func isDown(err error) bool {
+	return errors.Is(err, control.ErrUnreachable) && !errors.Is(err, fs.ErrPermission)
 }
 
 // ask connects, asks one thing, and shows the answer.

@@ -67,7 +67,7 @@ func (a *app) onKeys(ctx context.Context, act func(keyActs) (control.KeyList, er
 		defer client.Close()
 		return show(act(client))
 	}
-	if !errors.Is(err, control.ErrUnreachable) || errors.Is(err, fs.ErrPermission) {
+	if !isDown(err) {
 		return err
 	}
 	settings, err := a.load()

@@ -51,6 +51,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": codeCommand,
+			"flip": flipCommand,
 			"ready": func(ts *testscript.TestScript, _ bool, args []string) {
 				waitStatus(ts, args, func(control.Status) bool { return true })
 			},
@@ -75,6 +76,21 @@ func codeCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if got != args[0] {
 		ts.Fatalf("exit code %s, want %s", got, args[0])
 	}
+}
+
+// flipCommand damages every page of a store file that holds something, but for
+// the two that say what the file is: flip store.db.
+func flipCommand(ts *testscript.TestScript, _ bool, args []string) {
+	const page = 4096
+	path := ts.MkAbs(args[0])
+	data, err := os.ReadFile(path)
+	ts.Check(err)
+	for at := 2 * page; at+page <= len(data); at += page {
+		if data[at+600] != 0 {
+			data[at+600] ^= 1
+		}
+	}
+	ts.Check(os.WriteFile(path, data, 0o600))
 }
 
 // waitStatus waits until the service that a config file describes is as wanted:

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -57,7 +55,7 @@ func (a *app) checkStore(ctx context.Context, in control.StoreCheck, progress fu
 		defer client.Close()
 		return client.StoreCheck(ctx, in, progress)
 	}
-	if !errors.Is(err, control.ErrUnreachable) || errors.Is(err, fs.ErrPermission) {
+	if !isDown(err) {
 		return storage.Report{}, err
 	}
 	settings, err := a.load()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 
+	"clinicgate/storage"
 	"clinicgate/storage/auditlog"
 )
 
@@ -20,12 +21,27 @@ type AuditEvents struct {
 }
 
 // AuditVerify asks for a verification of all logs of the store.
-type AuditVerify struct{}
+type AuditVerify struct {
+	// Checkpoints are signed notes that somebody else kept.
+	Checkpoints [][]byte `json:"checkpoints,omitempty"`
+}
 
 // AuditReport is what a verification found, log by log, the present one last.
 type AuditReport struct {
 	OK   bool              `json:"ok"`
 	Logs []auditlog.Report `json:"logs"`
+	// Head is how the store stands to the head file beside it: "same", "store
+	// ahead", "store behind", "fork"; empty where that was not compared.
+	Head string `json:"head,omitempty"`
+}
+
+// AuditReportOf writes what the store found in the form of the API.
+func AuditReportOf(a storage.Audit) AuditReport {
+	r := AuditReport{OK: a.OK(), Logs: a.Logs}
+	if a.Side != nil {
+		r.Head = a.Side.String()
+	}
+	return r
 }
 
 // AuditList asks for audit events.
