@@ -197,8 +197,15 @@ func (h Help) act() kiosk.Act {
 	return kiosk.Act{ID: h.ID, Actor: kiosk.Actor{Kind: kiosk.ActorPatient, ID: h.session}, Session: h.session}
 }
 
+// raised gives the call as it was raised, whatever became of it since.
+func (h Help) raised() Help {
+	h.Status, h.By = kiosk.EscalationActive, ""
+	return h
+}
+
 // writeHelp makes a call durable and publishes it.
 func (s *Service) writeHelp(ctx context.Context, h Help) error {
+	h = h.raised()
 	err := s.queue.Update(ctx, func(tx *storage.Tx) error {
 		if err := s.escalate(tx, h.act(), h, kiosk.EmergencyTriggered); err != nil {
 			return err
@@ -275,7 +282,7 @@ func (s *Service) moveHelp(ctx context.Context, act kiosk.Act, id uuid.UUID, to 
 	if h.Status.Rank() >= to.Rank() {
 		return h, nil // somebody did so already
 	}
-	raised := h
+	raised := h.raised()
 	h.Status, h.By = to, act.Actor.String()
 	err := s.queue.Update(ctx, func(tx *storage.Tx) error {
 		var err error

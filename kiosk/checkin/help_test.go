@@ -250,6 +250,11 @@ func TestLateWriteDoesNotUndoAnAnswer(t *testing.T) {
 	if now, _ := k.HelpCall(h.ID); now.Status != kiosk.EscalationAcknowledged || now.By != "staff:ben" || len(k.ActiveHelp()) != 0 {
 		t.Errorf("after the late write: %+v", now)
 	}
+	for _, r := range k.records() {
+		if r.Kind == "emergency/EMERGENCY_ESCALATION" && !strings.Contains(string(r.Body), `"status":"active"`) {
+			t.Errorf("raised as %s", r.Body)
+		}
+	}
 	k.reopen('A')
 	if n := len(k.ActiveHelp()); n != 0 {
 		t.Errorf("%d calls are on after a restart", n)

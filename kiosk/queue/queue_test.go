@@ -392,3 +392,25 @@ func TestNewRefusesAnUnusableConfig(t *testing.T) {
 		}
 	}
 }
+
+// This kiosk's clock is far behind: what it does would sort before what it has
+// seen, and have no effect. Then it says so instead of pretending.
+func TestActThatWouldHaveNoEffectIsRefused(t *testing.T) {
+	k := openClinic(t)
+	id := k.add(k.visit("apt-1"))
+	k.set(ana, id, kiosk.Waiting)
+	ahead := k.clock.now().Wall.Add(20 * time.Minute)
+	if got := k.apply(unsigned("dr-vega", "cardiology", ahead, &kiosk.StatusUpdated{QueueEntryID: id, NewStatus: kiosk.InConsultation, UpdatedBy: "dr-vega"})); got != kiosk.Applied {
+		t.Fatal(got)
+	}
+	before := k.records()
+	if err := k.trySet(ana, id, kiosk.Completed); !refusedBy(err, queue.ErrTransition) {
+		t.Errorf("an act that has no effect: %v", err)
+	}
+	if diff := cmp.Diff([]string{"1 audit/QUEUE_ACT_REFUSED"}, kinds(since(before, k.records()))); diff != "" {
+		t.Errorf("written (-want +got):\n%s", diff)
+	}
+	if s := mustState(t, k, id); s.Entry.Status != kiosk.InConsultation || len(s.Conflicts) != 0 {
+		t.Errorf("entry: %s, %v", s.Entry.Status, s.Conflicts)
+	}
+}
