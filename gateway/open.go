@@ -72,7 +72,7 @@ func (g *Gateway) openKeys(ctx context.Context) (io.Closer, error) {
 		return nil, err
 	}
 	g.ring = ring
-	g.clock = clock.New()
+	g.clock = clock.New(clock.This())
 	if err := ring.Ensure(Classes()...); err != nil {
 		return closer(func() error { ring.Close(); return nil }), err
 	}

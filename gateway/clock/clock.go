@@ -47,20 +47,32 @@ type Config struct {
 
 // Clock is safe for concurrent use. Make it with New.
 type Clock struct {
-	start  time.Time
-	uptime time.Duration // time since boot at start
-	boot   uuid.UUID
+	machine Machine   // as it was at start
+	start   time.Time // counts on monotonically, whatever the wall clock does
 
 	mu     sync.Mutex
 	offset time.Duration // guarded by mu
 	synced bool          // guarded by mu
 }
 
-// New reads the machine's clocks. Where the system names no boot, the process
-// stands for one.
-func New() *Clock {
+// Machine is what a machine's clocks show at one moment.
+type Machine struct {
+	Wall   time.Time
+	Boot   uuid.UUID
+	Uptime time.Duration // since boot, suspension included
+}
+
+// This reads the clocks of the machine that this process runs on. Where the
+// system names no boot, the process stands for one.
+func This() Machine {
 	id, uptime := boot()
-	return &Clock{start: time.Now(), uptime: uptime, boot: id}
+	return Machine{Wall: time.Now(), Boot: id, Uptime: uptime}
+}
+
+// New makes a clock that counts on from what a machine's clocks show now.
+func New(m Machine) *Clock {
+	m.Wall = m.Wall.Round(0)
+	return &Clock{machine: m, start: time.Now()}
 }
 
 // Now gives the time of an event that happens now.
@@ -69,9 +81,9 @@ func (c *Clock) Now() storage.Instant {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return storage.Instant{
-		Wall:   c.start.Round(0).Add(elapsed + c.offset),
-		Boot:   c.boot,
-		Mono:   c.uptime + elapsed,
+		Wall:   c.machine.Wall.Add(elapsed + c.offset),
+		Boot:   c.machine.Boot,
+		Mono:   c.machine.Uptime + elapsed,
 		Synced: c.synced,
 	}
 }
@@ -119,7 +131,7 @@ func (c *Clock) Run(ctx context.Context, cfg Config, source Source, log *slog.Lo
 		}
 		c.set(offset)
 		if !recorded {
-			if err := cfg.Corrected(ctx, c.boot, c.start.Round(0).Add(offset-c.uptime)); err != nil {
+			if err := cfg.Corrected(ctx, c.machine.Boot, c.machine.Wall.Add(offset-c.machine.Uptime)); err != nil {
 				log.Warn("clock correction waits", "error", err)
 				continue
 			}
@@ -147,7 +159,7 @@ func (c *Clock) measure(ctx context.Context, source Source) (offset time.Duratio
 		return 0, errors.New("answer took too long to tell the time by")
 	}
 	middle := before.Add(took / 2)
-	return trusted.Sub(c.start.Round(0).Add(middle.Sub(c.start))), nil
+	return trusted.Sub(c.machine.Wall.Add(middle.Sub(c.start))), nil
 }
 
 func (c *Clock) set(offset time.Duration) {

@@ -33,7 +33,7 @@ func (s *source) Time(ctx context.Context) (time.Time, error) {
 func TestClockLearnsTheTrustedTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := &source{off: 9 * time.Hour, fail: true, delay: 800 * time.Millisecond}
-		c := clock.New()
+		c := clock.New(clock.This())
 		before := c.Now()
 		if before.Synced || before.Wall.Sub(time.Now()).Abs() > time.Millisecond {
 			t.Fatalf("before the first answer: %+v", before)
@@ -74,6 +74,39 @@ func TestClockLearnsTheTrustedTime(t *testing.T) {
 		time.Sleep(11 * time.Minute)
 		if len(steps) != 1 || (steps[0]-time.Minute).Abs() > 10*time.Millisecond {
 			t.Errorf("steps %v, want one of a minute", steps)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A machine whose battery is flat begins in 1970 and is corrected like any other.
+func TestClockOfAMachineWithoutTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		boot := uuid.New()
+		c := clock.New(clock.Machine{Wall: time.Unix(40, 0), Boot: boot, Uptime: 40 * time.Second})
+		time.Sleep(time.Hour)
+		if now := c.Now(); now.Synced || !now.Wall.Equal(time.Unix(3640, 0)) || now.Boot != boot || now.Mono != time.Hour+40*time.Second {
+			t.Fatalf("before the first answer: %+v", now)
+		}
+		true40 := time.Now().Add(-time.Hour - 40*time.Second)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		var zero time.Time
+		go func() {
+			done <- c.Run(ctx, clock.Config{Corrected: func(_ context.Context, b uuid.UUID, z time.Time) error {
+				if b != boot {
+					t.Errorf("corrected boot %v", b)
+				}
+				zero = z
+				return nil
+			}}, &source{}, slog.New(slog.DiscardHandler))
+		}()
+		time.Sleep(time.Second)
+		if now := c.Now(); !now.Synced || !now.Wall.Equal(time.Now()) || !zero.Equal(true40) {
+			t.Errorf("after it: %+v, the boot began at %v, want %v", now, zero, true40)
 		}
 		cancel()
 		if err := <-done; err != nil {
