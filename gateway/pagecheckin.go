@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"clinicgate/kiosk"
@@ -36,6 +37,11 @@ func (p pageCheckIn) Identify(ctx context.Context, in web.Identify) (web.Identif
 	if err != nil {
 		return web.Identified{}, err
 	}
+	return p.answer(found), nil
+}
+
+// answer is what the page shows of what the check-in found.
+func (p pageCheckIn) answer(found checkin.Identified) web.Identified {
 	out := web.Identified{Entry: uuid.UUID(found.Entry), Visit: web.Visit{
 		Name: found.Visit.Name, Department: found.Visit.Department, Provider: found.Visit.Provider, Video: found.Visit.Mode == kiosk.Video}}
 	if !found.Visit.Appointment.IsZero() {
@@ -43,20 +49,33 @@ func (p pageCheckIn) Identify(ctx context.Context, in web.Identify) (web.Identif
 	}
 	switch found.Outcome {
 	case checkin.OK:
-		out.Outcome = web.Found
-		for _, f := range found.Forms {
-			out.Forms = append(out.Forms, web.Form{ID: f.ID, Type: string(f.Type), Version: f.Version, Language: f.Language, Title: f.Title, Text: f.Text, SHA256: f.SHA256})
+		out.Outcome, out.Forms = web.Found, formsShown(found.Forms)
+		if found.DeskSign {
+			out.Sentence = "no-form"
 		}
 	case checkin.Already:
-		out.Outcome, out.Done = web.Already, placeShown(found.Place)
+		out.Outcome, out.Done, out.Standing = web.Already, placeShown(found.Place), web.Standing(found.Place.Status)
+		if found.Place.Status == kiosk.Waiting && found.Place.Called {
+			out.Standing = web.StandingCalled
+		}
+		out.MayLeave = slices.Contains(found.Actions, checkin.Leave)
+		out.MayReturn = slices.Contains(found.Actions, checkin.Back)
 	default:
 		out.Sentence, out.Again = string(found.Outcome), found.Outcome == checkin.NotFound
 	}
-	return out, nil
+	return out
+}
+
+func formsShown(forms []consent.Form) []web.Form {
+	var out []web.Form
+	for _, f := range forms {
+		out = append(out, web.Form{ID: f.ID, Type: string(f.Type), Version: f.Version, Language: f.Language, Title: f.Title, Text: f.Text, SHA256: f.SHA256})
+	}
+	return out
 }
 
 func placeShown(p checkin.Place) web.Done {
-	return web.Done{Ticket: p.Ticket, Where: p.Where, WaitLow: p.WaitLow, WaitHigh: p.WaitHigh, WaitKnown: p.WaitKnown}
+	return web.Done{Ticket: p.Ticket, Where: p.Where, Room: p.Room, WaitLow: p.WaitLow, WaitHigh: p.WaitHigh, WaitKnown: p.WaitKnown}
 }
 
 // Finish commits the decisions and the place in the queue.
@@ -77,9 +96,44 @@ func (p pageCheckIn) Finish(ctx context.Context, in web.Finish) (web.Done, error
 	return out, nil
 }
 
-// Abandon says that nobody holds the check-in any more.
-func (p pageCheckIn) Abandon(ctx context.Context, session string, entry uuid.UUID) error {
-	return p.checkin.Abandon(ctx, session, kiosk.EntryID(entry))
+// Move takes a patient who scanned again out of the queue, or back into it.
+func (p pageCheckIn) Move(ctx context.Context, in web.Move) (web.Identified, error) {
+	entry := kiosk.EntryID(in.Entry)
+	place, err := p.checkin.PlaceOf(in.Session, entry)
+	if err != nil {
+		return web.Identified{}, err
+	}
+	// Where the visit is already there, the first try's answer was lost.
+	gone := place.Status == kiosk.Cancelled
+	switch {
+	case in.Leave && !gone:
+		err = p.checkin.Leave(ctx, in.Session, entry, in.Request)
+	case !in.Leave && (gone || place.Status == kiosk.NoShow):
+		err = p.checkin.Back(ctx, in.Session, entry, in.Request)
+	}
+	if err == nil {
+		place, err = p.checkin.PlaceOf(in.Session, entry)
+	}
+	if err != nil {
+		return web.Identified{}, err
+	}
+	if place.Status == kiosk.CheckedIn { // back from a cancelled visit: the forms follow
+		forms, desk, err := p.checkin.Forms(ctx, in.Session, entry, in.Language)
+		return p.answer(checkin.Identified{Outcome: checkin.OK, Entry: entry, Forms: forms, DeskSign: desk}), err
+	}
+	found := checkin.Identified{Outcome: checkin.Already, Entry: entry, Place: place}
+	switch {
+	case in.Leave:
+		found.Actions = []checkin.Action{checkin.Back}
+	case place.Status == kiosk.Waiting:
+		found.Actions = []checkin.Action{checkin.Leave}
+	}
+	return p.answer(found), nil
+}
+
+// EndSession says that nobody holds the check-in that the session had begun.
+func (p pageCheckIn) EndSession(ctx context.Context, session string) error {
+	return p.checkin.EndSession(ctx, session)
 }
 
 // Help calls a person. The alarm in the clinic does not wait for the disk; the

@@ -167,6 +167,10 @@ func (s *Server) apply(x *session, a action) (work, bool) {
 			return nil, false
 		}
 		return nil, x.step(evAgain)
+	case "depart":
+		return s.move(x, evDepart, a.Request)
+	case "return":
+		return s.move(x, evReturn, a.Request)
 	case "back":
 		return nil, x.step(evBack)
 	case "leave":

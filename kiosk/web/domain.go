@@ -18,8 +18,12 @@ type CheckIn interface {
 	Identify(ctx context.Context, in Identify) (Identified, error)
 	// Finish commits the decisions and the place in the queue, all or nothing.
 	Finish(ctx context.Context, in Finish) (Done, error)
-	// Abandon says that nobody holds the entry's check-in any more.
-	Abandon(ctx context.Context, session string, entry uuid.UUID) error
+	// Move takes a patient who scanned again out of the queue, or back into it,
+	// and answers as Identify does.
+	Move(ctx context.Context, in Move) (Identified, error)
+	// EndSession says that the session is over: nobody holds the check-in that it
+	// had begun and not finished.
+	EndSession(ctx context.Context, session string) error
 	// Help calls a person to this kiosk. It returns nil only after the call is
 	// recorded and the local alarm was asked for.
 	Help(ctx context.Context, session string, kind HelpKind, request uuid.UUID) error
@@ -50,7 +54,7 @@ type Outcome int
 const (
 	Refused Outcome = iota // Sentence says why; the desk helps
 	Found                  // the check-in goes on
-	Already                // checked in before; Done is the place she has
+	Already                // checked in before; Done and Standing say where she stands
 )
 
 // Identified is the answer to an Identify.
@@ -61,7 +65,32 @@ type Identified struct {
 	Entry    uuid.UUID
 	Visit    Visit
 	Forms    []Form // in the patient's language, in the order to be asked; may be empty
-	Done     Done   // for Already
+
+	// For Already:
+	Done                Done
+	Standing            Standing
+	MayLeave, MayReturn bool
+}
+
+// Standing is where a patient stands who checked in before.
+type Standing string
+
+const (
+	StandingWaiting   Standing = "waiting"
+	StandingCalled    Standing = "called" // Done.Room says where to
+	StandingSeen      Standing = "in-consultation"
+	StandingCompleted Standing = "completed"
+	StandingMissed    Standing = "no-show"
+	StandingLeft      Standing = "cancelled"
+)
+
+// Move is "I am leaving" or "I am back".
+type Move struct {
+	Session  string
+	Entry    uuid.UUID
+	Language string
+	Leave    bool // false: back
+	Request  uuid.UUID
 }
 
 // Visit is what the page shows of an appointment.
@@ -98,6 +127,7 @@ type Decision struct {
 type Done struct {
 	Ticket            string // "A-017"; empty when a person must speak with the patient first
 	Where             string // where to wait, in the patient's language; may be empty
+	Room              string // where to go now, once called
 	WaitLow, WaitHigh int    // minutes
 	WaitKnown         bool
 	StaffFlag         bool // staff will speak with the patient about an answer

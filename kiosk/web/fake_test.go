@@ -24,7 +24,10 @@ type clinic struct {
 	mu       sync.Mutex
 	identify []web.Identify
 	finish   []web.Finish
+	held     map[string]uuid.UUID // by session: identified and not finished
 	abandon  []uuid.UUID
+	ended    []string
+	moves    []web.Move
 	helps    []web.HelpKind
 	state    web.HelpState
 
@@ -52,7 +55,7 @@ var (
 )
 
 func newClinic() *clinic {
-	return &clinic{done: map[uuid.UUID]web.Done{}, outcome: map[string]web.Identified{}}
+	return &clinic{held: map[string]uuid.UUID{}, done: map[uuid.UUID]web.Done{}, outcome: map[string]web.Identified{}}
 }
 
 func form(id, title, text string) web.Form {
@@ -119,6 +122,7 @@ func (c *clinic) Identify(ctx context.Context, in web.Identify) (web.Identified,
 	if bare {
 		found.Forms = nil
 	}
+	c.set(func(c *clinic) { c.held[in.Session] = entryOne })
 	return found, nil
 }
 
@@ -139,6 +143,7 @@ func (c *clinic) Finish(ctx context.Context, in web.Finish) (web.Done, error) {
 			WaitLow: 10, WaitHigh: 25, WaitKnown: true, StaffFlag: !granted,
 		}
 		c.done[in.Request] = out
+		delete(c.held, in.Session)
 	}
 	if fail {
 		return web.Done{}, errBroken
@@ -146,11 +151,25 @@ func (c *clinic) Finish(ctx context.Context, in web.Finish) (web.Done, error) {
 	return out, nil
 }
 
-func (c *clinic) Abandon(_ context.Context, _ string, entry uuid.UUID) error {
+func (c *clinic) EndSession(_ context.Context, session string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.abandon = append(c.abandon, entry)
+	c.ended = append(c.ended, session)
+	if entry, ok := c.held[session]; ok {
+		c.abandon = append(c.abandon, entry)
+		delete(c.held, session)
+	}
 	return nil
+}
+
+func (c *clinic) Move(_ context.Context, in web.Move) (web.Identified, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.moves = append(c.moves, in)
+	if in.Leave {
+		return web.Identified{Outcome: web.Already, Entry: in.Entry, Standing: web.StandingLeft, MayReturn: true, Done: web.Done{Ticket: "A-003"}}, nil
+	}
+	return web.Identified{Outcome: web.Found, Entry: in.Entry, Forms: []web.Form{form("telehealth", "Visits by video", formText)}}, nil
 }
 
 func (c *clinic) Help(_ context.Context, _ string, kind web.HelpKind, _ uuid.UUID) error {

@@ -33,8 +33,13 @@ type picture struct {
 	}
 	Done *struct {
 		Ticket, Where     string
+		Room              string
 		WaitLow, WaitHigh int
 		StaffFlag         bool
+	}
+	Standing *struct {
+		Sentence            string
+		MayLeave, MayReturn bool
 	}
 	Refusal *struct {
 		Sentence string

@@ -14,7 +14,7 @@ import (
 const (
 	identifyWithin = 10 * time.Second
 	finishWithin   = 15 * time.Second
-	abandonWithin  = 5 * time.Second
+	forgetWithin   = 5 * time.Second
 	helpWithin     = 5 * time.Second
 	tries          = 3 // of one act, all with the same request id
 )
@@ -34,7 +34,6 @@ type session struct {
 	last       [sha256.Size]byte // of the last code, to know a second read of the same one
 
 	found     Identified
-	entry     uuid.UUID // recorded as arrived, and nobody finished it yet
 	decisions []Decision
 	done      Done
 	sentence  string // why it was refused
@@ -77,26 +76,39 @@ func (s *Server) identify(x *session, e event, method Method, value phi.Text, re
 			out, err = s.deps.CheckIn.Identify(ctx, in)
 			return err
 		})
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.live != x {
-			// The session was ended by a new launch meanwhile; the arrival may
-			// be recorded all the same.
-			if err == nil && out.Outcome == Found {
-				s.abandon(x.id, out.Entry)
-			}
-			return
-		}
-		s.identified(x, out, err)
-		s.changed()
+		s.answered(x, "identify", out, err)
 	}, true
 }
 
-func (s *Server) identified(x *session, out Identified, err error) {
+// move takes the patient out of the queue, or back.
+func (s *Server) move(x *session, e event, request uuid.UUID) (work, bool) {
+	if e == evDepart && !x.found.MayLeave || e == evReturn && !x.found.MayReturn || !x.step(e) {
+		return nil, false
+	}
+	in := Move{Session: x.id, Entry: x.found.Entry, Language: x.language, Leave: e == evDepart, Request: request}
+	return func(ctx context.Context) {
+		var out Identified
+		err := attempt(ctx, identifyWithin, func(ctx context.Context) (err error) {
+			out, err = s.deps.CheckIn.Move(ctx, in)
+			return err
+		})
+		s.answered(x, "move", out, err)
+	}, true
+}
+
+// answered brings the check-in's answer to the screen, if its session is still
+// the live one.
+func (s *Server) answered(x *session, act string, out Identified, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.live != x { // a new launch ended the session meanwhile
+		s.forget(x)
+		return
+	}
 	x.active = s.now()
 	switch {
 	case err != nil:
-		s.log.Warn("check-in failed", "act", "identify", "err", err)
+		s.log.Warn("check-in failed", "act", act, "err", err)
 		x.step(evFailed)
 		x.sentence, x.again = "unavailable", false
 	case out.Outcome == Refused:
@@ -107,11 +119,12 @@ func (s *Server) identified(x *session, out Identified, err error) {
 		x.found, x.done = out, out.Done
 	case len(out.Forms) == 0:
 		x.step(evFoundBare)
-		x.found, x.entry, x.notice = out, out.Entry, out.Sentence
+		x.found, x.notice = out, out.Sentence
 	default:
 		x.step(evFound)
-		x.found, x.entry, x.notice = out, out.Entry, out.Sentence
+		x.found, x.notice = out, out.Sentence
 	}
+	s.changed()
 }
 
 // decide records the answer to the form on the screen. shown is the SHA-256 of
@@ -148,9 +161,7 @@ func (s *Server) finish(x *session, request uuid.UUID) work {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if s.live != x {
-			if err != nil {
-				s.abandon(x.id, in.Entry)
-			}
+			s.forget(x)
 			return
 		}
 		x.active = s.now()
@@ -160,7 +171,7 @@ func (s *Server) finish(x *session, request uuid.UUID) work {
 			x.sentence, x.again = "unavailable", false
 		} else {
 			x.step(evDone)
-			x.done, x.entry = out, uuid.Nil
+			x.done = out
 		}
 		s.changed()
 	}
@@ -197,20 +208,21 @@ func (s *Server) endSession(reason string) {
 	if old.state != Attract {
 		s.log.Info("session ended", "reason", reason, "state", string(old.state))
 	}
-	if old.entry != uuid.Nil && !old.state.busy() {
-		s.abandon(old.id, old.entry)
+	if old.state != Attract && !old.state.busy() { // a busy one is forgotten when its answer has come
+		s.forget(old)
 	}
 	s.changed()
 }
 
-// abandon tells the check-in, in the background, that nobody holds the entry.
-// Where that fails, the entry stays "unfinished", which the desk sees anyway.
-func (s *Server) abandon(session string, entry uuid.UUID) {
+// forget tells the check-in, in the background, that nobody holds the session.
+// Where that fails, an arrival stays "unfinished", which the desk sees anyway.
+// Server.mu is held.
+func (s *Server) forget(x *session) {
 	s.inBackground(func(ctx context.Context) {
-		ctx, cancel := context.WithTimeout(ctx, abandonWithin)
+		ctx, cancel := context.WithTimeout(ctx, forgetWithin)
 		defer cancel()
-		if err := s.deps.CheckIn.Abandon(ctx, session, entry); err != nil {
-			s.log.Warn("check-in failed", "act", "abandon", "err", err)
+		if err := s.deps.CheckIn.EndSession(ctx, x.id); err != nil {
+			s.log.Warn("check-in failed", "act", "end", "err", err)
 		}
 	})
 }

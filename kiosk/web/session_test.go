@@ -145,8 +145,11 @@ func TestRefusedAndAgain(t *testing.T) {
 		t.Errorf("an unknown reason shows %q, want the desk's", p.Refusal.Sentence)
 	}
 	c.act("scan", map[string]any{"code": "ALREADY1"})
-	if p := c.want(web.Known); p.Done.Ticket != "A-003" || p.Done.WaitHigh != 0 {
-		t.Errorf("already: %+v", *p.Done)
+	if p := c.want(web.Known); p.Done.Ticket != "A-003" || p.Done.WaitHigh != 0 || p.Standing.Sentence != "desk" || p.Standing.MayLeave {
+		t.Errorf("already: %+v %+v", *p.Done, *p.Standing)
+	}
+	if w := c.post(newRequestID(), c.now.Session, "depart", nil); w.Code != http.StatusConflict {
+		t.Errorf("leaving where it is not offered: %d, want 409", w.Code)
 	}
 	c.act("leave", nil)
 	c.act("start", nil)
@@ -158,6 +161,35 @@ func TestRefusedAndAgain(t *testing.T) {
 	}
 	if _, _, abandoned, _ := desk.counts(); abandoned != 0 {
 		t.Error("an arrival that never was is abandoned")
+	}
+}
+
+// TestLeaveAndReturn: who scans again may leave, and come back to the forms.
+func TestLeaveAndReturn(t *testing.T) {
+	t.Parallel()
+	desk := newClinic()
+	desk.outcome["ALREADY1"] = web.Identified{Outcome: web.Already, Entry: entryOne, Standing: web.StandingCalled, MayLeave: true,
+		Done: web.Done{Ticket: "A-003", Room: "Room 3"}}
+	c := launched(t, start(t, web.Config{}, web.Deps{CheckIn: desk}))
+	c.act("start", nil)
+	c.act("choose", map[string]any{"language": "en"})
+	c.act("code", map[string]any{"code": "ALREADY1"})
+	if p := c.want(web.Known); p.Standing.Sentence != "called" || !p.Standing.MayLeave || p.Done.Room != "Room 3" {
+		t.Errorf("called: %+v %+v", *p.Standing, *p.Done)
+	}
+	c.act("depart", nil)
+	if p := c.want(web.Known); p.Standing.Sentence != "cancelled" || !p.Standing.MayReturn || p.Standing.MayLeave {
+		t.Errorf("left: %+v", *p.Standing)
+	}
+	if w := c.post(newRequestID(), c.now.Session, "depart", nil); w.Code != http.StatusConflict {
+		t.Errorf("leaving twice: %d, want 409", w.Code)
+	}
+	c.act("return", nil)
+	c.want(web.Consent)
+	c.answer(true)
+	c.want(web.Finished)
+	if len(desk.moves) != 2 || !desk.moves[0].Leave || desk.moves[1].Leave || desk.moves[1].Entry != entryOne || desk.moves[0].Request == desk.moves[1].Request {
+		t.Errorf("moves %+v", desk.moves)
 	}
 }
 

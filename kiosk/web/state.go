@@ -13,12 +13,13 @@ const (
 	Finishing   State = "finishing" // the last button was pressed; nothing is promised yet
 	Finished    State = "done"      // durable: number, where, wait
 	Known       State = "already"   // checked in before: the same number
+	Moving      State = "moving"    // leaving the queue or coming back: being recorded
 	Turned      State = "refused"   // a sentence that ends at a person
 )
 
 // States lists all of them, in the order of a check-in.
 func States() []State {
-	return []State{Attract, Language, Identifying, Checking, Consent, Ready, Finishing, Finished, Known, Turned}
+	return []State{Attract, Language, Identifying, Checking, Consent, Ready, Finishing, Finished, Known, Moving, Turned}
 }
 
 // event is what moves a check-in from one state to another.
@@ -40,14 +41,16 @@ const (
 	evDecide     event = "decide"
 	evDecideLast event = "decide-last"
 	evConfirm    event = "confirm"
-	evDone       event = "done" // the commit is durable
+	evDone       event = "done"   // the commit is durable
+	evDepart     event = "depart" // "I am leaving"
+	evReturn     event = "return" // "I am back"
 	evAgain      event = "again"
 	evLeave      event = "leave" // "start over" and "finish"
 	evIdle       event = "idle"
 )
 
 // transitions is the whole state machine. A pair that is not here does not
-// happen: the event is refused and the state stays. Checking and Finishing are
+// happen: the event is refused and the state stays. The busy states are
 // left only by the gateway's answer, which always comes (its deadline is an
 // answer too), so neither a time-out nor a second touch can come between a
 // commit and the page's word about it.
@@ -60,7 +63,8 @@ var transitions = map[State]map[event]State{
 	Ready:       {evConfirm: Finishing, evLeave: Attract, evIdle: Attract},
 	Finishing:   {evDone: Finished, evFailed: Turned},
 	Finished:    {evNextScan: Language, evLeave: Attract, evIdle: Attract},
-	Known:       {evNextScan: Language, evLeave: Attract, evIdle: Attract},
+	Known:       {evDepart: Moving, evReturn: Moving, evNextScan: Language, evLeave: Attract, evIdle: Attract},
+	Moving:      {evFound: Consent, evFoundBare: Ready, evAlready: Known, evRefused: Turned, evFailed: Turned},
 	Turned:      {evAgain: Identifying, evScan: Checking, evNextScan: Language, evLeave: Attract, evIdle: Attract},
 }
 
@@ -71,7 +75,7 @@ func (s State) after(e event) (State, bool) {
 }
 
 // busy reports whether the state waits for the gateway's own answer.
-func (s State) busy() bool { return s == Checking || s == Finishing }
+func (s State) busy() bool { return s == Checking || s == Finishing || s == Moving }
 
 // stepsLeft is how many things the patient still has to do, this one included;
 // 0 where there is nothing to count.

@@ -18,6 +18,9 @@ func TestTransitions(t *testing.T) {
 		{web.Consent, "decide"}: web.Consent, {web.Consent, "decide-last"}: web.Finishing,
 		{web.Ready, "confirm"}:  web.Finishing,
 		{web.Finishing, "done"}: web.Finished, {web.Finishing, "failed"}: web.Turned,
+		{web.Known, "depart"}: web.Moving, {web.Known, "return"}: web.Moving,
+		{web.Moving, "found"}: web.Consent, {web.Moving, "found-bare"}: web.Ready, {web.Moving, "already"}: web.Known,
+		{web.Moving, "refused"}: web.Turned, {web.Moving, "failed"}: web.Turned,
 		{web.Finished, "next-scan"}: web.Language, {web.Known, "next-scan"}: web.Language,
 		{web.Turned, "again"}: web.Identifying, {web.Turned, "scan"}: web.Checking, {web.Turned, "next-scan"}: web.Language,
 	}
@@ -66,7 +69,7 @@ func TestEveryStateIsReached(t *testing.T) {
 func TestOnlyTheAnswerEndsABusyState(t *testing.T) {
 	answers := []string{"found", "found-bare", "already", "refused", "failed", "done"}
 	for cell := range web.Transitions() {
-		if (cell.From == web.Checking || cell.From == web.Finishing) && !slices.Contains(answers, cell.Event) {
+		if slices.Contains([]web.State{web.Checking, web.Finishing, web.Moving}, cell.From) && !slices.Contains(answers, cell.Event) {
 			t.Errorf("%s ends %s", cell.Event, cell.From)
 		}
 	}

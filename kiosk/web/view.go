@@ -18,6 +18,7 @@ type view struct {
 	Visit     *visitView `json:"visit,omitempty"`
 	Form      *formView  `json:"form,omitempty"`
 	Done      *doneView  `json:"done,omitempty"`
+	Standing  *standing  `json:"standing,omitempty"`
 	Refusal   *refusal   `json:"refusal,omitempty"`
 	IdleMs    int64      `json:"idleMs,omitempty"` // until the wipe; only while warned
 	Help      HelpState  `json:"help,omitempty"`
@@ -44,9 +45,16 @@ type formView struct {
 type doneView struct {
 	Ticket    string `json:"ticket,omitempty"`
 	Where     string `json:"where,omitempty"`
+	Room      string `json:"room,omitempty"`
 	WaitLow   int    `json:"waitLow,omitempty"`
 	WaitHigh  int    `json:"waitHigh,omitempty"`
 	StaffFlag bool   `json:"staffFlag,omitempty"`
+}
+
+type standing struct {
+	Sentence  string `json:"sentence"` // message keys already.{sentence}.title and .body
+	MayLeave  bool   `json:"mayLeave,omitempty"`
+	MayReturn bool   `json:"mayReturn,omitempty"`
 }
 
 type refusal struct {
@@ -69,8 +77,11 @@ func (s *Server) view() view {
 		v.Visit = visitOf(x.found.Visit)
 	case Ready:
 		v.Visit = visitOf(x.found.Visit)
-	case Finished, Known:
+	case Finished:
 		v.Done = doneOf(x.done)
+	case Known:
+		v.Done = doneOf(x.done)
+		v.Standing = &standing{s.standingKey(x.found.Standing), x.found.MayLeave, x.found.MayReturn}
 	case Turned:
 		v.Refusal = &refusal{Sentence: s.sentenceKey(x.sentence), Again: x.again}
 	}
@@ -89,18 +100,25 @@ func visitOf(v Visit) *visitView {
 }
 
 func doneOf(d Done) *doneView {
-	out := &doneView{Ticket: d.Ticket, Where: d.Where, StaffFlag: d.StaffFlag}
+	out := &doneView{Ticket: d.Ticket, Where: d.Where, Room: d.Room, StaffFlag: d.StaffFlag}
 	if d.WaitKnown {
 		out.WaitLow, out.WaitHigh = d.WaitLow, d.WaitHigh
 	}
 	return out
 }
 
-// sentenceKey and noticeKey keep to sentences that every language has: a reason
+// sentenceKey, standingKey and noticeKey keep to sentences that every language has: a reason
 // without one still ends at a person.
 func (s *Server) sentenceKey(sentence string) string {
 	if _, ok := s.words[0].Text["refused."+sentence+".title"]; ok {
 		return sentence
+	}
+	return "desk"
+}
+
+func (s *Server) standingKey(at Standing) string {
+	if _, ok := s.words[0].Text["already."+string(at)+".title"]; ok {
+		return string(at)
 	}
 	return "desk"
 }

@@ -57,7 +57,7 @@ async function apply(picture) {
   if (now && picture.session !== now.session) forget();
   now = picture;
   $("gone").hidden = true;
-  const screen = [picture.session, picture.state, picture.form?.id, picture.language, picture.done?.ticket].join("/");
+  const screen = [picture.session, picture.state, picture.form?.id, picture.language, picture.standing?.sentence].join("/");
   if (screen !== drawn) {
     drawn = screen;
     drawnAt = performance.now();

@@ -50,21 +50,30 @@ const FILL = {
   ready(screen, { visit }) {
     showVisit(slot(screen, "visit"), visit);
   },
-  done(screen, { state, done }) {
-    const { ticket = "", where = "", waitLow = 0, waitHigh = 0, staffFlag = false } = done;
+  done(screen, { done, standing }) {
+    const { ticket = "", where = "", room = "", waitLow = 0, waitHigh = 0, staffFlag = false } = done;
+    // A number is for those who are expected to come when it is called.
+    const waits = ticket && (!standing || ["waiting", "called"].includes(standing.sentence));
     slot(screen, "ticket").textContent = ticket;
     slot(screen, "where").textContent = where;
+    slot(screen, "room").textContent = room;
     slot(screen, "wait").textContent =
       waitLow > 0 && waitLow < waitHigh
         ? plural("wait.range", waitHigh, { low: number(waitLow) })
         : plural("wait.about", waitHigh);
-    when(screen, "ticket", ticket);
-    when(screen, "noTicket", !ticket);
-    when(screen, "where", where);
-    when(screen, "wait", waitHigh);
+    when(screen, "ticket", waits);
+    when(screen, "noTicket", !waits);
+    when(screen, "room", room);
+    when(screen, "where", where && !room);
+    when(screen, "wait", waitHigh && !room);
     when(screen, "staffFlag", staffFlag);
-    if (!ticket) say(screen, state === "already" ? "already.title" : "done.desk.title", "done.desk.body");
-    else if (state === "already") say(screen, "already.title", "already.body");
+    when(screen, "mayLeave", standing?.mayLeave);
+    when(screen, "mayReturn", standing?.mayReturn);
+    if (standing) {
+      say(screen, `already.${standing.sentence}.title`, standing.mayReturn ? "already.return.body" : `already.${standing.sentence}.body`);
+    } else if (!ticket) {
+      say(screen, "done.desk.title", "done.desk.body");
+    }
   },
   refused(screen, { refusal }) {
     say(screen, `refused.${refusal.sentence}.title`, `refused.${refusal.sentence}.body`);

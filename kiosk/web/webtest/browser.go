@@ -1,0 +1,260 @@
+// Package webtest stands for the kiosk's browser where no person looks at it: it
+// holds the page's cookie, listens as the page does, and presses its buttons. It is
+// imported by tests and by the demo.
+package webtest
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// View is what the check-in page is told to show; the members that a
+// patient's finger needs.
+type View struct {
+	Session string `json:"session"`
+	State   string `json:"state"`
+	Form    *struct {
+		ID   string `json:"id"`
+		Text string `json:"text"`
+	} `json:"form"`
+	Done *struct {
+		Ticket string `json:"ticket"`
+	} `json:"done"`
+	Refusal *struct {
+		Sentence string `json:"sentence"`
+		Again    bool   `json:"again"`
+	} `json:"refusal"`
+}
+
+// Browser holds the page until another one is launched.
+type Browser struct {
+	base   string
+	client *http.Client
+
+	mu   sync.Mutex
+	view View
+	rev  chan struct{} // closed when a newer view came
+	gone bool
+}
+
+// ErrLocked says that another browser was launched.
+var ErrLocked = errors.New("another browser holds the page")
+
+// Open exchanges a launch address for the page's cookie.
+func Open(ctx context.Context, launch string) (*Browser, error) {
+	u, err := url.Parse(launch)
+	if err != nil {
+		return nil, errors.New("launch address is malformed")
+	}
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		return nil, err
+	}
+	b := &Browser{base: u.Scheme + "://" + u.Host, client: &http.Client{Jar: jar}, rev: make(chan struct{})}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, launch, nil)
+	if err != nil {
+		return nil, err
+	}
+	b.pretend(r, "none", "navigate", "document")
+	resp, err := b.client.Do(r)
+	if err != nil {
+		return nil, errors.New("the page does not answer")
+	}
+	_ = resp.Body.Close()
+	return b, nil
+}
+
+// pretend sets the headers that a browser sends by itself.
+func (b *Browser) pretend(r *http.Request, site, mode, dest string) {
+	r.Header.Set("Sec-Fetch-Site", site)
+	r.Header.Set("Sec-Fetch-Mode", mode)
+	r.Header.Set("Sec-Fetch-Dest", dest)
+	if site == "same-origin" && r.Method == http.MethodPost {
+		r.Header.Set("Origin", b.base)
+	}
+}
+
+// watch follows the page's events until the page or ctx ends.
+func (b *Browser) watch(ctx context.Context) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, b.base+"/events", nil)
+	if err != nil {
+		return err
+	}
+	b.pretend(r, "same-origin", "cors", "empty")
+	r.Header.Set("Accept", "text/event-stream")
+	resp, err := b.client.Do(r)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return ErrLocked
+	}
+	lines := bufio.NewScanner(resp.Body)
+	lines.Buffer(make([]byte, 64<<10), 1<<20)
+	for lines.Scan() {
+		data, ok := strings.CutPrefix(lines.Text(), "data:")
+		if !ok {
+			continue
+		}
+		var v View
+		if json.Unmarshal([]byte(data), &v) == nil && v.Session != "" {
+			b.show(v)
+		}
+	}
+	return errors.New("the page's stream ended")
+}
+
+func (b *Browser) show(v View) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.view = v
+	close(b.rev)
+	b.rev = make(chan struct{})
+}
+
+// Until waits until the page shows one of the states.
+func (b *Browser) Until(ctx context.Context, states ...string) (View, error) {
+	for {
+		b.mu.Lock()
+		v, changed := b.view, b.rev
+		b.mu.Unlock()
+		for _, s := range states {
+			if v.State == s {
+				return v, nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return v, fmt.Errorf("the page stays at %q", v.State)
+		case <-changed:
+		}
+	}
+}
+
+// Press does what a finger does, and repeats it under the same request id until
+// the gateway has answered.
+func (b *Browser) Press(ctx context.Context, event string, more map[string]any) error {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return err
+	}
+	b.mu.Lock()
+	session := b.view.Session
+	b.mu.Unlock()
+	body := map[string]any{"request": id.String(), "session": session, "event": event}
+	for k, v := range more {
+		body[k] = v
+	}
+	text, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	for {
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, b.base+"/act", bytes.NewReader(text))
+		if err != nil {
+			return err
+		}
+		b.pretend(r, "same-origin", "cors", "empty")
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Clinicgate-Page", "1")
+		resp, err := b.client.Do(r)
+		if err == nil {
+			var v View
+			decoded := json.NewDecoder(resp.Body).Decode(&v)
+			_ = resp.Body.Close()
+			switch {
+			case resp.StatusCode == http.StatusOK || resp.StatusCode == http.StatusConflict:
+				if decoded == nil {
+					b.show(v)
+				}
+				return nil
+			case resp.StatusCode < 500 && resp.StatusCode != http.StatusTooManyRequests:
+				return fmt.Errorf("the page refused %q with status %d", event, resp.StatusCode)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+// CheckIn is one patient's visit to the kiosk: scan puts the code under the
+// scanner, grant decides on each consent form. It gives the number, empty where a
+// person must speak with the patient first, and leaves the page as it found it.
+func (b *Browser) CheckIn(ctx context.Context, scan func() error, grant func(formID string) bool) (ticket string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	if _, err := b.Until(ctx, "attract"); err != nil {
+		return "", err
+	}
+	if err := scan(); err != nil {
+		return "", err
+	}
+	for {
+		v, err := b.Until(ctx, "language", "consent", "ready", "done", "already", "refused")
+		if err != nil {
+			return "", err
+		}
+		switch v.State {
+		case "language":
+			err = b.Press(ctx, "choose", map[string]any{"language": "en"})
+		case "consent":
+			sum := sha256.Sum256([]byte(v.Form.Text))
+			err = b.Press(ctx, "decide", map[string]any{"form": v.Form.ID, "shown": hex.EncodeToString(sum[:]), "granted": grant(v.Form.ID)})
+		case "ready":
+			err = b.Press(ctx, "confirm", nil)
+		default:
+			if v.Done != nil {
+				ticket = v.Done.Ticket
+			}
+			if v.Refusal != nil {
+				err = fmt.Errorf("refused: %s", v.Refusal.Sentence)
+			}
+			return ticket, errors.Join(err, b.Press(ctx, "leave", nil))
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+}
+
+// Follow watches the page until the page ends or another browser takes it.
+func (b *Browser) Follow(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := b.watch(ctx)
+		if errors.Is(err, ErrLocked) {
+			break
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.gone = true
+}
+
+// Ended reports whether another browser has taken the page.
+func (b *Browser) Ended() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.gone
+}
