@@ -49,8 +49,19 @@ func (g *Gateway) clockCorrected(ctx context.Context, boot uuid.UUID, zero time.
 	})
 }
 
-// runLink passes on that the network came back.
+// runLink passes on that the network came back: as PubNub's answers show it,
+// and earlier where the system reports it.
 func (g *Gateway) runLink(ctx context.Context) error {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() {
+		if err := watchLinks(ctx, func() {
+			g.client.Wake()
+			g.uplink.LinkUp()
+		}); err != nil {
+			g.log.Warn("the system does not report its links; probes find a network that came back", "error", err)
+		}
+	})
 	g.occupants(ctx)
 	service{g.client}.follow(ctx, func() {
 		g.uplink.LinkUp()

@@ -146,13 +146,13 @@ func (d *demo) fill(ctx context.Context) (acts int, err error) {
 			for i := 0; ctx.Err() == nil; i++ {
 				status := []kiosk.Availability{kiosk.Available, kiosk.Away}[i%2]
 				_, err := c.SetProvider(ctx, control.SetProvider{Provider: kiosk.ProviderID(providers[w%len(providers)].id), Status: status})
+				refused, isRefusal := errors.AsType[*control.Error](err)
 				mu.Lock()
-				if err != nil {
-					full = true
-				} else {
+				full = full || isRefusal && refused.Code == control.Unavailable
+				if err == nil {
 					acts++
 				}
-				stop := full
+				stop := full || err != nil
 				mu.Unlock()
 				if stop {
 					return

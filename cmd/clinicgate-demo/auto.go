@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"clinicgate/kiosk/web/webtest"
 )
 
 // patients are fictional people who check in by themselves, through the
@@ -15,7 +17,7 @@ type patients struct {
 	mu        sync.Mutex
 	perMinute float64
 	changed   chan struct{}
-	browser   *browser
+	browser   *webtest.Browser
 	aside     time.Time // a person took the kiosk: leave it alone until then
 	sum       patientCounts
 }
@@ -100,10 +102,10 @@ func (p *patients) one(ctx context.Context) {
 		b, err := p.hold(ctx)
 		if err == nil {
 			var ticket string
-			ticket, err = b.checkIn(ctx, func() error {
+			ticket, err = b.CheckIn(ctx, func() error {
 				_, err := p.demo.scanOne(ctx, c.Scan)
 				return err
-			})
+			}, func(string) bool { return true })
 			if err == nil && ticket != "" {
 				p.mu.Lock()
 				p.sum.CheckedIn++
@@ -130,11 +132,11 @@ func (p *patients) note(err error) {
 }
 
 // hold gives the browser that holds the page, a fresh one where needed.
-func (p *patients) hold(ctx context.Context) (*browser, error) {
+func (p *patients) hold(ctx context.Context) (*webtest.Browser, error) {
 	p.mu.Lock()
 	b := p.browser
 	p.mu.Unlock()
-	if b != nil && !b.ended() {
+	if b != nil && !b.Ended() {
 		return b, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
@@ -143,14 +145,14 @@ func (p *patients) hold(ctx context.Context) (*browser, error) {
 	if err != nil {
 		return nil, err
 	}
-	if b, err = openBrowser(ctx, address); err != nil {
+	if b, err = webtest.Open(ctx, address); err != nil {
 		return nil, err
 	}
 	p.mu.Lock()
 	p.browser = b
 	p.mu.Unlock()
-	go b.follow(p.demo.running)
-	_, err = b.until(ctx, "attract", "language", "identify", "consent", "ready", "done", "already", "refused")
+	go b.Follow(p.demo.running)
+	_, err = b.Until(ctx, "attract", "language", "identify", "consent", "ready", "done", "already", "refused")
 	return b, err
 }
 
@@ -160,5 +162,5 @@ func (p *patients) help(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return b.press(ctx, "help", map[string]any{"kind": "need-help"})
+	return b.Press(ctx, "help", map[string]any{"kind": "need-help"})
 }
