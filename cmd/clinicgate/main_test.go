@@ -52,6 +52,16 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": codeCommand,
 			"flip": flipCommand,
+			"sub": func(ts *testscript.TestScript, _ bool, args []string) { // sub OLD NEW FILE
+				text := ts.ReadFile(args[2])
+				if !strings.Contains(text, args[0]) {
+					ts.Fatalf("%s does not contain %q", args[2], args[0])
+				}
+				ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(strings.Replace(text, args[0], args[1], 1)), 0o600))
+			},
+			"append": func(ts *testscript.TestScript, _ bool, args []string) { // append FILE MORE
+				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(ts.ReadFile(args[0])+ts.ReadFile(args[1])), 0o600))
+			},
 			"ready": func(ts *testscript.TestScript, _ bool, args []string) {
 				waitStatus(ts, args, func(control.Status) bool { return true })
 			},
