@@ -80,6 +80,18 @@ func (tx *Tx) put(b bucket, key, value []byte) error {
 	return nil
 }
 
+// insert is put of a row that is known not to be there, in a bucket that has no
+// sum.
+func (tx *Tx) insert(b bucket, key, value []byte) error {
+	r := row{b, key, value}
+	if err := tx.w.apply(r); err != nil {
+		return fmt.Errorf("cannot write to bucket %s: %w", bucketNames[b], err)
+	}
+	tx.w.rows = append(tx.w.rows, r)
+	tx.undo = append(tx.undo, row{b, key, nil})
+	return nil
+}
+
 // touch gives the stream for change.
 func (tx *Tx) touch(s *stream) *stream {
 	for i := range tx.touched {
@@ -151,12 +163,12 @@ func (tx *Tx) append(e *Event) (Receipt, error) {
 	w.body = appendBody(w.body[:0], &r, kind.Local)
 	w.plain = w.head.log.Append(w.plain[:0], w.body)
 	value := seal.Seal(w.alloc(len(w.plain)+seal.Overhead), a, w.plain, place(w.head.store, bEvents, key))
-	if err := tx.put(bEvents, key, value); err != nil {
+	if err := tx.insert(bEvents, key, value); err != nil {
 		return Receipt{}, err
 	}
 	id := append(w.alloc(len(e.ID)), e.ID[:]...)
 	row := idRow{stream: s.num, at: at, hlc: r.HLC, mac: mac}
-	if err := tx.put(bIDs, id, row.append(w.alloc(idRowSize))); err != nil {
+	if err := tx.insert(bIDs, id, row.append(w.alloc(idRowSize))); err != nil {
 		return Receipt{}, err
 	}
 	if s.next.Less(at) {
@@ -369,8 +381,9 @@ func openView(keys seal.Keys, store [16]byte, key, v []byte) ([]byte, error) {
 
 // macs are the keyed hashes of one store. They belong to one goroutine.
 type macs struct {
-	h   hash.Hash
-	buf [sha256.Size]byte
+	h       hash.Hash
+	buf     [sha256.Size]byte
+	scratch []byte
 }
 
 // Purposes of the secrets that the store asks of its keys.
@@ -391,10 +404,10 @@ func newMACs(keys Keys) (*macs, error) {
 // are not sealed, and a plain hash of a short text can be guessed back.
 func (m *macs) content(e *Event) (mac [8]byte) {
 	m.h.Reset()
-	m.frame('e', []byte(e.Channel))
-	m.frame('k', []byte(e.Kind))
+	m.text('e', e.Channel)
+	m.text('k', e.Kind)
 	if o := e.Origin; o != nil {
-		m.frame('o', []byte(o.Kiosk))
+		m.text('o', o.Kiosk)
 		m.number(uint64(o.Inc))
 		m.number(o.Seq)
 	}
@@ -412,7 +425,7 @@ func (m *macs) viewKey(b []byte, view string, group, key []byte) ([]byte, error)
 		return nil, err
 	}
 	m.h.Reset()
-	m.frame('v', []byte(view))
+	m.text('v', view)
 	m.frame('g', group)
 	m.frame('y', key)
 	return append(b, m.h.Sum(m.buf[:0])[:viewHash]...), nil
@@ -420,15 +433,21 @@ func (m *macs) viewKey(b []byte, view string, group, key []byte) ([]byte, error)
 
 var noGroup = []byte{}
 
+// frame hashes a part together with what it is and how long it is.
 func (m *macs) frame(tag byte, b []byte) {
 	m.number(uint64(tag)<<56 | uint64(len(b)))
 	m.h.Write(b)
 }
 
 func (m *macs) number(v uint64) {
-	var b [8]byte
-	binary.BigEndian.PutUint64(b[:], v)
-	m.h.Write(b[:])
+	m.scratch = binary.BigEndian.AppendUint64(m.scratch[:0], v)
+	m.h.Write(m.scratch)
+}
+
+func (m *macs) text(tag byte, s string) {
+	m.number(uint64(tag)<<56 | uint64(len(s)))
+	m.scratch = append(m.scratch[:0], s...)
+	m.h.Write(m.scratch)
 }
 
 // get reads a row of the running transaction. The bytes are bbolt's.

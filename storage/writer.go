@@ -25,6 +25,7 @@ type writer struct {
 	byID    map[streamID]*stream
 
 	// One transaction:
+	work  []*request
 	bolt  *bolt.Tx
 	open  [buckets]*bolt.Bucket
 	tx    Tx
@@ -164,12 +165,14 @@ func (w *writer) commit(group []*request) {
 			close(r.done)
 		}
 	}()
-	work := make([]*request, 0, len(group))
+	work := w.work[:0]
 	for _, r := range group {
 		if r.state.CompareAndSwap(waiting, taken) {
 			work = append(work, r)
 		}
 	}
+	w.work = work
+	defer clear(work)
 	if len(work) == 0 {
 		return
 	}
