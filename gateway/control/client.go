@@ -120,9 +120,7 @@ func call[Out any](ctx context.Context, c *Client, name string, in any) (out Out
 }
 
 func refusal(data []byte, status int) error {
-	var body struct {
-		Error *Error `json:"error"`
-	}
+	var body refused
 	if json.Unmarshal(data, &body) == nil && body.Error != nil {
 		return body.Error
 	}

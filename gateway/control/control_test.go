@@ -380,6 +380,22 @@ func TestErrorsKeepCodeAndHint(t *testing.T) {
 	}
 }
 
+func TestBrokenHandler(t *testing.T) {
+	b := &backend{call: func(in control.CallEntry) (control.QueueEntry, error) { panic(in.Entry) }}
+	path, log := serve(t, b, nil)
+	client := dial(t, path)
+	_, err := client.CallEntry(t.Context(), control.CallEntry{Entry: "Wanda-Canary"})
+	if got, ok := errors.AsType[*control.Error](err); !ok || got.Code != control.Failed || got.Next == "" {
+		t.Errorf("a handler that broke answers %#v", err)
+	}
+	if _, err := client.Status(t.Context()); err != nil {
+		t.Errorf("after that: %v", err)
+	}
+	if s := log.String(); strings.Contains(s, "Canary") || !strings.Contains(s, "endpoint=queue/call") {
+		t.Errorf("the log shows what was panicked with, or not where: %s", s)
+	}
+}
+
 func TestStream(t *testing.T) {
 	b := &backend{}
 	path, _ := serve(t, b, nil)

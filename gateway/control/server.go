@@ -96,14 +96,26 @@ func (s *Server) Run(ctx context.Context) error {
 type peerKey struct{}
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	defer func() {
+		if p := recover(); p != nil {
+			// What was panicked with may hold what is in a body, so only its type
+			// is said.
+			kind := fmt.Sprintf("%T", p)
+			s.log.Error("control handler broke", "endpoint", s.table[r.URL.Path].name, "kind", kind)
+			_ = answer(w, http.StatusInternalServerError, refused{&Error{Code: Failed, Message: "the service made a mistake (" + kind + ")", Next: "report this with the version from `clinicgate version`"}})
+		}
+	}()
 	if err := s.handle(w, r); err != nil {
 		f := failure(err)
-		if answer(w, statusOf[f.Code], struct {
-			Error *Error `json:"error"`
-		}{f}) != nil {
+		if answer(w, statusOf[f.Code], refused{f}) != nil {
 			w.WriteHeader(http.StatusInternalServerError)
 		}
 	}
+}
+
+// refused is the answer to a request that was not done.
+type refused struct {
+	Error *Error `json:"error"`
 }
 
 func (s *Server) handle(w http.ResponseWriter, r *http.Request) error {
