@@ -74,6 +74,7 @@ type hold struct {
 	entry    kiosk.EntryID
 	language string
 	at       time.Time
+	done     bool // the last button was pressed
 }
 
 // maxHolds bounds the sessions remembered. One kiosk has one at a time.
@@ -145,7 +146,7 @@ func (s *Service) hold(session string, id kiosk.EntryID, language string) {
 		}
 		delete(s.holds, oldest)
 	}
-	s.holds[session] = hold{id, language, s.cfg.Now().Wall}
+	s.holds[session] = hold{entry: id, language: language, at: s.cfg.Now().Wall}
 }
 
 func (s *Service) held(session string, id kiosk.EntryID) (hold, bool) {
@@ -155,13 +156,24 @@ func (s *Service) held(session string, id kiosk.EntryID) (hold, bool) {
 	return h, ok && h.entry == id
 }
 
+// finished notes that a session's visit is done. The session still holds it, so
+// that a repeated press finds the same answer in the same language.
+func (s *Service) finished(session string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h, ok := s.holds[session]; ok {
+		h.done = true
+		s.holds[session] = h
+	}
+}
+
 // release ends a session's hold and tells what it was.
-func (s *Service) release(session string) (kiosk.EntryID, bool) {
+func (s *Service) release(session string) (hold, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	h, ok := s.holds[session]
 	delete(s.holds, session)
-	return h.entry, ok
+	return h, ok
 }
 
 // Unfinished lists today's visits that were identified and not finished and that
@@ -170,7 +182,7 @@ func (s *Service) Unfinished() []kiosk.Entry {
 	held := map[kiosk.EntryID]bool{}
 	s.mu.Lock()
 	for _, h := range s.holds {
-		held[h.entry] = true
+		held[h.entry] = !h.done
 	}
 	s.mu.Unlock()
 	var list []kiosk.Entry
@@ -199,17 +211,17 @@ func (s *Service) EndSession(ctx context.Context, session string) error {
 }
 
 func (s *Service) abandon(ctx context.Context, session string) error {
-	id, ok := s.release(session)
-	if !ok {
+	h, ok := s.release(session)
+	if !ok || h.done {
 		return nil
 	}
-	if e, ok := s.queue.Entry(id); !ok || e.Status != kiosk.CheckedIn {
+	if e, ok := s.queue.Entry(h.entry); !ok || e.Status != kiosk.CheckedIn {
 		return nil
 	}
 	act := kiosk.NewAct(kiosk.Actor{Kind: kiosk.ActorPatient, ID: session})
 	act.Session = session
 	err := s.queue.Update(ctx, func(tx *storage.Tx) error {
-		return s.journal.Audit(tx, act, kiosk.CheckInAbandoned, kiosk.AuditFacts{Action: "abandon", Resource: id.String()})
+		return s.journal.Audit(tx, act, kiosk.CheckInAbandoned, kiosk.AuditFacts{Action: "abandon", Resource: h.entry.String()})
 	})
 	if err != nil {
 		return fmt.Errorf("cannot record abandoned check-in: %w", err)

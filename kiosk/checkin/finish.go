@@ -1,6 +1,7 @@
 package checkin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,7 +50,7 @@ func (s *Service) Finish(ctx context.Context, in FinishInput) (Done, error) {
 		if err != nil {
 			return err
 		}
-		if finished(tx, act, in.Entry) {
+		if committed(tx, act, in.Entry) {
 			return nil
 		}
 		if !holds {
@@ -75,17 +76,17 @@ func (s *Service) Finish(ctx context.Context, in FinishInput) (Done, error) {
 	if called != nil {
 		s.help.show(*called)
 	}
-	s.release(in.Session)
+	s.finished(in.Session)
 	e, _ := s.queue.Entry(in.Entry)
-	d := Done{Place: s.place(in.Entry, h.language), CheckedIn: e.Status != kiosk.CheckedIn}
+	d := Done{Place: s.place(in.Entry, cmp.Or(h.language, e.Metadata.Language)), CheckedIn: e.Status != kiosk.CheckedIn}
 	d.StaffFlag = !d.CheckedIn || e.HasFlag(kiosk.FlagConsentDeclined) || e.HasFlag(kiosk.FlagConsentDesk) || e.HasFlag(kiosk.FlagConsentMissing)
 	return d, nil
 }
 
 const maxDecisions = 20
 
-// finished reports whether this very act was committed before.
-func finished(tx *storage.Tx, act kiosk.Act, id kiosk.EntryID) bool {
+// committed reports whether this very act was committed before.
+func committed(tx *storage.Tx, act kiosk.Act, id kiosk.EntryID) bool {
 	for _, kind := range []string{"queue/STATUS_UPDATED", "audit/" + string(kiosk.StaffCalled)} {
 		if _, ok := tx.Lookup(act.EventID(kind, id.String())); ok {
 			return true

@@ -76,7 +76,7 @@ type Place struct {
 	Ticket            string
 	Status            kiosk.Status
 	Called            bool
-	Room              string
+	Room              string // one of the clinic's rooms; empty when not called
 	Where             string
 	WaitLow, WaitHigh int // minutes
 	WaitKnown         bool

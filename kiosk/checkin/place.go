@@ -22,7 +22,7 @@ func (s *Service) place(id kiosk.EntryID, language string) Place {
 	_, where := s.department(e.Department, language)
 	p := Place{Ticket: e.Metadata.Ticket, Status: e.Status, Called: st.Call.Times > 0, Where: where}
 	if p.Called {
-		p.Room = st.Call.Room
+		p.Room = s.queue.CallRoom(st).String()
 	}
 	p.WaitLow, p.WaitHigh, p.WaitKnown = s.queue.Wait(id)
 	for _, o := range s.queue.States(e.Metadata.Day, e.Department) {

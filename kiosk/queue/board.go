@@ -63,6 +63,22 @@ func (q *Queue) room(text string) Room {
 	return Room{}
 }
 
+// CallRoom gives the room that a called patient is asked to, as far as it is one
+// of the clinic's: that of the call, else the provider's.
+func (q *Queue) CallRoom(s State) Room {
+	q.mu.RLock()
+	defer q.mu.RUnlock()
+	return q.callRoom(s)
+}
+
+// callRoom is CallRoom with mu held.
+func (q *Queue) callRoom(s State) Room {
+	if room := q.room(s.Call.Room); room != (Room{}) || s.Entry.Provider == "" {
+		return room
+	}
+	return q.room(q.roomHeld(s.Entry.Provider))
+}
+
 const boardRows = 12
 
 // Board gives the view of some departments (none: of all).
@@ -82,11 +98,7 @@ func (q *Queue) Board(departments ...kiosk.DepartmentID) BoardView {
 			continue
 		}
 		if s.Call.Times > 0 {
-			room := q.room(s.Call.Room)
-			if room == (Room{}) && s.Entry.Provider != "" {
-				room = q.room(q.roomHeld(s.Entry.Provider))
-			}
-			b.Called = append(b.Called, BoardCall{t, room, s.Call.At})
+			b.Called = append(b.Called, BoardCall{t, q.callRoom(s), s.Call.At})
 		} else if len(b.Next) < boardRows {
 			b.Next = append(b.Next, t)
 		}
