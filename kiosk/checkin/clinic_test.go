@@ -78,7 +78,7 @@ func (f *flaky) Update(ctx context.Context, fn func(tx *storage.Tx) error) error
 }
 
 type kit struct {
-	t     *testing.T
+	t     testing.TB
 	id    kiosk.KioskID
 	dir   string
 	keys  *storagetest.Keys
@@ -93,7 +93,7 @@ type kit struct {
 	*checkin.Service
 }
 
-func newKit(t *testing.T, id kiosk.KioskID, letter byte, change ...func(*checkin.Config)) *kit {
+func newKit(t testing.TB, id kiosk.KioskID, letter byte, change ...func(*checkin.Config)) *kit {
 	k := &kit{t: t, id: id, dir: t.TempDir(), now: storage.Instant{Wall: morning, Boot: uuid.New(), Synced: true}}
 	k.keys = storagetest.NewKeys(string(id)).Preload("queue", "consent", "audit", "telemetry", "roster", storage.ClassStore, storage.ClassView)
 	k.cfg = checkin.Config{
@@ -111,15 +111,20 @@ func newKit(t *testing.T, id kiosk.KioskID, letter byte, change ...func(*checkin
 	}
 	k.open(letter)
 	t.Cleanup(func() { _ = k.store.Close(context.Background()) })
-	rows, problems, err := roster.Parse(strings.NewReader(list), roster.Rules{Calendar: calendar(),
+	k.importRows(list)
+	return k
+}
+
+func (k *kit) importRows(text string) {
+	k.t.Helper()
+	rows, problems, err := roster.Parse(strings.NewReader(text), roster.Rules{Calendar: calendar(),
 		Departments: []kiosk.DepartmentID{"cardiology", "radiology"}, Providers: map[kiosk.ProviderID]kiosk.DepartmentID{"dr-vega": "cardiology", "dr-okafor": "radiology"}})
 	if err != nil || len(problems) > 0 {
-		t.Fatal(err, problems)
+		k.t.Fatal(err, problems)
 	}
 	if _, err := k.list.Import(context.Background(), kiosk.NewAct(ana), rows); err != nil {
-		t.Fatal(err)
+		k.t.Fatal(err)
 	}
-	return k
 }
 
 func calendar() kiosk.Calendar {
@@ -182,7 +187,7 @@ func (k *kit) reopen(letter byte) {
 	k.open(letter)
 }
 
-func qr(t *testing.T, appointment string) phi.Text {
+func qr(t testing.TB, appointment string) phi.Text {
 	t.Helper()
 	day := today
 	if appointment == "apt-7" {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"clinicgate/kiosk"
-	"clinicgate/kiosk/queue"
 	"clinicgate/storage"
 
 	"github.com/google/uuid"
@@ -25,11 +24,7 @@ func (s *Service) place(id kiosk.EntryID, language string) Place {
 		p.Room = s.queue.CallRoom(st).String()
 	}
 	p.WaitLow, p.WaitHigh, p.WaitKnown = s.queue.Wait(id)
-	for _, o := range s.queue.States(e.Metadata.Day, e.Department) {
-		if o.Entry.Status == kiosk.Waiting && o.Entry.ID != id && queue.Compare(o.Entry, e) < 0 {
-			p.Ahead++
-		}
-	}
+	p.Ahead = s.queue.Ahead(id)
 	return p
 }
 

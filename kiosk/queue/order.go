@@ -16,14 +16,16 @@ func Key(e kiosk.Entry) time.Time { return e.Metadata.OrderAt.Add(-e.Priority.He
 
 // Compare orders entries as they are called: emergencies first, by arrival; the
 // others by Key. Ties fall to the entry id, which is the same on every kiosk.
-func Compare(a, b kiosk.Entry) int {
+func Compare(a, b kiosk.Entry) int { return compare(&a, &b) }
+
+func compare(a, b *kiosk.Entry) int {
 	if ea, eb := a.Priority == kiosk.Emergency, b.Priority == kiosk.Emergency; ea != eb {
 		if ea {
 			return -1
 		}
 		return 1
 	}
-	return cmp.Or(Key(a).Compare(Key(b)), bytes.Compare(a.ID[:], b.ID[:]))
+	return cmp.Or(Key(*a).Compare(Key(*b)), bytes.Compare(a.ID[:], b.ID[:]))
 }
 
 // OrderAt fixes an entry's time in the order when the patient arrives: arrival,

@@ -369,18 +369,41 @@ func (q *Queue) Consented(tx *storage.Tx, patient kiosk.PatientRef, c kiosk.Cons
 func (q *Queue) States(day kiosk.Day, departments ...kiosk.DepartmentID) []State {
 	q.mu.RLock()
 	defer q.mu.RUnlock()
-	var list []State
+	var found []*held
 	for _, h := range q.entries {
 		e := &h.state.Entry
 		if !h.state.Exists || h.state.Removed != "" || e.Metadata.Day != day {
 			continue
 		}
 		if len(departments) == 0 || slices.Contains(departments, e.Department) {
-			list = append(list, q.seen(h.state))
+			found = append(found, h)
 		}
 	}
-	slices.SortFunc(list, func(a, b State) int { return Compare(a.Entry, b.Entry) })
+	slices.SortFunc(found, func(a, b *held) int { return compare(&a.state.Entry, &b.state.Entry) })
+	list := make([]State, len(found))
+	for i, h := range found {
+		list[i] = q.seen(h.state)
+	}
 	return list
+}
+
+// Ahead counts the waiting entries of the same department that will be called
+// before an entry.
+func (q *Queue) Ahead(id kiosk.EntryID) int {
+	q.mu.RLock()
+	defer q.mu.RUnlock()
+	own := q.entries[id.String()]
+	if own == nil {
+		return 0
+	}
+	e, n := &own.state.Entry, 0
+	for _, h := range q.entries {
+		o := &h.state.Entry
+		if h.state.Exists && o.Status == kiosk.Waiting && o.Department == e.Department && o.Metadata.Day == e.Metadata.Day && compare(o, e) < 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // Entries lists a department's entries of a day in queue order, removed ones

@@ -58,7 +58,7 @@ func (q *Queue) estimate(e kiosk.Entry, now time.Time) (low, high int, known boo
 			continue
 		}
 		switch {
-		case o.Status == kiosk.Waiting && (h.state.Call.Times > 0 || Compare(*o, e) < 0):
+		case o.Status == kiosk.Waiting && (h.state.Call.Times > 0 || compare(o, &e) < 0):
 			work += mean
 		case o.Status == kiosk.InConsultation && len(providers) == 1:
 			// The one provider's running visit is what is left of the first place.
