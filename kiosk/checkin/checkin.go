@@ -239,6 +239,17 @@ func (s *Service) Apply(tx *storage.Tx, m kiosk.Received) (kiosk.Result, error) 
 			return result, err
 		}
 		return result, s.queue.Consented(tx, patient, c)
+	case *kiosk.PatientAdded:
+		// The entry shows what its patient's consents say, wherever it was made.
+		if patient := msg.Entry.PatientID; patient.Validate() == nil {
+			c, err := s.consents.Consents(tx, patient)
+			if err == nil {
+				err = s.queue.Consented(tx, patient, c)
+			}
+			if err != nil {
+				return kiosk.Ignored, err
+			}
+		}
 	case *kiosk.Roster:
 		return s.roster.Apply(tx, m)
 	case *kiosk.EmergencyEscalation:

@@ -583,3 +583,31 @@ func TestBeforeTheTimeIsKnown(t *testing.T) {
 		t.Errorf("after the time is known: %+v", p)
 	}
 }
+
+// A patient who consented last month and is checked in at another kiosk today
+// has consented on this one's list too.
+func TestConsentsShowOnEntriesOfOtherKiosks(t *testing.T) {
+	a, b := newKit(t, "lobby-1", 'A'), newKit(t, "lobby-2", 'B')
+	id := a.scan("s1", "apt-1", "en")
+	a.finish("s1", id, true)
+	bring(t, a, b)
+	b.reopen('B') // forgets what it had in memory
+	if e, _ := b.queue.Entry(id.Entry); !e.Metadata.ConsentGiven {
+		t.Errorf("after a restart: %+v", e.Metadata)
+	}
+	// The queue's messages alone, on a kiosk that had the consent before.
+	c := newKit(t, "side-door", 'C')
+	for _, family := range []kiosk.Family{kiosk.ConsentFamily, kiosk.QueueFamily} {
+		for _, r := range a.records() {
+			if ch, _ := kiosk.ParseChannel(r.Channel); ch.Family == family {
+				give(t, a, c, r)
+			}
+		}
+		if family == kiosk.ConsentFamily {
+			c.reopen('C')
+		}
+	}
+	if e, _ := c.queue.Entry(id.Entry); !e.Metadata.ConsentGiven {
+		t.Errorf("known before the entry came: %+v", e.Metadata)
+	}
+}

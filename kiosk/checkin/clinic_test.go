@@ -275,15 +275,20 @@ func (k *kit) wrote(fn func()) []string {
 func bring(t *testing.T, from, to *kit) {
 	t.Helper()
 	for _, r := range from.records() {
-		d, _ := kiosk.Defined(r.Kind)
-		m, err := kiosk.Decode(d, r.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		msg := kiosk.Received{Channel: r.Channel, ID: r.ID, Message: m, Origin: storage.Origin{
-			Kiosk: string(from.id), Inc: r.Inc, Seq: r.Seq, HLC: r.HLC, Boot: r.Boot, Mono: r.Mono, Synced: r.Synced, Timetoken: 1}}
-		if err := to.queue.Update(context.Background(), func(tx *storage.Tx) error { _, err := to.Apply(tx, msg); return err }); err != nil {
-			t.Fatal(err)
-		}
+		give(t, from, to, r)
+	}
+}
+
+func give(t *testing.T, from, to *kit, r storage.Record) {
+	t.Helper()
+	d, _ := kiosk.Defined(r.Kind)
+	m, err := kiosk.Decode(d, r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	msg := kiosk.Received{Channel: r.Channel, ID: r.ID, Message: m, Origin: storage.Origin{
+		Kiosk: string(from.id), Inc: r.Inc, Seq: r.Seq, HLC: r.HLC, Boot: r.Boot, Mono: r.Mono, Synced: r.Synced, Timetoken: 1}}
+	if err := to.queue.Update(context.Background(), func(tx *storage.Tx) error { _, err := to.Apply(tx, msg); return err }); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -191,7 +191,8 @@ func (q *Queue) turn(ctx context.Context, start time.Time, day *kiosk.Day, done 
 	return wait, nil
 }
 
-// forget drops the entries and ticket counters of days before a day.
+// forget drops the entries and ticket counters of days before a day, and the
+// consents of patients who have no entry.
 func (q *Queue) forget(ctx context.Context, before kiosk.Day) error {
 	var keys []string
 	q.mu.RLock()
@@ -229,6 +230,15 @@ func (q *Queue) forget(ctx context.Context, before kiosk.Day) error {
 	for d := range q.tickets {
 		if d < before {
 			delete(q.tickets, d)
+		}
+	}
+	here := make(map[kiosk.PatientRef]bool, len(q.entries))
+	for _, h := range q.entries {
+		here[h.state.Entry.Patient] = true
+	}
+	for p := range q.consents {
+		if !here[p] {
+			delete(q.consents, p)
 		}
 	}
 	return nil
