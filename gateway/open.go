@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -21,31 +20,6 @@ import (
 	"clinicgate/storage"
 	"clinicgate/storage/keyring"
 )
-
-// KeySource gives the key source that the config names.
-func KeySource(c config.KeySource) keyring.Source {
-	if c.Kind == config.KeySourceKeyFile {
-		return keyring.KeyFile(c.File)
-	}
-	return keyring.Passphrase{Read: func(context.Context) ([]byte, error) {
-		if c.FD > 0 {
-			f := os.NewFile(uintptr(c.FD), "passphrase")
-			defer f.Close()
-			return readPassphrase(f)
-		}
-		f, err := os.Open(c.File)
-		if err != nil {
-			return nil, hinted{err, "key_source.file in the config names the file that holds the passphrase"}
-		}
-		defer f.Close()
-		return readPassphrase(f)
-	}}
-}
-
-func readPassphrase(r io.Reader) ([]byte, error) {
-	text, err := io.ReadAll(io.LimitReader(r, 4<<10))
-	return bytes.TrimRight(text, "\r\n"), err
-}
 
 // Classes lists the data key classes that the event registry uses.
 func Classes() (list []string) {
@@ -67,7 +41,7 @@ func (g *Gateway) openKeys(ctx context.Context) (io.Closer, error) {
 	if !keyring.Exists(dir) {
 		return nil, hinted{errors.New("there is no keyring in the data directory"), "run `clinicgate keys init` once, or restore the keyring beside the store"}
 	}
-	ring, err := keyring.Open(ctx, dir, KeySource(g.cfg.KeySource), keyring.Options{})
+	ring, err := keyring.Open(ctx, dir, g.cfg.KeySource.Source(), keyring.Options{})
 	if err != nil {
 		return nil, err
 	}

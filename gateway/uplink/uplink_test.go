@@ -173,7 +173,7 @@ func (s *service) Publish(ctx context.Context, channel, payload string) (pubnub.
 	if lost != nil {
 		return 0, &pubnub.Error{Class: pubnub.Unknown}
 	}
-	return pubnub.Timetoken(17000000000000000 + n), nil
+	return 17000000000000000 + pubnub.Timetoken(n), nil
 }
 
 type ackLost struct{}
