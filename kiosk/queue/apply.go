@@ -36,6 +36,7 @@ func (q *Queue) Apply(tx *storage.Tx, m kiosk.Received) (kiosk.Result, error) {
 			return kiosk.Ignored, nil
 		}
 		id, f.Kind, f.Entry = e.ID, Added, &msg.Entry
+		q.checkLetter(m.Origin.Kiosk, e.Metadata.Ticket)
 	case *kiosk.StatusUpdated:
 		id, f.Kind, f.Status, by = msg.QueueEntryID, Status, msg.NewStatus, msg.UpdatedBy
 		ok = f.Status.Valid()
@@ -141,6 +142,31 @@ func (q *Queue) hear(o storage.Origin) {
 	if _, known := q.heard[o.Kiosk]; (known || len(q.heard) < maxKiosks) && q.heard[o.Kiosk].Before(at) {
 		q.heard[o.Kiosk] = at
 	}
+}
+
+// checkLetter says so, once, when another kiosk gives tickets with this kiosk's
+// letter: two patients would hold one number.
+func (q *Queue) checkLetter(source, ticket string) {
+	t, err := ParseTicket(ticket)
+	if err != nil || t.Letter != q.cfg.Letter || source == string(q.cfg.Kiosk) {
+		return
+	}
+	q.mu.Lock()
+	told := q.clash != ""
+	q.clash = kiosk.KioskID(source)
+	q.mu.Unlock()
+	if !told {
+		q.log.Error("another kiosk gives tickets with this kiosk's letter", "other", source, "letter", string(q.cfg.Letter),
+			"hint", "give each kiosk of the site its own kiosk.letter")
+	}
+}
+
+// LetterClash gives another kiosk that was seen to use this kiosk's ticket
+// letter, empty when there is none.
+func (q *Queue) LetterClash() kiosk.KioskID {
+	q.mu.RLock()
+	defer q.mu.RUnlock()
+	return q.clash
 }
 
 // Heard notes a sign of life of another kiosk, such as its heartbeat.

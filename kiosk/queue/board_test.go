@@ -176,7 +176,7 @@ func TestPropertyTicketsNeverRepeat(t *testing.T) {
 				t.Errorf("%v does not come back: %v", ticket, err)
 			}
 		}
-		for range rapid.IntRange(1, 15).Draw(t, "steps") {
+		for range rapid.IntRange(1, 8).Draw(t, "steps") {
 			switch rapid.IntRange(0, 4).Draw(t, "what") {
 			case 0:
 				k.reopen()

@@ -71,8 +71,9 @@ type Queue struct {
 	tickets  map[kiosk.Day]uint64 // highest number of our letter seen
 	heard    map[string]time.Time // kiosk: time of its newest message
 	watchers map[chan struct{}]struct{}
-	changed  time.Time // when memory last changed
-	ignored  uint64    // facts refused because a bound was reached
+	changed  time.Time     // when memory last changed
+	ignored  uint64        // facts refused because a bound was reached
+	clash    kiosk.KioskID // another kiosk with our letter
 }
 
 // held is an entry in memory.
