@@ -148,7 +148,7 @@ func (tx *Tx) append(e *Event) (Receipt, error) {
 		if s.next.Inc == r.Inc {
 			r.Seq = s.next.Seq + 1
 		}
-		w.head.hlc = w.head.hlc.next(tx.now.Wall)
+		w.head.hlc = tx.reading()
 		r.HLC, r.Boot, r.Mono, r.Synced = w.head.hlc, tx.now.Boot, tx.now.Mono, tx.now.Synced
 	}
 	at := Cursor{r.Inc, r.Seq}
@@ -186,6 +186,18 @@ func (tx *Tx) append(e *Event) (Receipt, error) {
 		tx.news = true
 	}
 	return Receipt{Channel: e.Channel, Inc: r.Inc, Seq: r.Seq, HLC: r.HLC}, nil
+}
+
+// reading is the clock's next one, for an event of this kiosk. Where it ran far
+// ahead while nobody had told the time, it begins again at the true time: those
+// events say that they are not synced, and readers correct them; later ones must
+// not bear next year's date until next year.
+func (tx *Tx) reading() HLC {
+	h := tx.w.head.hlc
+	if tx.now.Synced && h > NewHLC(tx.now.Wall.Add(maxClockLead)) {
+		h = 0
+	}
+	return h.next(tx.now.Wall)
 }
 
 // merge moves the clock past a foreign event, so that what is made after
