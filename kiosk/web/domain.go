@@ -19,7 +19,7 @@ type CheckIn interface {
 	// Finish commits the decisions and the place in the queue, all or nothing.
 	Finish(ctx context.Context, in Finish) (Done, error)
 	// Move takes a patient who scanned again out of the queue, or back into it,
-	// and answers as Identify does.
+	// and answers as Identify does; it may leave Visit empty.
 	Move(ctx context.Context, in Move) (Identified, error)
 	// EndSession says that the session is over: nobody holds the check-in that it
 	// had begun and not finished.

@@ -106,6 +106,9 @@ func (s *Server) answered(x *session, act string, out Identified, err error) {
 		return
 	}
 	x.active = s.now()
+	if out.Visit == (Visit{}) { // an answer to a move need not tell the visit again
+		out.Visit = x.found.Visit
+	}
 	switch {
 	case err != nil:
 		s.log.Warn("check-in failed", "act", act, "err", err)

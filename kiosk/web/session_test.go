@@ -169,7 +169,7 @@ func TestLeaveAndReturn(t *testing.T) {
 	t.Parallel()
 	desk := newClinic()
 	desk.outcome["ALREADY1"] = web.Identified{Outcome: web.Already, Entry: entryOne, Standing: web.StandingCalled, MayLeave: true,
-		Done: web.Done{Ticket: "A-003", Room: "Room 3"}}
+		Done: web.Done{Ticket: "A-003", Room: "Room 3"}, Visit: web.Visit{Department: "Cardiology"}}
 	c := launched(t, start(t, web.Config{}, web.Deps{CheckIn: desk}))
 	c.act("start", nil)
 	c.act("choose", map[string]any{"language": "en"})
@@ -185,7 +185,9 @@ func TestLeaveAndReturn(t *testing.T) {
 		t.Errorf("leaving twice: %d, want 409", w.Code)
 	}
 	c.act("return", nil)
-	c.want(web.Consent)
+	if p := c.want(web.Consent); p.Visit == nil || p.Visit.Department != "Cardiology" {
+		t.Errorf("back: %+v", p.Visit)
+	}
 	c.answer(true)
 	c.want(web.Finished)
 	if len(desk.moves) != 2 || !desk.moves[0].Leave || desk.moves[1].Leave || desk.moves[1].Entry != entryOne || desk.moves[0].Request == desk.moves[1].Request {
