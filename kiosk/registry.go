@@ -58,7 +58,7 @@ func Definitions() []Definition {
 	}
 	notification := func(name string, by Publishers) Definition {
 		return Definition{Family: NotificationFamily, Type: name, Discriminator: "type", Class: queueClass, Lane: storage.LaneNotification,
-			Publishers: by, Retain: storage.Retention{Age: noticeKept}, Audit: []AuditType{NotificationSent}}
+			Publishers: by, Retain: storage.Retention{Age: noticeKept}, Priority: true, Audit: []AuditType{NotificationSent}}
 	}
 	telemetry := func(name string, kept time.Duration) Definition {
 		return Definition{Family: DeviceFamily, Type: name, Discriminator: "type", Class: telemetryClass, Lane: storage.LaneTelemetry,

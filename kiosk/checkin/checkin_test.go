@@ -55,6 +55,13 @@ func TestCheckInWritesExactlyItsEventsInOneCommitEach(t *testing.T) {
 	if e, _ := k.queue.Entry(id.Entry); e.Status != kiosk.Waiting || !e.Metadata.ConsentGiven {
 		t.Errorf("entry when done: %+v", e)
 	}
+	// A store that is almost full still takes all of it: one event that it refused
+	// would refuse the whole commit.
+	for _, r := range k.records() {
+		if d, _ := kiosk.Defined(r.Kind); !d.Priority && r.Kind != "roster/ROSTER" {
+			t.Errorf("%s is part of a check-in and has no priority", r.Kind)
+		}
+	}
 }
 
 // A second press, and a retry after a crash, give the same number and write
