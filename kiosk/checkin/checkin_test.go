@@ -173,7 +173,7 @@ func TestOutcomesEndAtAPersonWithTheirAudit(t *testing.T) {
 		want   checkin.Outcome
 		action string
 	}{
-		{"unknown", roster.Typed, phi.New("XXXX-XXXX"), checkin.NotFound, "typed not-found"},
+		{"unknown", roster.Typed, phi.New("WWWW-WWWW"), checkin.NotFound, "typed not-found"},
 		{"mistyped", roster.Typed, phi.New("AAAAAAAB"), checkin.NotFound, "typed not-found"},
 		{"forged", roster.Scanned, phi.New(forgedQR), checkin.NotFound, "scan not-found"},
 		{"not on the list", roster.Scanned, phi.New(unlisted), checkin.NotFound, "scan not-found"},
@@ -232,7 +232,7 @@ func TestWrongAndUnknownAnswerAlike(t *testing.T) {
 func TestGuessingIsLimited(t *testing.T) {
 	k := newKit(t, "lobby-1", 'A', func(c *checkin.Config) { c.KioskAttempts = 8 })
 	guess := func(session string) checkin.Outcome {
-		got, err := k.Identify(context.Background(), checkin.IdentifyInput{Session: session, Method: roster.Typed, Value: phi.New("XXXXXXXX"), Language: "en", Request: uuid.New()})
+		got, err := k.Identify(context.Background(), checkin.IdentifyInput{Session: session, Method: roster.Typed, Value: phi.New("WWWWWWWW"), Language: "en", Request: uuid.New()})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,0 +1,81 @@
+package roster
+
+import (
+	"errors"
+	"slices"
+
+	"clinicgate/kiosk"
+	"clinicgate/kiosk/phi"
+)
+
+// Method is how a code came in.
+type Method string
+
+const (
+	Scanned Method = "scan"
+	Typed   Method = "typed"
+)
+
+var (
+	// ErrUnknown: no appointment has this code today, or more than one has.
+	ErrUnknown = errors.New("no appointment has this code")
+	// ErrOtherDay: the code is genuine and for another day.
+	ErrOtherDay = errors.New("the code is for another day")
+)
+
+// Find gives the appointment that a code stands for on a day. A scan may be one
+// of our QR codes or the clinic's own code; a typed text one of our typed codes
+// or the clinic's own. Every call does the same look-ups.
+func (r *Roster) Find(g Getter, method Method, value phi.Text, day kiosk.Day) (Appointment, error) {
+	text := value.Reveal()
+	if len(text) > 1024 {
+		text = ""
+	}
+	ref, codeDay, scanErr := r.cfg.Codes.read(text)
+	code := Normalize(text)
+	typed, isTyped := CheckTyped(code)
+	if method != Scanned {
+		scanErr = errCode
+	}
+	var found []kiosk.AppointmentID
+	for _, look := range []struct {
+		counts bool
+		key    string
+	}{
+		{scanErr == nil, refKey(ref)}, // the reference is of one day
+		{method == Typed && isTyped, typedKey(typed)},
+		{plainCode(code), ownKey(code)},
+	} {
+		ids, err := r.linked(g, day, look.key)
+		if err != nil {
+			return Appointment{}, err
+		}
+		if look.counts {
+			found = append(found, ids...)
+		}
+	}
+	slices.Sort(found)
+	found = slices.Compact(found)
+	if len(found) != 1 {
+		found = []kiosk.AppointmentID{"none"} // read a row all the same
+	}
+	s, err := r.get(g, day, found[0])
+	switch {
+	case err != nil:
+		return Appointment{}, err
+	case s != nil:
+		return fromShape(s.Row, s.Department, day), nil
+	case scanErr == nil && codeDay != day:
+		return Appointment{}, ErrOtherDay
+	}
+	return Appointment{}, ErrUnknown
+}
+
+// Appointment gives a day's appointment by its id.
+func (r *Roster) Appointment(g Getter, day kiosk.Day, id kiosk.AppointmentID) (Appointment, bool, error) {
+	s, err := r.get(g, day, id)
+	if err != nil || s == nil {
+		return Appointment{}, false, err
+	}
+	return fromShape(s.Row, s.Department, day), true, nil
+}
