@@ -281,7 +281,9 @@ func (s *Service) Run(ctx context.Context) error {
 			s.log.Error("help is not durable yet", "reason", err)
 			wait = time.Second
 		}
-		if today := s.queue.Today(); today != day {
+		// A clock that nobody has set must not cost a list: what is forgotten does not
+		// come again.
+		if today := s.queue.Today(); today != day && s.cfg.Now().Synced {
 			if err := s.roster.Forget(ctx, today.Add(-1)); err != nil && ctx.Err() == nil {
 				s.log.Warn("old rosters are still held", "reason", err)
 			} else {

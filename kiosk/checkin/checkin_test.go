@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"clinicgate/kiosk"
@@ -617,4 +618,37 @@ func TestConsentsShowOnEntriesOfOtherKiosks(t *testing.T) {
 	if e, _ := c.queue.Entry(id.Entry); !e.Metadata.ConsentGiven {
 		t.Errorf("known before the entry came: %+v", e.Metadata)
 	}
+}
+
+// Nor does such a clock cost the list of names.
+func TestAnUntrustedClockKeepsTheRoster(t *testing.T) {
+	run := func(k *kit) {
+		ctx, cancel := context.WithCancel(context.Background())
+		ended := make(chan error, 1)
+		go func() { ended <- k.Run(ctx) }()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		k := newKit(t, "lobby-1", 'A')
+		defer func() { _ = k.store.Close(context.Background()) }()
+		k.mu.Lock()
+		k.now.Wall, k.now.Synced = morning.AddDate(10, 0, 0), false
+		k.mu.Unlock()
+		run(k)
+		if n := k.list.Days()[today]; n != 6 {
+			t.Errorf("%d rows are left", n)
+		}
+		k.mu.Lock()
+		k.now.Wall, k.now.Synced = morning.Add(48*time.Hour), true
+		k.mu.Unlock()
+		run(k)
+		if n := k.list.Days()[today]; n != 0 {
+			t.Errorf("%d rows are left two days later", n)
+		}
+	})
 }

@@ -89,12 +89,10 @@ func (q *Queue) take(s *staged, id kiosk.EntryID, f Fact) (kiosk.Result, error) 
 	}
 	clocks := q.corrections(s)
 	if old := r.find(f.ID); old != nil {
-		if f.Timetoken == 0 || old.Timetoken != 0 && old.Timetoken <= f.Timetoken || old.Synced {
-			return kiosk.Known, nil
+		if old.learn(f.Timetoken) {
+			return kiosk.Known, s.put(entryView, r)
 		}
-		// Published twice: everyone sorts an untrusted clock by the first time.
-		old.Timetoken = f.Timetoken
-		return kiosk.Known, s.put(entryView, r)
+		return kiosk.Known, nil
 	}
 	if len(r.Facts) >= maxFacts || r.Rev == 0 && q.full() {
 		q.mu.Lock()
@@ -186,18 +184,22 @@ func (q *Queue) Learned(ctx context.Context, channel string, to storage.Cursor, 
 		return !f.Synced && f.Timetoken == 0 && f.Source == string(q.cfg.Kiosk) && f.Queue == c.Department &&
 			!to.Less(storage.Cursor{Inc: f.Inc, Seq: f.Seq})
 	}
-	var keys []string
-	q.mu.RLock()
-	for key, h := range q.entries {
-		for i := range h.row.Facts {
-			if due(&h.row.Facts[i]) {
-				keys = append(keys, key)
-				break
-			}
+	type place struct{ view, key string }
+	var places []place
+	note := func(view string, r *row) {
+		if slices.ContainsFunc(r.Facts, func(f Fact) bool { return due(&f) }) {
+			places = append(places, place{view, r.Key})
 		}
 	}
+	q.mu.RLock()
+	for _, h := range q.entries {
+		note(entryView, h.row)
+	}
+	for _, s := range q.provided {
+		note(providerView, s.row)
+	}
 	q.mu.RUnlock()
-	if len(keys) == 0 {
+	if len(places) == 0 {
 		return nil
 	}
 	return q.Update(ctx, func(tx *storage.Tx) error {
@@ -205,8 +207,8 @@ func (q *Queue) Learned(ctx context.Context, channel string, to storage.Cursor, 
 		if err != nil {
 			return err
 		}
-		for _, key := range keys {
-			r, err := s.row(entryView, key)
+		for _, at := range places {
+			r, err := s.row(at.view, at.key)
 			if err != nil {
 				return err
 			}
@@ -215,7 +217,7 @@ func (q *Queue) Learned(ctx context.Context, channel string, to storage.Cursor, 
 					r.Facts[i].Timetoken = timetoken
 				}
 			}
-			if err := s.put(entryView, r); err != nil {
+			if err := s.put(at.view, r); err != nil {
 				return err
 			}
 		}

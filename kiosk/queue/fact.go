@@ -104,6 +104,17 @@ func (f *Fact) published() uint64 {
 	return 0
 }
 
+// learn notes at which timetoken the fact was published, and reports whether
+// that is news. Of several publications everyone takes the first, and only an
+// untrusted clock needs any.
+func (f *Fact) learn(timetoken uint64) bool {
+	if f.Synced || timetoken == 0 || f.Timetoken != 0 && f.Timetoken <= timetoken {
+		return false
+	}
+	f.Timetoken = timetoken
+	return true
+}
+
 // timetokenHLC turns 100 ns since the Unix epoch into a clock reading. The
 // counter stays 0, so that what a kiosk does after it has read the message
 // sorts after it even where the kiosk's clock is behind.

@@ -101,7 +101,10 @@ func (q *Queue) applyChange(s *staged, id kiosk.ProviderID, f Fact) (kiosk.Resul
 	if err != nil {
 		return kiosk.Ignored, err
 	}
-	if r.find(f.ID) != nil {
+	if old := r.find(f.ID); old != nil {
+		if old.learn(f.Timetoken) {
+			return kiosk.Known, s.put(providerView, r)
+		}
 		return kiosk.Known, nil
 	}
 	if r.Rev == 0 && q.providersFull() {

@@ -312,3 +312,31 @@ func TestDaysThatAreOverAreForgotten(t *testing.T) {
 		}
 	})
 }
+
+// A clock that stands years ahead, and that nobody vouches for, costs nothing.
+func TestAnUntrustedClockForgetsNothing(t *testing.T) {
+	bubble(t, func(t *testing.T, k *kit) {
+		id := k.add(k.visit("apt-1"))
+		k.close()
+		trusted := k.cfg.Now
+		k.cfg.Now = func() storage.Instant {
+			now := trusted()
+			now.Wall, now.Synced = now.Wall.AddDate(10, 0, 0), false
+			return now
+		}
+		k.reborn()
+		stop := k.run(t)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		stop()
+		if _, ok := k.Entry(id); !ok {
+			t.Error("the entry is forgotten")
+		}
+		k.close()
+		k.cfg.Now = trusted
+		k.reborn()
+		if _, ok := k.Entry(id); !ok || k.Open() != 1 {
+			t.Error("the entry is not on disk any more")
+		}
+	})
+}
