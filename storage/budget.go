@@ -52,7 +52,7 @@ func (w *writer) measure() {
 
 // pressure refuses an event that the present water mark has no room for.
 func (w *writer) pressure(k *Kind, own bool) error {
-	m := markOf(w.used+int64(len(w.arena))+w.s.blobBytes.Load(), w.s.o.Budget)
+	m := markOf(w.used+w.staged+w.s.blobBytes.Load(), w.s.o.Budget)
 	allowed := true
 	switch {
 	case m >= MarkFull:

@@ -48,6 +48,7 @@ type imageJob struct {
 	What   string
 	Expect map[uuid.UUID][32]byte // records on pages that were not touched
 	Known  map[uuid.UUID][32]byte // all that were ever stored
+	Views  map[string][][32]byte  // by group and key: all values that a row ever had, the present one last
 }
 
 // TestDamagedImages opens stores whose file was damaged in many ways. Whatever
@@ -92,6 +93,7 @@ type baseImage struct {
 	pages  map[uint64][]uuid.UUID
 	used   uint64
 	bodies map[uuid.UUID][32]byte
+	views  map[string][][32]byte
 }
 
 // makeBase fills a store and takes its files, closed properly or as a kill
@@ -101,7 +103,7 @@ func makeBase(t *testing.T, clean bool) *baseImage {
 	ctx := context.Background()
 	dir := t.TempDir()
 	s := open(t, options(dir))
-	b := &baseImage{side: map[string][]byte{}, bodies: map[uuid.UUID][32]byte{}}
+	b := &baseImage{side: map[string][]byte{}, bodies: map[uuid.UUID][32]byte{}, views: map[string][][32]byte{}}
 	rng := rand.New(rand.NewPCG(7, 7))
 	take := func() []byte {
 		f, err := os.ReadFile(filepath.Join(dir, "store.db"))
@@ -135,6 +137,8 @@ func makeBase(t *testing.T, clean bool) *baseImage {
 		}); err != nil {
 			t.Fatal(err)
 		}
+		name := fmt.Sprintf("%d/%d", i%3, i%40)
+		b.views[name] = append(b.views[name], sha256.Sum256(batch[0].Body))
 		if i == 120 {
 			b.older = take()
 		}
@@ -267,7 +271,7 @@ func (b *baseImage) damage(t *testing.T, rng *rand.Rand, n int) imageJob {
 	if err := os.WriteFile(filepath.Join(dir, "store.db"), f, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	job := imageJob{Dir: dir, What: what, Expect: maps.Clone(b.bodies), Known: b.bodies}
+	job := imageJob{Dir: dir, What: what, Expect: maps.Clone(b.bodies), Known: b.bodies, Views: b.views}
 	for id := range touched {
 		for _, r := range b.pages[id] {
 			delete(job.Expect, r)
@@ -372,6 +376,27 @@ func judge(j imageJob) (v verdict) {
 	}
 	if missing > 0 {
 		return fail("%d records on sound pages did not come back (salvaged: %+v)", missing, opened.Salvaged)
+	}
+	err = s.View(ctx, func(r *storage.Reader) error {
+		for name, values := range j.Views {
+			var group, key int
+			_, _ = fmt.Sscanf(name, "%d/%d", &group, &key)
+			v, err := r.GetIn("entries", []byte{byte(group)}, fmt.Append(nil, key))
+			if err != nil {
+				return err
+			}
+			present := v != nil && values[len(values)-1] == sha256.Sum256(v)
+			if !present && (opened.Salvaged == nil || !opened.Salvaged.Views) {
+				return fmt.Errorf("row %s is not the present one, and nobody says so", name)
+			}
+			if v != nil && !slices.Contains(values, sha256.Sum256(v)) {
+				return fmt.Errorf("row %s never was that", name)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fail("View: %v (salvaged: %+v)", err, opened.Salvaged)
 	}
 	e := event("queue.dept-0", "queue/PATIENT_ADDED", "{}")
 	if _, err := s.Append(ctx, e); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"clinicgate/storage/keyring"
@@ -55,7 +56,36 @@ func (s *Store) care(ctx context.Context) {
 func (s *Store) slowCare(ctx context.Context) {
 	s.attend(ctx, "retention", s.Retain)
 	s.attend(ctx, "blobs", s.sweep)
+	s.attend(ctx, "quarantine", s.tidyAside)
 	s.attend(ctx, "keys", s.tendKeys)
+}
+
+// Damaged files are kept for whoever wants to look at them, but not for ever.
+const (
+	asideAge = 30 * 24 * time.Hour
+	asideMax = 4
+)
+
+// tidyAside takes away damaged files that are old, or too many.
+func (s *Store) tidyAside(context.Context) error {
+	now := s.o.Now()
+	entries, err := os.ReadDir(s.path(quarantineName)) // by name, which is by age
+	if err != nil || !now.Synced {
+		return err
+	}
+	for i, e := range entries {
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		if len(entries)-i > asideMax || now.Wall.Sub(info.ModTime()) > asideAge {
+			if err := s.aside.Remove(e.Name()); err != nil {
+				return err
+			}
+			s.o.Logger.Info("damaged file removed", "name", e.Name())
+		}
+	}
+	return nil
 }
 
 // keeper is a keyring that counts how often its keys were used.

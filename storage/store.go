@@ -106,7 +106,8 @@ func (s *Store) Close(ctx context.Context) error {
 }
 
 // Append stores events, all or none, and returns their places once they are on
-// disk. An id that is stored already gives the place it has.
+// disk. An id that is stored already gives the place it has. The events belong to
+// the store from the call on: where ctx ends first, it may still be reading them.
 func (s *Store) Append(ctx context.Context, events ...Event) ([]Receipt, error) {
 	if len(events) == 0 {
 		return nil, nil

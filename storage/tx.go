@@ -287,6 +287,12 @@ func (tx *Tx) Put(view string, key, value []byte) error { return tx.PutIn(view, 
 // that Walk finds the rows of one group. A group says nothing about a person;
 // hash it if it would.
 func (tx *Tx) PutIn(view string, group, key, value []byte) error {
+	if len(value) > maxViewValue {
+		return fmt.Errorf("%w: %d bytes for a row of view %q", ErrTooLarge, len(value), view)
+	}
+	if m := markOf(tx.w.used+tx.w.staged, tx.w.s.o.Budget); m >= MarkFull {
+		return fmt.Errorf("%w: mark %v refuses rows of view %q", ErrFull, m, view)
+	}
 	k, err := tx.w.mac.viewKey(tx.w.alloc(maxViewKey), view, group, key)
 	if err != nil {
 		return err
@@ -360,10 +366,11 @@ func openCursor(keys seal.Keys, store [16]byte, name string, v []byte) (uint64, 
 }
 
 const (
-	maxView    = 32
-	groupSize  = 8
-	viewHash   = 16
-	maxViewKey = maxView + 1 + groupSize + viewHash
+	maxView      = 32
+	maxViewValue = 1 << 20
+	groupSize    = 8
+	viewHash     = 16
+	maxViewKey   = maxView + 1 + groupSize + viewHash
 )
 
 func viewPrefix(b []byte, view string, group []byte) ([]byte, error) {

@@ -25,20 +25,26 @@ type writer struct {
 	byID    map[streamID]*stream
 
 	// One transaction:
-	work  []*request
-	bolt  *bolt.Tx
-	open  [buckets]*bolt.Bucket
-	tx    Tx
-	must  bool   // commit also without rows
-	rows  []row  // all that was written, to write it again after a fence
+	bolt   *bolt.Tx
+	open   [buckets]*bolt.Bucket
+	tx     Tx
+	work   []*request
+	rows   []row               // all that was written, to write it again after a fence
+	dirty  map[uint32]struct{} // streams whose state is to be written
+	must   bool                // commit also without rows
+	arena  []byte              // holds keys and values until the commit
+	staged int64               // bytes given out of it
+	body   []byte
+	plain  []byte
+
 	high  int64  // bytes of the file that bbolt has ever used
 	used  int64  // of them in pages that are not free
 	delta *delta // while a compaction copies
-	lost  bool   // the file cannot be opened: see comeBack
-	dirty map[uint32]struct{}
-	arena []byte // holds keys and values until the commit
-	body  []byte
-	plain []byte
+
+	lost      bool      // the file cannot be opened: see comeBack
+	doubted   time.Time // when a reader last made us look
+	extending bool      // failing: see complain
+	siding    bool      // likewise
 }
 
 // request is a unit of work: its changes are kept or dropped as one.
@@ -122,7 +128,12 @@ func (w *writer) run() {
 		case fn := <-w.s.control:
 			fn(w)
 		case err := <-w.s.suspect:
-			w.fence(err, false)
+			// What a check does not find, another one a moment later does not
+			// find either.
+			if time.Since(w.doubted) >= doubtEvery {
+				w.fence(err, false)
+				w.doubted = time.Now()
+			}
 		}
 		if w.lost {
 			w.comeBack()
@@ -136,9 +147,16 @@ func (w *writer) extend() {
 	if w.file == nil {
 		return
 	}
-	if err := w.file.extend(w.high, w.s.o.Budget); err != nil {
-		w.s.o.Logger.Warn("cannot extend store file", "err", err)
+	w.complain(&w.extending, "cannot extend store file", w.file.extend(w.high, w.s.o.Budget))
+}
+
+// complain logs an error of something that is tried with each commit, once until
+// it works again.
+func (w *writer) complain(failing *bool, what string, err error) {
+	if err != nil && !*failing {
+		w.s.o.Logger.Warn(what, "err", err)
 	}
+	*failing = err != nil
 }
 
 // collect takes whatever else is waiting.
@@ -255,7 +273,7 @@ func (w *writer) commitNow(fn func(tx *Tx) error) error {
 func (w *writer) start() error {
 	w.rows, w.arena = w.rows[:0], w.arena[:0]
 	clear(w.dirty)
-	w.must = false
+	w.must, w.staged = false, 0
 	return w.beginBolt()
 }
 
@@ -403,9 +421,7 @@ func (w *writer) publish(news bool) {
 	if mark >= MarkTelemetry {
 		poke(s.pressed)
 	}
-	if err := w.side.write(w.head.side()); err != nil {
-		s.o.Logger.Warn("cannot write head file", "err", err)
-	}
+	w.complain(&w.siding, "cannot write head file", w.side.write(w.head.side()))
 }
 
 func poke(c chan struct{}) {
@@ -474,6 +490,7 @@ func (w *writer) alloc(n int) []byte {
 		// The old one lives on in the rows that point into it.
 		w.arena = make([]byte, 0, max(256<<10, n))
 	}
+	w.staged += int64(n)
 	b := w.arena[len(w.arena) : len(w.arena) : len(w.arena)+n]
 	w.arena = w.arena[:len(w.arena)+n]
 	return b
@@ -504,4 +521,5 @@ func (s *Store) admit(e *Event) (*Kind, error) {
 const (
 	maxClockLead = 5 * time.Minute
 	maxStreams   = 1 << 16
+	doubtEvery   = time.Minute
 )
