@@ -137,6 +137,30 @@ func (f *file) extend(used, limit int64) error {
 
 var zeros [256 << 10]byte
 
+// settle makes sure of the newest meta page before a commit uses the pages again
+// that it has freed. What a process that was killed had not synced yet, or a sync
+// that failed, may be in the page cache only, and the kernel may call it clean:
+// so it is written again. Without it, a power cut could leave the meta page
+// before it over a tree that is half overwritten.
+func (f *file) settle() error {
+	if f.db.NoSync {
+		return nil
+	}
+	metas := newImage(f.f, f.size).metas()
+	if len(metas) == 0 {
+		return errPage
+	}
+	b := make([]byte, pageSize)
+	at := int64(metas[0].page) * pageSize
+	if _, err := f.f.ReadAt(b, at); err != nil {
+		return err
+	}
+	if _, err := f.pre.WriteAt(b, at); err != nil {
+		return err
+	}
+	return f.pre.Sync()
+}
+
 // enter lets a reader in. It must call the function returned.
 func (f *file) enter() (leave func(), err error) {
 	f.mu.Lock()

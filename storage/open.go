@@ -321,6 +321,9 @@ func (s *Store) openChecked(ctx context.Context, opened *Opened, side *sideFile)
 		return nil, err
 	}
 	w, err := s.load(f)
+	if err == nil {
+		err = f.settle()
+	}
 	if err != nil {
 		f.close()
 		return nil, err

@@ -235,8 +235,7 @@ func (p *page) freeIDs() ([]uint64, error) {
 type walk struct {
 	im      *image
 	high    uint64
-	seen    bitmap // pages that a readable page takes
-	heads   bitmap // of them those that are its first
+	seen    bitmap // pages that were read
 	damage  []Damage
 	skipped int // damage beyond what is listed
 	row     func(bucket string, key, value []byte)
@@ -255,7 +254,7 @@ type Damage struct {
 const maxDamage = 100
 
 func newWalk(im *image, high uint64, row func(bucket string, key, value []byte)) *walk {
-	return &walk{im: im, high: high, seen: newBitmap(im.pages), heads: newBitmap(im.pages), row: row}
+	return &walk{im: im, high: high, seen: newBitmap(im.pages), row: row}
 }
 
 func (w *walk) report(id uint64, bucket string, err error) {
@@ -301,7 +300,6 @@ func (w *walk) tree(bucket string, root uint64, depth int, low, high []byte) {
 	for i := range p.span {
 		w.seen.add(root + i)
 	}
-	w.heads.add(root)
 	if p.count > 0 {
 		first, _, _ := p.element(0)
 		last, _, _ := p.element(p.count - 1)
@@ -444,17 +442,14 @@ func (w *walk) freelist(id uint64) {
 	}
 }
 
-// scan reads every page that the walk did not reach as one that begins there, and
-// calls row for whatever could be an element of a leaf: also where the page's own
-// head is damaged or the page lies in another's place. The rows may be old, of any bucket, or not
-// rows of ours at all.
-func (w *walk) scan(row func(key, value []byte)) {
+// scan reads every page as one that begins there, whether a tree leads to it or
+// not, and calls row for whatever could be an element of a leaf: also where the
+// page's own head is damaged or the page lies in another's place. The rows may be
+// old, of any bucket, or not rows of ours at all.
+func (im *image) scan(row func(key, value []byte)) {
 	var buf []byte
-	for id := uint64(0); id < w.im.pages; id++ { // a page may also lie in the place of a meta page
-		if w.heads.has(id) {
-			continue
-		}
-		if p, ok := w.im.loose(id, &buf); ok {
+	for id := range im.pages { // a page may also lie in the place of a meta page
+		if p, ok := im.loose(id, &buf); ok {
 			p.rows(row)
 		}
 	}

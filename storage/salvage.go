@@ -115,7 +115,7 @@ type salvagedStream struct {
 func (sv *salvage) run(dst string) error {
 	sv.store = sv.o.Store
 	meta, ok := sv.newest()
-	if err := sv.findHead(meta); err != nil {
+	if err := sv.findHead(); err != nil {
 		return err
 	}
 	if err := sv.create(dst); err != nil {
@@ -141,9 +141,11 @@ func (sv *salvage) run(dst string) error {
 			sv.head == nil || b.summed() && sv.sums[b] != sv.head.sums[b]
 	}
 	sv.holes[bEvents] = true // to read them again costs nothing but time
-	// The places of streams come first: they tell which records retention took.
+	// Pages that the tree did lead to are read again: it may have led to them as
+	// those of another bucket. The places of streams come first: they tell which
+	// records retention took.
 	for _, places := range []bool{true, false} {
-		w.scan(func(key, value []byte) {
+		sv.im.scan(func(key, value []byte) {
 			for _, b := range candidates(key, value) {
 				if (b == bHead) == places && sv.holes[b] && sv.take(b, key, value, false) {
 					return
@@ -172,8 +174,8 @@ func (sv *salvage) newest() (fileMeta, bool) {
 // findHead looks for the newest head row that authenticates in the whole file.
 // It tells the id of the store, without which no row opens, and what the rows
 // of the store must add up to.
-func (sv *salvage) findHead(meta fileMeta) error {
-	newWalk(sv.im, meta.high, nil).scan(func(key, value []byte) {
+func (sv *salvage) findHead() error {
+	sv.im.scan(func(key, value []byte) {
 		if !bytes.Equal(key, headKey) {
 			return
 		}
@@ -203,7 +205,7 @@ func holdsNewer(path string, keys Keys, r Report) bool {
 	}
 	defer f.Close()
 	sv := salvage{ctx: context.Background(), o: SalvageOptions{Keys: keys}, im: newImage(f, r.Bytes)}
-	return sv.findHead(fileMeta{high: sv.im.pages}) == nil && sv.head != nil && sv.head.commit > r.Commits
+	return sv.findHead() == nil && sv.head != nil && sv.head.commit > r.Commits
 }
 
 // candidates are the buckets that a row found on an old page can be of.
