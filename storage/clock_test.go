@@ -51,3 +51,49 @@ func TestClockRunsAheadOnlyUntilTheTimeIsKnown(t *testing.T) {
 		t.Errorf("another kiosk dragged the clock to %v", next.Time())
 	}
 }
+
+// A record of a clock that nobody had set is as old as what follows it, not as
+// its date says: one of 1970 must not be gone the moment it was delivered.
+func TestRetentionOfUndatedRecords(t *testing.T) {
+	ctx := context.Background()
+	truth := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
+	now := storage.Instant{Wall: time.Unix(60, 0)}
+	o := options(t.TempDir())
+	o.Kinds, o.Now = retained(), func() storage.Instant { return now }
+	s := open(t, o)
+	const undated = 700
+	fill(t, s, "queue.er", "queue", undated)
+	foreign := func(seq, timetoken uint64) {
+		t.Helper()
+		e := event("queue.er", "queue", `{}`)
+		e.Origin = &storage.Origin{Kiosk: "lobby-2", Inc: 1, Seq: seq, HLC: storage.NewHLC(time.Unix(60, 0)), Timetoken: timetoken}
+		if _, err := s.Append(ctx, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	retain := func(own, others int) {
+		t.Helper()
+		if err := s.Retain(ctx); err != nil {
+			t.Fatal(err)
+		}
+		theirs, err := s.Read(ctx, "queue.er", "lobby-2", storage.Cursor{}, 10)
+		if got := stored(t, s, "queue.er"); err != nil || got != own || len(theirs) != others {
+			t.Fatalf("%d of our own and %d of another's are left, want %d and %d (%v)", got, len(theirs), own, others, err)
+		}
+	}
+	foreign(1, uint64(truth.UnixNano()/100))
+	now = storage.Instant{Wall: truth, Synced: true}
+	if err := s.Advance(ctx, "queue.er", storage.Cursor{Inc: 1, Seq: undated}, storage.Delivered, "", 1); err != nil {
+		t.Fatal(err)
+	}
+	retain(undated, 1)
+	now.Wall = truth.Add(20 * time.Hour)
+	fill(t, s, "queue.er", "queue", 1) // the first of a trusted clock
+	if err := s.Advance(ctx, "queue.er", storage.Cursor{Inc: 1, Seq: undated + 1}, storage.Delivered, "", 1); err != nil {
+		t.Fatal(err)
+	}
+	now.Wall = truth.Add(25 * time.Hour)
+	retain(undated+1, 0) // another's goes by the time of its publication
+	now.Wall = truth.Add(45 * time.Hour)
+	retain(0, 0)
+}

@@ -289,13 +289,12 @@ func (s *Store) openChecked(ctx context.Context, opened *Opened, side *sideFile)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		// The child died, or there is none: look ourselves, without mapping.
+		// The child died, or could not be started. Check maps nothing, so that
+		// a damaged file cannot kill us by it; and a file that it finds sound
+		// is not taken apart because a child was out of memory.
 		s.o.Logger.Warn("cannot check store in a child", "err", err)
 		if report, err = Check(ctx, CheckOptions{Path: path, Keys: s.o.Keys}); err != nil {
 			return nil, err
-		}
-		if report.OK {
-			report.OK, report.Explanation = false, "checking it killed the child"
 		}
 	}
 	opened.Report = report

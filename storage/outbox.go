@@ -239,14 +239,16 @@ func (tx *Tx) gap(num uint32, g Gap) error {
 		return nil
 	}
 	e, err := w.s.o.OnGap(g)
-	if err != nil {
-		return fmt.Errorf("cannot make gap record: %w", err)
-	}
-	if e.ID == uuid.Nil {
+	if err == nil && e.ID == uuid.Nil {
 		return nil // a gap in what carries gap records is told by the counts alone
 	}
-	if _, err := tx.appendOwn(&e); err != nil {
-		return fmt.Errorf("cannot append gap record: %w", err)
+	if err == nil {
+		_, err = tx.appendOwn(&e)
+	}
+	if err != nil {
+		// The gap itself is kept. A store that could not go on for want of its
+		// announcement would help nobody.
+		w.s.o.Logger.Error("cannot append gap record", "channel", g.Channel, "inc", g.Inc, "first", g.First, "last", g.Last, "err", err)
 	}
 	return nil
 }

@@ -67,7 +67,8 @@ func (tx *Tx) retain(num uint32) (more bool, err error) {
 	now := tx.now.Wall
 	old := func(r *Record) (*Kind, bool) {
 		k := w.s.kinds[r.Kind]
-		return k, k != nil && k.Retain.Age > 0 && now.Sub(r.HLC.Time()) > k.Retain.Age
+		at, dated := made(r)
+		return k, dated && k != nil && k.Retain.Age > 0 && now.Sub(at) > k.Retain.Age
 	}
 	if st.droppable && st.published() && st.counts.Queued > 0 {
 		if err := tx.expire(st, old); err != nil {
@@ -77,6 +78,9 @@ func (tx *Tx) retain(num uint32) (more bool, err error) {
 	return tx.prune(st, func(r *Record) bool {
 		k, is := old(r)
 		at := Cursor{r.Inc, r.Seq}
+		if _, dated := made(r); !dated && k != nil && k.Retain.Age > 0 {
+			is = tx.before(st, at, old)
+		}
 		switch {
 		case !is:
 			return false
@@ -87,6 +91,48 @@ func (tx *Tx) retain(num uint32) (more bool, err error) {
 		}
 		return true
 	})
+}
+
+// made tells when a record was made. It is not known where the clock was not
+// trusted; then for another kiosk's it is when it was published.
+func made(r *Record) (at time.Time, dated bool) {
+	switch {
+	case r.Synced:
+		return r.HLC.Time(), true
+	case r.Origin != nil && r.Origin.Timetoken > 0:
+		return time.Unix(0, int64(r.Origin.Timetoken)*100), true
+	}
+	return time.Time{}, false
+}
+
+// before reports whether an undated record lies before one that is old, and so
+// is old itself: a stream is in the order of time. It looks at the end of the
+// stream and at ever longer distances, so that a long run without a trusted
+// clock costs few looks.
+func (tx *Tx) before(st *stream, at Cursor, old func(*Record) (*Kind, bool)) bool {
+	c := tx.w.cursor(bEvents)
+	look := func(at Cursor) (dated, is, end bool) {
+		k, v := c.seek(appendEventKey(nil, st.num, at))
+		if !inStream(k, st.num) {
+			return false, false, true
+		}
+		r, _, err := openEvent(tx.w.s.o.Keys, tx.w.head.store, k, v)
+		if err != nil {
+			return false, false, false
+		}
+		_, dated = made(&r)
+		_, is = old(&r)
+		return dated, is, false
+	}
+	if _, is, _ := look(st.next); is {
+		return true
+	}
+	for step := uint64(1); step != 0; step *= 2 {
+		if dated, is, end := look(Cursor{at.Inc, at.Seq + step}); dated || end {
+			return is
+		}
+	}
+	return false
 }
 
 // expire gives up droppable records that stayed unsent for longer than they are

@@ -285,6 +285,9 @@ func (sv *salvage) take(b bucket, key, value []byte, live bool) bool {
 	}
 	stamp, plain, err := openRow(sv.o.Keys, sv.store, b, key, value)
 	if err != nil {
+		if live {
+			sv.holes[b] = true // an old page may hold an older one
+		}
 		if live && errors.Is(err, seal.ErrKeyUnknown) {
 			sv.out.Erased++
 		}

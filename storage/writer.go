@@ -457,6 +457,12 @@ func (w *writer) finish() {
 		w.s.file = nil
 		w.s.mu.Unlock()
 		w.file.close()
+		w.file.release()
+	}
+	if k, ok := w.s.o.Keys.(keeper); ok {
+		if err := k.SaveUses(); err != nil {
+			w.s.o.Logger.Warn("cannot save how often keys were used", "err", err)
+		}
 	}
 	w.side.close()
 	_ = w.s.lock.Close()
