@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"slices"
 )
@@ -43,5 +44,7 @@ func (s *Server) AllRoutes() (paths []string, method map[string]string, pass map
 func ParseAction(r io.Reader) error { _, err := parseAction(r); return err }
 func CleanScan(s string) string     { return cleanScan(s) }
 func LoadWords(tags []string) error { _, err := loadWords(tags, nil); return err }
+
+func Bounded(l net.Listener, limit int) net.Listener { return bounded(l, limit) }
 
 const MaxStreams, PageConns = maxStreams, pageConns

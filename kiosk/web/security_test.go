@@ -3,6 +3,7 @@ package web_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -507,6 +508,52 @@ func TestBodyLimits(t *testing.T) {
 			t.Errorf("%s: %d, want %d", name, w.Code, want)
 		}
 	}
+}
+
+// TestBoundedListener: one too many is closed at once; a place that becomes free
+// is used again.
+func TestBoundedListener(t *testing.T) {
+	t.Parallel()
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := web.Bounded(inner, 2)
+	accepted := make(chan net.Conn, 8)
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				close(accepted)
+				return
+			}
+			accepted <- c
+		}
+	}()
+	dial := func() net.Conn {
+		c, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		return c
+	}
+	dial()
+	dial()
+	first := <-accepted
+	second := <-accepted
+	if n, err := dial().Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) && !strings.Contains(err.Error(), "reset") {
+		t.Errorf("the third connection: %d, %v, want its end", n, err)
+	}
+	_ = first.Close()
+	_ = first.Close() // gives its place back once
+	dial()
+	third := <-accepted
+	if _, err := dial().Read(make([]byte, 1)); err == nil {
+		t.Error("a connection beyond the bound is open")
+	}
+	_, _ = second.Close(), third.Close()
+	_ = l.Close()
 }
 
 // TestSlowSockets: a flood of half requests is closed or cut, and the page's
