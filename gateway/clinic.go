@@ -92,5 +92,16 @@ func (g *Gateway) openCheckIn(ctx context.Context, refKey []byte, list []queue.P
 	if g.checkin, err = checkin.New(c, g.queue, g.consents, g.roster, g.log.With("component", "check-in")); err != nil {
 		return err
 	}
-	return g.checkin.Load(ctx)
+	if err := g.checkin.Load(ctx); err != nil {
+		return err
+	}
+	if o := g.opened; o.Salvaged == nil && o.Rolled == nil && !o.Lost {
+		return nil
+	}
+	// The views may have lost what the log still knows.
+	sources := g.keys.others()
+	for _, p := range g.cfg.Providers {
+		sources = append(sources, "@"+p.ID)
+	}
+	return g.checkin.Rebuild(ctx, g.store, sources...)
 }
