@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,19 +16,29 @@ import (
 
 // source answers with the true time, which the machine's clock is off from.
 type source struct {
-	off   time.Duration
-	fail  bool
 	delay time.Duration
+
+	mu   sync.Mutex
+	off  time.Duration // guarded by mu
+	fail bool          // guarded by mu
 }
 
 func (s *source) Time(ctx context.Context) (time.Time, error) {
 	time.Sleep(s.delay / 2)
-	t := time.Now().Add(s.off)
+	s.mu.Lock()
+	t, fail := time.Now().Add(s.off), s.fail
+	s.mu.Unlock()
 	time.Sleep(s.delay / 2)
-	if s.fail {
+	if fail {
 		return time.Time{}, errors.New("no network")
 	}
 	return t, nil
+}
+
+func (s *source) set(off time.Duration, fail bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.off, s.fail = off, fail
 }
 
 func TestClockLearnsTheTrustedTime(t *testing.T) {
@@ -60,8 +71,9 @@ func TestClockLearnsTheTrustedTime(t *testing.T) {
 		if c.Now().Synced {
 			t.Fatal("synced without an answer")
 		}
-		src.fail = false
+		src.set(9*time.Hour, false)
 		time.Sleep(30 * time.Second)
+		synctest.Wait()
 		now := c.Now()
 		if !now.Synced || now.Wall.Sub(time.Now().Add(9*time.Hour)).Abs() > 10*time.Millisecond {
 			t.Fatalf("after the first answer: %+v, true time %v", now, time.Now().Add(9*time.Hour))
@@ -70,8 +82,9 @@ func TestClockLearnsTheTrustedTime(t *testing.T) {
 		if boot != before.Boot || zero.Add(before.Mono).Sub(before.Wall.Add(9*time.Hour)).Abs() > 10*time.Millisecond {
 			t.Errorf("boot %v began at %v, so the early event was at %v", boot, zero, zero.Add(before.Mono))
 		}
-		src.off += time.Minute
+		src.set(9*time.Hour+time.Minute, false)
 		time.Sleep(11 * time.Minute)
+		synctest.Wait()
 		if len(steps) != 1 || (steps[0]-time.Minute).Abs() > 10*time.Millisecond {
 			t.Errorf("steps %v, want one of a minute", steps)
 		}
@@ -105,6 +118,7 @@ func TestClockOfAMachineWithoutTime(t *testing.T) {
 			}}, &source{}, slog.New(slog.DiscardHandler))
 		}()
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if now := c.Now(); !now.Synced || !now.Wall.Equal(time.Now()) || !zero.Equal(true40) {
 			t.Errorf("after it: %+v, the boot began at %v, want %v", now, zero, true40)
 		}

@@ -48,9 +48,11 @@ func (m *metadata) get(key string) (pubnub.Metadata, error) {
 }
 
 func (m *metadata) put(key string, md pubnub.Metadata, ifMatch string) (string, error) {
-	if m.before != nil {
-		f := m.before
-		m.before = nil
+	m.mu.Lock()
+	f := m.before
+	m.before = nil
+	m.mu.Unlock()
+	if f != nil {
 		f(key)
 	}
 	m.mu.Lock()
@@ -103,8 +105,21 @@ type bench struct {
 	m       *mirror.Mirror
 	cipher  *pubnub.Cipher
 	pub     ed25519.PublicKey
-	entries []kiosk.Entry
-	foreign []string
+	entries []kiosk.Entry // guarded by md.mu
+	foreign []string      // read after synctest.Wait
+}
+
+// arrange changes what the mirror meets, between two of its own steps.
+func (b *bench) arrange(change func()) {
+	b.md.mu.Lock()
+	defer b.md.mu.Unlock()
+	change()
+}
+
+// settle lets the mirror do all that it is going to do.
+func settle(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
 }
 
 func start(t *testing.T) *bench {
@@ -117,7 +132,11 @@ func start(t *testing.T) *bench {
 	b := &bench{md: newMetadata(), cipher: cipher, pub: key.Public().(ed25519.PublicKey)}
 	b.m = mirror.New(mirror.Config{
 		Kiosk: "lobby-1", Departments: []kiosk.DepartmentID{"cardiology"}, ConsentLog: "consent.org",
-		Entries: func(kiosk.DepartmentID) []kiosk.Entry { return b.entries },
+		Entries: func(kiosk.DepartmentID) []kiosk.Entry {
+			b.md.mu.Lock()
+			defer b.md.mu.Unlock()
+			return b.entries
+		},
 		Signer:  func() (wire.Signer, error) { return wire.Signer{Kiosk: "lobby-1", Key: key}, nil },
 		Now:     func() storage.Instant { return storage.Instant{Wall: time.Now(), Boot: uuid.Nil} },
 		Foreign: func(_ context.Context, c string) { b.foreign = append(b.foreign, c) },
@@ -162,9 +181,9 @@ func entry(n int, status kiosk.Status) kiosk.Entry {
 func TestSnapshotIsSealedSignedAndWrittenOnlyWhenItChanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t)
-		b.entries = []kiosk.Entry{entry(1, kiosk.Waiting), entry(2, kiosk.Completed)}
+		b.arrange(func() { b.entries = []kiosk.Entry{entry(1, kiosk.Waiting), entry(2, kiosk.Completed)} })
 		b.m.QueueChanged()
-		time.Sleep(time.Minute)
+		settle(time.Minute)
 		if got, cut := b.snapshot(t); len(got) != 2 || cut {
 			t.Errorf("snapshot of %d entries, cut %v", len(got), cut)
 		}
@@ -173,7 +192,7 @@ func TestSnapshotIsSealedSignedAndWrittenOnlyWhenItChanged(t *testing.T) {
 		}
 		writes := b.md.serial
 		b.m.QueueChanged()
-		time.Sleep(time.Minute)
+		settle(time.Minute)
 		if b.md.serial != writes {
 			t.Error("an unchanged queue was written again")
 		}
@@ -183,15 +202,17 @@ func TestSnapshotIsSealedSignedAndWrittenOnlyWhenItChanged(t *testing.T) {
 func TestSnapshotThatIsTooLongHoldsOpenEntriesOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t)
+		var day []kiosk.Entry
 		for n := range 200 {
 			status := kiosk.Waiting
 			if n%2 == 0 {
 				status = kiosk.Completed
 			}
-			b.entries = append(b.entries, entry(n, status))
+			day = append(day, entry(n, status))
 		}
+		b.arrange(func() { b.entries = day })
 		b.m.QueueChanged()
-		time.Sleep(time.Minute)
+		settle(time.Minute)
 		got, cut := b.snapshot(t)
 		if !cut || len(got) == 0 || got[0].Metadata.Ticket != "A-001" {
 			t.Fatalf("%d entries, cut %v", len(got), cut)
@@ -207,13 +228,15 @@ func TestSnapshotThatIsTooLongHoldsOpenEntriesOnly(t *testing.T) {
 func TestTwoWritersDoNotOverwriteEachOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t)
-		b.entries = []kiosk.Entry{entry(1, kiosk.Waiting)}
-		b.md.values["channel/queue.cardiology"] = pubnub.Metadata{ETag: "0", Custom: map[string]string{"other": "kept"}}
-		b.md.before = func(key string) {
-			_, _ = b.md.put(key, pubnub.Metadata{Custom: map[string]string{"other": "kept", "late": "kept too"}}, "")
-		}
+		b.arrange(func() { b.entries = []kiosk.Entry{entry(1, kiosk.Waiting)} })
+		b.arrange(func() {
+			b.md.values["channel/queue.cardiology"] = pubnub.Metadata{ETag: "0", Custom: map[string]string{"other": "kept"}}
+			b.md.before = func(key string) {
+				_, _ = b.md.put(key, pubnub.Metadata{Custom: map[string]string{"other": "kept", "late": "kept too"}}, "")
+			}
+		})
 		b.m.QueueChanged()
-		time.Sleep(time.Minute)
+		settle(time.Minute)
 		md := b.md.values["channel/queue.cardiology"]
 		if md.Custom["other"] != "kept" || md.Custom["late"] != "kept too" || md.Custom["queueState"] == "" {
 			t.Errorf("custom is %v", md.Custom)
@@ -224,10 +247,12 @@ func TestTwoWritersDoNotOverwriteEachOther(t *testing.T) {
 func TestForeignPlaintextIsReplacedAndTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t)
-		b.entries = []kiosk.Entry{entry(1, kiosk.Waiting)}
-		b.md.values["channel/queue.cardiology"] = pubnub.Metadata{ETag: "0", Custom: map[string]string{"queueState": `[{"patient":"in the clear"}]`}}
+		b.arrange(func() { b.entries = []kiosk.Entry{entry(1, kiosk.Waiting)} })
+		b.arrange(func() {
+			b.md.values["channel/queue.cardiology"] = pubnub.Metadata{ETag: "0", Custom: map[string]string{"queueState": `[{"patient":"in the clear"}]`}}
+		})
 		b.m.QueueChanged()
-		time.Sleep(time.Minute)
+		settle(time.Minute)
 		b.snapshot(t)
 		if len(b.foreign) != 1 || b.foreign[0] != "queue.cardiology" {
 			t.Errorf("told of %q", b.foreign)
@@ -238,14 +263,12 @@ func TestForeignPlaintextIsReplacedAndTold(t *testing.T) {
 func TestAnOutageIsWaitedOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t)
-		b.entries = []kiosk.Entry{entry(1, kiosk.Waiting)}
-		b.md.fail = &pubnub.Error{Class: pubnub.Temporary}
+		b.arrange(func() { b.entries = []kiosk.Entry{entry(1, kiosk.Waiting)} })
+		b.arrange(func() { b.md.fail = &pubnub.Error{Class: pubnub.Temporary} })
 		b.m.QueueChanged()
-		time.Sleep(time.Hour)
-		b.md.mu.Lock()
-		b.md.fail = nil
-		b.md.mu.Unlock()
-		time.Sleep(2 * time.Minute)
+		settle(time.Hour)
+		b.arrange(func() { b.md.fail = nil })
+		settle(2 * time.Minute)
 		if got, _ := b.snapshot(t); len(got) != 1 {
 			t.Errorf("%d entries after the outage", len(got))
 		}

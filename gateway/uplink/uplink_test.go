@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -131,15 +132,16 @@ func (s *service) Publish(ctx context.Context, channel, payload string) (pubnub.
 		s.t.Errorf("two requests in flight on %s", channel)
 	}
 	s.payloads[channel] = append(s.payloads[channel], payload)
+	delay := s.delay
 	s.mu.Unlock()
 	defer func() {
 		s.mu.Lock()
 		s.flight[channel]--
 		s.mu.Unlock()
 	}()
-	if s.delay > 0 {
+	if delay > 0 {
 		select {
-		case <-time.After(s.delay):
+		case <-time.After(delay):
 		case <-ctx.Done():
 			return 0, &pubnub.Error{Class: pubnub.Canceled}
 		}
@@ -174,6 +176,20 @@ func (s *service) Publish(ctx context.Context, channel, payload string) (pubnub.
 		return 0, &pubnub.Error{Class: pubnub.Unknown}
 	}
 	return 17000000000000000 + pubnub.Timetoken(n), nil
+}
+
+// hold makes every further answer take d.
+func (s *service) hold(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.delay = d
+}
+
+// count reads one of the service's counters.
+func (s *service) count(n *int) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return *n
 }
 
 type ackLost struct{}
@@ -335,22 +351,23 @@ func TestRefusedForGoodIsQuarantinedAloneAndTheRestGoesOn(t *testing.T) {
 
 func TestDeniedNeverDropsNeverSpinsAndAFreshTokenEndsTheWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		denied, asked := true, 0
-		b := start(t, uplink.Config{Denied: func() { asked++ }}, func(int, string, wire.Envelope) error {
-			if denied {
+		var granted atomic.Bool
+		var asked atomic.Int32
+		b := start(t, uplink.Config{Denied: func() { asked.Add(1) }}, func(int, string, wire.Envelope) error {
+			if !granted.Load() {
 				return &pubnub.Error{Class: pubnub.Denied, Status: 403}
 			}
 			return nil
 		})
 		b.out.add("queue.a", storage.LaneQueue, 3)
 		time.Sleep(10 * time.Minute)
-		if b.svc.requests > 11 {
-			t.Errorf("%d requests in 10 minutes of refusals", b.svc.requests)
+		if n := b.svc.count(&b.svc.requests); n > 11 {
+			t.Errorf("%d requests in 10 minutes of refusals", n)
 		}
-		if asked == 0 {
+		if asked.Load() == 0 {
 			t.Error("no fresh token was asked for")
 		}
-		denied = false
+		granted.Store(true)
 		b.up.TokenRefreshed()
 		time.Sleep(time.Second)
 		b.stop()
@@ -368,8 +385,8 @@ func TestThrottledWaitsAsTold(t *testing.T) {
 		})
 		b.out.add("queue.a", storage.LaneQueue, 1)
 		time.Sleep(89 * time.Second)
-		if b.svc.requests != 1 {
-			t.Errorf("%d requests before Retry-After was over", b.svc.requests)
+		if n := b.svc.count(&b.svc.requests); n != 1 {
+			t.Errorf("%d requests before Retry-After was over", n)
 		}
 		time.Sleep(5 * time.Second)
 		b.stop()
@@ -379,9 +396,9 @@ func TestThrottledWaitsAsTold(t *testing.T) {
 
 func TestReturningLinkCancelsTheBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		down := true
+		var up atomic.Bool
 		b := start(t, uplink.Config{}, func(int, string, wire.Envelope) error {
-			if down {
+			if !up.Load() {
 				return &pubnub.Error{Class: pubnub.Temporary}
 			}
 			return nil
@@ -389,16 +406,16 @@ func TestReturningLinkCancelsTheBackoff(t *testing.T) {
 		for i := range 20 {
 			b.out.add(fmt.Sprintf("queue.d%d", i), storage.LaneQueue, 1)
 		}
-		time.Sleep(time.Hour)
+		time.Sleep(10 * time.Minute)
 		// One probe at a time, not one from each of the 20 streams.
-		if b.svc.requests > 3600 {
-			t.Errorf("%d probes in an hour without network", b.svc.requests)
+		if n := b.svc.count(&b.svc.requests); n > 600 {
+			t.Errorf("%d probes in 10 minutes without network", n)
 		}
-		down = false
-		before := b.svc.messages
+		up.Store(true)
+		before := b.svc.count(&b.svc.messages)
 		b.up.LinkUp()
 		time.Sleep(200 * time.Millisecond)
-		if b.svc.messages == before {
+		if b.svc.count(&b.svc.messages) == before {
 			t.Error("nothing was accepted 0.2 s after the link came back")
 		}
 		time.Sleep(5 * time.Second)
@@ -411,18 +428,18 @@ func TestReturningLinkCancelsTheBackoff(t *testing.T) {
 
 func TestNetworkBackWithoutAHintIsFoundWithinFiveSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		down := true
+		var up atomic.Bool
 		b := start(t, uplink.Config{}, func(int, string, wire.Envelope) error {
-			if down {
+			if !up.Load() {
 				return &pubnub.Error{Class: pubnub.Temporary}
 			}
 			return nil
 		})
 		b.out.add("queue.a", storage.LaneQueue, 50)
-		time.Sleep(time.Hour)
-		down = false
+		time.Sleep(10 * time.Minute)
+		up.Store(true)
 		time.Sleep(5 * time.Second)
-		if b.svc.messages == 0 {
+		if b.svc.count(&b.svc.messages) == 0 {
 			t.Error("nothing was accepted 5 s after the network came back")
 		}
 		b.stop()
@@ -454,7 +471,7 @@ func TestEmergencyPassesABacklog(t *testing.T) {
 func TestStopGivesUpWhatIsInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, uplink.Config{}, nil)
-		b.svc.delay = time.Hour
+		b.svc.hold(time.Hour)
 		b.out.add("queue.a", storage.LaneQueue, 1)
 		time.Sleep(time.Second)
 		began := time.Now()
