@@ -64,6 +64,7 @@ const (
 	subscribeKey = "sub-demo"
 	patientsDay  = 60
 	spareCodes   = 24 // never fewer unused codes than this
+	usualPanel   = 8472
 )
 
 func demonstrate(ctx context.Context, o options, stdout, stderr io.Writer) error {
@@ -170,10 +171,25 @@ func (d *demo) prepare() (err error) {
 		}
 		d.staff = append(d.staff, a)
 	}
+	// Who holds the panel's usual port has the other usual ports too: two demos
+	// that start together do not both find them free.
+	panelListener, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(usualPanel))
+	first := err == nil
+	if !first {
+		if panelListener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			return err
+		}
+	}
+	port := func(usual int) string {
+		if !first {
+			usual = 0
+		}
+		return "127.0.0.1:" + freePort(usual)
+	}
 	d.settings = settings{
 		zone: zone, origin: d.net.addr(), dataDir: filepath.Join(d.dir, "data"), controlPath: controlPath(d.dir),
 		passphrase: filepath.Join(d.dir, "passphrase"), publishKey: publishKey, subscribeKey: subscribeKey,
-		web: "127.0.0.1:" + freePort(8470), board: "127.0.0.1:" + freePort(8471), mqtt: "127.0.0.1:" + freePort(1883), budget: d.o.dataLimit,
+		web: port(8470), board: port(8471), mqtt: port(1883), budget: d.o.dataLimit,
 	}
 	if d.scanner, err = simulator.NewSerialPort(d.dir, "scanner"); err != nil {
 		fmt.Fprintf(d.out, "no simulated scanner on this system (%v); type the codes instead\n", err)
@@ -185,10 +201,6 @@ func (d *demo) prepare() (err error) {
 	}
 	d.child = &child{binary: d.o.gateway, config: filepath.Join(d.dir, "clinicgate.toml"), out: d.out, moved: d.announce}
 	if err := d.writeConfig(); err != nil {
-		return err
-	}
-	panelListener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
 		return err
 	}
 	d.panel = &panel{listener: panelListener, secret: d.secret, demo: d}
@@ -264,9 +276,14 @@ func (d *demo) firstDay(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := c.KeyImport(ctx, control.KeyImport{Secrets: text}); err != nil {
+	ring, err := c.KeyImport(ctx, control.KeyImport{Secrets: text})
+	if err != nil {
 		return fmt.Errorf("cannot import keys: %w", err)
 	}
+	d.ledger.trust(ring.Public)
+	d.mu.Lock()
+	d.kioskPK = base64.StdEncoding.EncodeToString(ring.Public)
+	d.mu.Unlock()
 	if err := d.admit(ctx, patientsDay); err != nil {
 		return err
 	}
