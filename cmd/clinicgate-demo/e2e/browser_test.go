@@ -1,0 +1,197 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/audits"
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+// tab is a tab of a fresh Chromium. It notes every request and every complaint
+// of the browser: console, exceptions, violations of the page's policy.
+type tab struct {
+	t   *testing.T
+	ctx context.Context
+
+	mu         sync.Mutex
+	urls       []string
+	complaints []string
+}
+
+// openChromium starts a browser with one tab.
+func openChromium(t *testing.T, w, h int) *tab {
+	t.Helper()
+	path := os.Getenv("CHROMIUM")
+	if path == "" {
+		path = "chromium"
+	}
+	path, err := exec.LookPath(path)
+	if err != nil {
+		t.Fatalf("no Chromium: %v; set CHROMIUM to its path", err)
+	}
+	opts := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(w, h),
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-sync", true), chromedp.Flag("no-first-run", true), chromedp.Flag("touch-events", "enabled"),
+	)
+	alloc, stop := chromedp.NewExecAllocator(context.Background(), opts...)
+	limited, done := context.WithTimeout(alloc, 5*time.Minute)
+	t.Cleanup(func() { done(); stop() })
+	return openTab(t, limited, w, h)
+}
+
+// another opens a second tab of the same browser.
+func (b *tab) another(w, h int) *tab { return openTab(b.t, b.ctx, w, h) }
+
+func openTab(t *testing.T, parent context.Context, w, h int) *tab {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(parent)
+	t.Cleanup(cancel)
+	b := &tab{t: t, ctx: ctx}
+	if err := chromedp.Listen(ctx, b.note); err != nil {
+		t.Fatalf("cannot start the browser: %v", err)
+	}
+	if _, err := chromedp.Call(ctx, audits.Enable, cdp.Empty{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := chromedp.Call(ctx, network.Enable, network.EnableParams{}); err != nil {
+		t.Fatal(err)
+	}
+	b.do(chromedp.EmulateViewport(int64(w), int64(h), chromedp.EmulateTouch))
+	return b
+}
+
+func (b *tab) note(ev any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	complain := func(format string, args ...any) { b.complaints = append(b.complaints, fmt.Sprintf(format, args...)) }
+	switch e := ev.(type) {
+	case *network.EventRequestWillBeSent:
+		b.urls = append(b.urls, e.Request.URL)
+	case *audits.EventIssueAdded:
+		complain("issue %s %+v", e.Issue.Code, e.Issue.Details.ContentSecurityPolicyIssueDetails)
+	case *runtime.EventExceptionThrown:
+		complain("exception %s %+v", e.ExceptionDetails.Text, e.ExceptionDetails.Exception)
+	case *runtime.EventConsoleAPICalled:
+		complain("console.%s", e.Type)
+	case *log.EventEntryAdded:
+		complain("log %s %s %s", e.Entry.Level, e.Entry.Text, e.Entry.URL)
+	}
+}
+
+func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	within, cancel := context.WithTimeout(b.ctx, 30*time.Second)
+	defer cancel()
+	if err := chromedp.Do(within, steps...); err != nil {
+		b.t.Fatalf("%v\n%s", err, b.text())
+	}
+}
+
+func (b *tab) open(url string) { b.t.Helper(); b.do(chromedp.Navigate(url)) }
+
+// screen waits until the page shows a state and touches count again.
+func (b *tab) screen(state string) {
+	b.t.Helper()
+	b.do(chromedp.WaitVisible(`body[data-state="`+state+`"] main > section h1`), chromedp.Sleep(400*time.Millisecond))
+}
+
+// tap touches what a selector finds, as a finger does.
+func (b *tab) tap(selector string) { b.t.Helper(); b.do(chromedp.Tap(chromedp.CSS(selector))) }
+
+// text is what the page says.
+func (b *tab) text() string {
+	within, cancel := context.WithTimeout(b.ctx, 2*time.Second)
+	defer cancel()
+	said, err := chromedp.Run(within, chromedp.Evaluate[string](`document.body.dataset.state + ": " + document.body.innerText`))
+	if err != nil {
+		return "no page: " + err.Error()
+	}
+	return strings.Join(strings.Fields(said), " ")
+}
+
+func evaluate[T any](b *tab, script string) T {
+	b.t.Helper()
+	within, cancel := context.WithTimeout(b.ctx, 20*time.Second)
+	defer cancel()
+	v, err := chromedp.Run(within, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
+	if err != nil {
+		b.t.Fatalf("%s: %v", script, err)
+	}
+	return v
+}
+
+// until waits for a condition in the page.
+func (b *tab) until(what, script string) {
+	b.t.Helper()
+	eventually(b.t, 20*time.Second, what+" on the page", func() bool { return evaluate[bool](b, script) })
+}
+
+// shoot saves what the page looks like, in CLINICGATE_SCREENSHOTS or among the
+// test's artifacts.
+func (b *tab) shoot(name string) {
+	b.t.Helper()
+	within, cancel := context.WithTimeout(b.ctx, 20*time.Second)
+	defer cancel()
+	time.Sleep(300 * time.Millisecond) // what moves has moved
+	png, err := chromedp.Run(within, chromedp.CaptureScreenshot())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	dir := os.Getenv("CLINICGATE_SCREENSHOTS")
+	if dir == "" {
+		dir = b.t.ArtifactDir()
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// spotless checks what must hold after any visit: the browser complained of
+// nothing, asked nobody else, put nothing about a person into an address, and
+// keeps nothing.
+func (b *tab) spotless(hosts, secrets []string) {
+	b.t.Helper()
+	b.mu.Lock()
+	complaints, urls := slices.Clone(b.complaints), slices.Clone(b.urls)
+	b.mu.Unlock()
+	for _, c := range complaints {
+		b.t.Errorf("the browser says: %s", c)
+	}
+	for _, address := range urls {
+		u, err := url.Parse(address)
+		if err != nil || !slices.Contains(hosts, u.Host) {
+			b.t.Errorf("a request left the clinic's pages: %s", address)
+			continue
+		}
+		if u.RawQuery != "" && u.Path != "/launch" {
+			b.t.Errorf("a request has parameters in its address: %s", address)
+		}
+		for _, secret := range secrets {
+			if strings.Contains(address, secret) || strings.Contains(address, url.QueryEscape(secret)) {
+				b.t.Errorf("%q is in an address: %s", secret, address)
+			}
+		}
+	}
+	// Last: asking is itself something that the browser remarks on.
+	if kept := evaluate[string](b, `(async () => JSON.stringify([localStorage.length, sessionStorage.length, document.cookie,
+		(await indexedDB.databases()).length, (await caches.keys()).length, (await navigator.serviceWorker.getRegistrations()).length]))()`); kept != `[0,0,"",0,0,0]` {
+		b.t.Errorf("the browser keeps %s", kept)
+	}
+}

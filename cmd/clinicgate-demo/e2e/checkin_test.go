@@ -1,0 +1,187 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// TestE2EConsumerInBrowser runs the reference consumer's vectors in Chromium.
+func TestE2EConsumerInBrowser(t *testing.T) {
+	t.Parallel()
+	files := http.FileServer(http.Dir(consumer))
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, ".mjs") {
+			w.Header().Set("Content-Type", "text/javascript")
+		}
+		files.ServeHTTP(w, r)
+	}))
+	t.Cleanup(s.Close)
+	b := openChromium(t, 800, 600)
+	b.open(s.URL + "/README.md")
+	if wrong := evaluate[string](b, `(async () => {
+		const { check } = await import("/check.mjs");
+		return JSON.stringify(await check(await (await fetch("/vectors.json")).json()));
+	})()`); wrong != "[]" {
+		t.Error(wrong)
+	}
+}
+
+// visit is one patient at the real page.
+type visit struct {
+	d       *demo
+	b       *tab
+	secrets []string // what was about the patients
+}
+
+// scan writes a code where the scanner's bytes come from.
+func (v *visit) scan(code string) {
+	v.d.t.Helper()
+	f, err := os.OpenFile(v.d.ready.Scanner, os.O_WRONLY, 0)
+	if err != nil {
+		v.d.t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteString(code); err != nil {
+		v.d.t.Fatal(err)
+	}
+	v.secrets = append(v.secrets, strings.TrimSpace(code))
+}
+
+func (v *visit) typeCode(code string) {
+	v.d.t.Helper()
+	for _, k := range code {
+		v.b.tap(`[data-key="` + string(k) + `"]`)
+	}
+	v.secrets = append(v.secrets, code)
+}
+
+var ticketForm = regexp.MustCompile(`^A-[0-9]{3}$`)
+
+// finish gives consent and takes the number.
+func (v *visit) finish(picture string) string {
+	v.d.t.Helper()
+	b := v.b
+	b.screen("consent")
+	if picture != "" {
+		b.shoot(picture + "-consent")
+	}
+	for range 4 {
+		before := evaluate[string](b, `document.querySelector("main h1").textContent`)
+		v.secrets = append(v.secrets, strings.TrimSpace(evaluate[string](b, `document.querySelector(".visit-name")?.textContent ?? ""`)))
+		b.tap(`[data-granted="true"]`)
+		b.until("the next step", fmt.Sprintf(`document.body.dataset.state === "done" || document.body.dataset.state === "ready" ||
+			document.body.dataset.state === "consent" && document.querySelector("main h1").textContent !== %q`, before))
+		if state := evaluate[string](b, `document.body.dataset.state`); state != "consent" {
+			break
+		}
+		b.do(chromedp.Sleep(400e6))
+	}
+	if evaluate[bool](b, `document.body.dataset.state === "ready"`) {
+		b.screen("ready")
+		b.tap(`[data-act="confirm"]`)
+	}
+	b.screen("done")
+	if picture != "" {
+		b.shoot(picture + "-done")
+	}
+	ticket := strings.TrimSpace(evaluate[string](b, `document.querySelector(".tile-number").textContent`))
+	if !ticketForm.MatchString(ticket) {
+		v.d.t.Fatalf("the number is %q", ticket)
+	}
+	b.tap(`[data-act="leave"]`)
+	b.screen("attract")
+	return ticket
+}
+
+// TestE2ECheckIn goes through the whole check-in in real Chromium: by a scan and
+// by a typed code, with the network and without it, up to the number on the
+// board after a call.
+func TestE2ECheckIn(t *testing.T) {
+	t.Parallel()
+	d := startDemo(t)
+	v := &visit{d: d, b: openChromium(t, 1080, 1920)}
+	b, codes := v.b, d.ready.Codes
+	b.open(d.ready.Kiosk)
+	b.screen("attract")
+	b.shoot("1-attract")
+	display := b.another(1920, 1080)
+	display.open(d.ready.Board)
+	display.until("the board", `document.getElementById("called") !== null`)
+
+	call := func(ticket string) {
+		t.Helper()
+		out, err := exec.Command(program("clinicgate"), "queue", "call", ticket, "--config", d.ready.Config).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		display.until(ticket+" as called", fmt.Sprintf(`[...document.querySelectorAll("#called .ticket")].some((x) => x.textContent.trim() === %q)`, ticket))
+	}
+	for i, link := range []string{"up", "cut"} {
+		d.act("network", `{"state":"`+link+`"}`)
+		name := fmt.Sprintf("%d-%s", 2+i, link)
+
+		v.scan(codes[2*i].Scan)
+		b.screen("language")
+		b.shoot(name + "-scanned")
+		b.tap(`[data-language="en"]`)
+		scanned := v.finish(name + "-scan")
+
+		b.tap(`[data-act="start"]`)
+		b.screen("language")
+		b.tap(`[data-language="es"]`)
+		b.screen("identify")
+		v.typeCode(codes[2*i+1].Typed)
+		b.shoot(name + "-typed")
+		b.tap("#code-go")
+		typed := v.finish(name + "-typed-es")
+
+		if scanned == typed {
+			t.Errorf("two patients have the number %s", typed)
+		}
+		call(scanned)
+		call(typed)
+		display.shoot(name + "-board")
+	}
+	if c := d.state().Counts; c == nil || c.Queued == 0 {
+		t.Errorf("with the network cut nothing waits: %+v", c)
+	}
+	d.act("network", `{"state":"up"}`)
+	if s := d.settled(60e9); s.Counts.Delivered != s.Counts.Accepted || !s.Balanced {
+		t.Errorf("after the outage: %+v", s.Counts)
+	}
+
+	dom := evaluate[string](b, `document.documentElement.outerHTML`)
+	var hosts []string
+	for _, address := range []string{d.ready.Panel, d.ready.Board, evaluate[string](b, `location.href`)} {
+		u, err := url.Parse(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hosts = append(hosts, u.Host)
+	}
+	var secrets []string
+	for _, s := range v.secrets {
+		if s != "" {
+			secrets = append(secrets, s)
+		}
+		if s != "" && strings.Contains(dom, s) {
+			t.Errorf("the page still holds %q", s)
+		}
+	}
+	if len(secrets) < 5 {
+		t.Fatalf("the test knows only %d secrets", len(secrets))
+	}
+	b.spotless(hosts, secrets)
+	display.spotless(hosts, secrets)
+}
