@@ -391,6 +391,10 @@ func TestAProvidersStatusChangeReachesTheQueue(t *testing.T) {
 		payload, _ := json.Marshal(sealed)
 		c.pubnub.InjectRaw("queue.cardiology", payload, publisher)
 	}
+	// A provider sees the patient before calling. What is published in the same
+	// milliseconds would be ordered by two clocks that agree to milliseconds only.
+	c.eventually("the arrival published", c.drained)
+	time.Sleep(500 * time.Millisecond)
 	id := list.Entries[0].ID.String()
 	status := func() kiosk.Status {
 		l, err := c.control.QueueList(t.Context())
