@@ -11,7 +11,7 @@ export CGO_ENABLED := 0
 export GOARM := 7
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race vet lint check cross demo crash bench fuzz e2e
+.PHONY: help build test race sim vet lint check cross demo crash bench fuzz e2e
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | expand -t 14
@@ -24,7 +24,12 @@ test: ## all tests: hermetic, loopback only, no root, under 5 minutes on two cor
 	$(GO) test ./...
 
 race: ## all tests under the race detector (needs a C compiler)
-	CGO_ENABLED=1 $(GO) test -race ./...
+	CGO_ENABLED=1 SIM_SEEDS=2 $(GO) test -race -timeout 40m ./...
+
+SEEDS ?= 1000
+
+sim: ## the simulation of several kiosks over SEEDS (1000) seeds
+	$(GO) test -count=1 -timeout 120m -run Simulation ./gateway/simulation -seeds $(SEEDS)
 
 vet: ## go vet for this machine
 	$(GO) vet ./...
@@ -37,7 +42,7 @@ lint: ## gofmt, and go vet for each of the four targets
 cross: ## build for each of the four targets
 	@for t in $(TARGETS); do echo "build $$t"; GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) build -o /dev/null ./... || exit 1; done
 
-check: lint cross test race ## what a change must pass
+check: lint cross test race sim ## what a change must pass
 
 demo: build ## build and run the demo clinic on loopback, until Ctrl-C (options: DEMO="--auto 6")
 	$(BIN)/clinicgate-demo $(DEMO)
@@ -45,8 +50,8 @@ demo: build ## build and run the demo clinic on loopback, until Ctrl-C (options:
 crash: ## kill points, injected faults and power cuts against the store (needs strace)
 	$(GO) test -count=1 -timeout 120m -tags crash -run 'Crash' -v ./storage/... ./cmd/...
 
-bench: ## speed against the raw limit of this machine, in one run
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+bench: build ## speed against the raw limit of this machine, in one run
+	$(GO) test -count=1 -timeout 60m -tags bench -run Bench -v ./gateway/bench
 
 fuzz: ## every fuzz target for FUZZTIME (10s) each
 	@for p in $$($(GO) list ./...); do \
@@ -56,4 +61,4 @@ fuzz: ## every fuzz target for FUZZTIME (10s) each
 	done
 
 e2e: build ## the check-in in a real browser and with the JavaScript SDK (needs Chromium, Node and npm)
-	$(GO) test -count=1 -timeout 30m -tags e2e -run 'E2E' -v ./...
+	$(GO) test -count=1 -timeout 30m -tags e2e -run 'E2E|JavaScriptSDK' -v ./...
