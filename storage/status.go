@@ -13,7 +13,7 @@ type Status struct {
 	Used         int64 // bytes in use, blobs included
 	Length       int64 // bytes of the file
 	Budget       int64
-	Damaged      int64 // records that the last reading of everything could not open
+	Damaged      int64     // records that the last reading of everything could not open
 	AuditSize    uint64    // records of the running audit log
 	CheckpointAt time.Time // of the newest checkpoint
 	Created      time.Time

@@ -32,7 +32,9 @@ func TestUntrustedAvailabilitySortsByItsFirstPublication(t *testing.T) {
 		t.Fatal("nothing was recorded")
 		return storage.Record{}
 	}
-	tt := func(minute int) uint64 { return uint64(morning.Add(time.Duration(minute)*time.Minute).UnixNano() / 100) }
+	tt := func(minute int) uint64 {
+		return uint64(morning.Add(time.Duration(minute)*time.Minute).UnixNano() / 100)
+	}
 	early := said(a, kiosk.Away)
 	true1.pass(5 * time.Minute)
 	later := said(b, kiosk.Available)
