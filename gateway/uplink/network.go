@@ -25,16 +25,17 @@ func (n *network) mayStart(now time.Time, inFlight int) bool {
 	return inFlight == 0 && !now.Before(n.notBefore)
 }
 
-// heard takes the outcome of a request. It reports whether the network just
-// came back.
-func (n *network) heard(err error, now time.Time) bool {
+// heard takes the outcome of a request that began at a time. It reports whether
+// the network just came back. A probe that hung has waited already: the next one
+// need not wait again.
+func (n *network) heard(err error, began time.Time) bool {
 	var pe *pubnub.Error
 	switch {
 	case errors.Is(err, context.Canceled):
 		return false
 	case errors.As(err, &pe) && pe.Status == 0:
 		n.failures++
-		n.notBefore = now.Add(jitter(250*time.Millisecond, n.failures, longestProbe))
+		n.notBefore = began.Add(jitter(250*time.Millisecond, n.failures, longestProbe))
 		return false
 	case err != nil && pe == nil:
 		return false // ours: the store or the keys

@@ -92,6 +92,7 @@ type stream struct {
 	lane      storage.Lane
 	busy      bool
 	frozen    *frozen
+	hangUp    context.CancelFunc // gives up the request that is in flight
 	failures  int
 	notBefore time.Time
 	waits     cause
@@ -108,6 +109,15 @@ const (
 	waitsForToken
 )
 
+// hangUp gives up every request in flight; each is made again at once.
+func (u *Uplink) hangUp() {
+	for _, s := range u.streams {
+		if s.busy {
+			s.hangUp()
+		}
+	}
+}
+
 // release lets the streams that wait for c try at once.
 func (u *Uplink) release(c cause) {
 	for _, s := range u.streams {
@@ -115,16 +125,6 @@ func (u *Uplink) release(c cause) {
 			s.notBefore, s.failures = time.Time{}, 0
 		}
 	}
-}
-
-// frozen is a request whose bytes no longer change.
-type frozen struct {
-	payload   string
-	first     storage.Cursor
-	to        storage.Cursor
-	events    int
-	timetoken uint64 // set once accepted; then only the cursor has to move
-	refused   string // set once refused for good; then only that has to be recorded
 }
 
 // New makes an uplink; it starts nothing.
@@ -175,9 +175,10 @@ func (u *Uplink) Status() Status {
 }
 
 type result struct {
-	s    *stream
-	idle bool // there was nothing to send
-	err  error
+	s     *stream
+	began time.Time
+	idle  bool // there was nothing to send
+	err   error
 }
 
 // Run drains the outbox until ctx ends. Requests in flight are given up then;
@@ -207,11 +208,13 @@ func (u *Uplink) Run(ctx context.Context) error {
 				continue
 			}
 			s.busy = true
+			var publishing context.Context
+			publishing, s.hangUp = context.WithCancel(ctx)
 			inFlight++
 			if s.lane <= storage.LaneQueue {
 				urgent++
 			}
-			wg.Go(func() { results <- u.send(ctx, s) })
+			wg.Go(func() { results <- u.send(ctx, publishing, s) })
 		}
 		if !wake.IsZero() {
 			timer.Reset(max(0, time.Until(wake)))
@@ -222,6 +225,11 @@ func (u *Uplink) Run(ctx context.Context) error {
 		case <-u.source.Changed():
 		case <-timer.C:
 		case <-u.link:
+			if down.failures > 0 {
+				// What is under way was sent into a network that is gone, and may hang
+				// for as long as a request may take.
+				u.hangUp()
+			}
 			down = network{}
 			u.release(waitsForNetwork)
 		case <-u.token:
@@ -232,8 +240,9 @@ func (u *Uplink) Run(ctx context.Context) error {
 				urgent--
 			}
 			r.s.busy = false
+			r.s.hangUp()
 			u.settle(r)
-			if down.heard(r.err, time.Now()) {
+			if down.heard(r.err, r.began) {
 				u.release(waitsForNetwork)
 			}
 		}
@@ -257,6 +266,9 @@ func (u *Uplink) ready(now time.Time) (ready []*stream, wake time.Time) {
 		}
 		if s.busy {
 			continue
+		}
+		if f := s.frozen; f != nil && !f.tried && f.after != st.Sent {
+			s.frozen = nil // the store has given up some of these since they were read
 		}
 		if s.notBefore.After(now) {
 			wake = sooner(wake, s.notBefore)
@@ -283,27 +295,36 @@ func sooner(a, b time.Time) time.Time {
 	return a
 }
 
-// send makes one request for s, or finishes an earlier one.
-func (u *Uplink) send(ctx context.Context, s *stream) result {
+// send makes one request for s, or finishes an earlier one. Publishing ends with
+// its own context, what follows from the answer does not.
+func (u *Uplink) send(ctx, publishing context.Context, s *stream) result {
+	r := result{s: s, began: time.Now()}
+	r.idle, r.err = u.request(ctx, publishing, s)
+	return r
+}
+
+func (u *Uplink) request(ctx, publishing context.Context, s *stream) (idle bool, err error) {
 	if s.frozen == nil {
-		f, err := u.freeze(ctx, s)
-		if err != nil || f == nil {
-			return result{s: s, idle: f == nil, err: err}
+		if s.frozen, err = u.freeze(ctx, s, nil); err != nil || s.frozen == nil {
+			return s.frozen == nil, err
 		}
-		s.frozen = f
 	}
 	f := s.frozen
+	f.tried = true
+	var next *frozen
 	if f.timetoken == 0 && f.refused == "" {
 		u.count(func(st *Status) { st.Requests++ })
-		tt, err := u.pub.Publish(ctx, s.channel, f.payload)
+		ahead := u.ahead(ctx, s, f)
+		tt, err := u.pub.Publish(publishing, s.channel, f.payload)
+		next = ahead()
 		if err != nil {
 			var pe *pubnub.Error
 			if !errors.As(err, &pe) || pe.Class != pubnub.Refused {
-				return result{s: s, err: err}
+				return false, err
 			}
 			if f.events > 1 {
 				s.singly, s.frozen = f.to, nil
-				return result{s: s}
+				return false, nil
 			}
 			f.refused = fmt.Sprintf("refused with status %d", pe.Status)
 		} else {
@@ -315,13 +336,13 @@ func (u *Uplink) send(ctx context.Context, s *stream) result {
 		outcome = storage.Quarantined
 		// If we stop before Advance, this is recorded again under the same id.
 		if err := u.cfg.Quarantined(ctx, s.channel, f.first.Inc, f.first.Seq, f.to.Seq, f.refused); err != nil {
-			return result{s: s, err: err}
+			return false, err
 		}
 	}
 	if err := u.source.Advance(ctx, s.channel, f.to, outcome, f.refused, f.timetoken); err != nil {
-		return result{s: s, err: err}
+		return false, err
 	}
-	s.frozen = nil
+	s.frozen = next
 	if f.timetoken > 0 {
 		u.cfg.Accepted(s.channel, f.to, f.timetoken)
 		u.count(func(st *Status) {
@@ -329,56 +350,7 @@ func (u *Uplink) send(ctx context.Context, s *stream) result {
 			st.LastAccept, st.LastFailure, st.Up = time.Now(), "", true
 		})
 	}
-	return result{s: s}
-}
-
-// readBytes bounds what one read of the outbox takes into memory.
-const readBytes = 192 << 10
-
-// freeze makes the next request of s, or nil when nothing waits.
-func (u *Uplink) freeze(ctx context.Context, s *stream) (*frozen, error) {
-	records, err := u.source.Outbox(ctx, s.channel, wire.MaxBatchEvents, readBytes)
-	if err != nil || len(records) == 0 {
-		return nil, err
-	}
-	signer, err := u.cfg.Signer()
-	if err != nil {
-		return nil, fmt.Errorf("cannot sign: %w", err)
-	}
-	first := records[0]
-	at := storage.Cursor{Inc: first.Inc, Seq: first.Seq}
-	f := &frozen{first: at, to: at, events: 1}
-	var text []byte
-	if u.batches(s, len(records)) && !before(at, s.singly) {
-		text, f.events, err = signer.Batch(records, u.cfg.Batch == BatchGzip)
-		f.to.Seq = first.Seq + uint64(f.events) - 1
-	}
-	if text == nil || errors.Is(err, wire.ErrTooLarge) {
-		f.to, f.events = at, 1
-		text, err = signer.Message(first)
-	}
-	if errors.Is(err, wire.ErrTooLarge) {
-		f.refused = "larger than may be published"
-		return f, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("cannot make message: %w", err)
-	}
-	if f.payload, err = u.cipher.Encrypt(text); err != nil {
-		return nil, fmt.Errorf("cannot encrypt: %w", err)
-	}
-	return f, nil
-}
-
-func (u *Uplink) batches(s *stream, waiting int) bool {
-	if u.cfg.Batch == BatchNever || waiting < 2 {
-		return false
-	}
-	return s.lane == storage.LaneAudit || waiting > u.cfg.BatchAbove
-}
-
-func before(a, b storage.Cursor) bool {
-	return a.Inc < b.Inc || a.Inc == b.Inc && a.Seq <= b.Seq
+	return false, nil
 }
 
 // settle decides when s may try again.
@@ -399,7 +371,11 @@ func (u *Uplink) settle(r result) {
 	}
 	s.failures++
 	wait, waits, reason := pause(r.err, s.failures)
-	s.notBefore, s.waits, s.reason = time.Now().Add(wait), waits, reason
+	from := time.Now()
+	if waits == waitsForNetwork {
+		from = r.began // a try that hung has waited already
+	}
+	s.notBefore, s.waits, s.reason = from.Add(wait), waits, reason
 	if class(r.err) == pubnub.Denied {
 		u.cfg.Denied()
 	}

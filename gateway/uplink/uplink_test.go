@@ -35,7 +35,22 @@ type queue struct {
 	lane    storage.Lane
 	records []storage.Record
 	sent    uint64
+	dropped bool // some records went without being sent
 	refused []uint64
+}
+
+func (q *queue) cursor() storage.Cursor {
+	if q.sent == 0 {
+		return storage.Cursor{}
+	}
+	return storage.Cursor{Inc: 1, Seq: q.sent}
+}
+
+// drop gives up what was not sent up to seq, as a full store does.
+func (o *outbox) drop(channel string, seq uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.streams[channel].sent, o.streams[channel].dropped = seq, true
 }
 
 func newOutbox() *outbox {
@@ -67,17 +82,22 @@ func (o *outbox) Streams() (list []storage.StreamStatus) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for name, q := range o.streams {
-		list = append(list, storage.StreamStatus{Channel: name, Lane: q.lane, Queued: uint64(len(q.records)) - q.sent})
+		list = append(list, storage.StreamStatus{Channel: name, Lane: q.lane, Sent: q.cursor(), Queued: uint64(len(q.records)) - q.sent})
 	}
 	return list
 }
 
-func (o *outbox) Outbox(_ context.Context, channel string, max, _ int) ([]storage.Record, error) {
+func (o *outbox) Outbox(_ context.Context, channel string, max, maxBytes int) (list []storage.Record, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	q := o.streams[channel]
-	rest := q.records[q.sent:]
-	return slices.Clone(rest[:min(max, len(rest))]), nil
+	for _, r := range q.records[q.sent:] {
+		if maxBytes -= len(r.Body); len(list) > 0 && maxBytes < 0 || len(list) == max {
+			break
+		}
+		list = append(list, r)
+	}
+	return list, nil
 }
 
 func (o *outbox) Advance(_ context.Context, channel string, to storage.Cursor, outcome storage.Outcome, _ string, tt uint64) error {
@@ -85,6 +105,9 @@ func (o *outbox) Advance(_ context.Context, channel string, to storage.Cursor, o
 	defer o.mu.Unlock()
 	q := o.streams[channel]
 	if to.Seq <= q.sent {
+		if q.dropped {
+			return nil
+		}
 		return errors.New("cursor went back")
 	}
 	if (outcome == storage.Delivered) != (tt > 0) {
@@ -113,6 +136,7 @@ type service struct {
 	t        testing.TB
 	pub      ed25519.PublicKey
 	answer   func(n int, channel string, env wire.Envelope) error
+	hangs    func(n int) bool // gets no answer for as long as the request waits
 	delay    time.Duration
 	mu       sync.Mutex
 	requests int
@@ -139,6 +163,10 @@ func (s *service) Publish(ctx context.Context, channel, payload string) (pubnub.
 		s.flight[channel]--
 		s.mu.Unlock()
 	}()
+	if s.hangs != nil && s.hangs(n) {
+		<-ctx.Done()
+		return 0, &pubnub.Error{Class: pubnub.Canceled}
+	}
 	if delay > 0 {
 		select {
 		case <-time.After(delay):
@@ -198,11 +226,13 @@ func (*ackLost) Error() string { return "accepted, but the answer was lost" }
 
 // cipher stands in for encryption: a changing first byte like a random IV.
 type cipher struct {
-	mu sync.Mutex
-	n  byte
+	takes time.Duration
+	mu    sync.Mutex
+	n     byte
 }
 
 func (c *cipher) Encrypt(plain []byte) (string, error) {
+	time.Sleep(c.takes)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.n++
@@ -210,16 +240,17 @@ func (c *cipher) Encrypt(plain []byte) (string, error) {
 }
 
 type bench struct {
-	out  *outbox
-	svc  *service
-	up   *uplink.Uplink
-	stop func()
+	out    *outbox
+	svc    *service
+	cipher *cipher
+	up     *uplink.Uplink
+	stop   func()
 }
 
 func start(t *testing.T, cfg uplink.Config, answer func(int, string, wire.Envelope) error) *bench {
 	t.Helper()
 	key := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, 32))
-	b := &bench{out: newOutbox()}
+	b := &bench{out: newOutbox(), cipher: &cipher{}}
 	b.svc = &service{t: t, pub: key.Public().(ed25519.PublicKey), answer: answer, delay: 50 * time.Millisecond,
 		flight: map[string]int{}, accepted: map[string][]uint64{}, payloads: map[string][]string{}}
 	cfg.Signer = func() (wire.Signer, error) { return wire.Signer{Kiosk: "lobby-1", Key: key}, nil }
@@ -232,7 +263,7 @@ func start(t *testing.T, cfg uplink.Config, answer func(int, string, wire.Envelo
 		}
 	}
 	var err error
-	if b.up, err = uplink.New(cfg, b.out, b.svc, &cipher{}, slog.New(slog.DiscardHandler)); err != nil {
+	if b.up, err = uplink.New(cfg, b.out, b.svc, b.cipher, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -422,6 +453,99 @@ func TestReturningLinkCancelsTheBackoff(t *testing.T) {
 		b.stop()
 		if w := b.out.waiting(); w != 0 {
 			t.Errorf("%d events still wait", w)
+		}
+	})
+}
+
+// A request that was sent into a dead network may hang for many seconds.
+func TestReturningLinkGivesUpWhatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, uplink.Config{}, func(n int, _ string, _ wire.Envelope) error {
+			if n == 1 {
+				return &pubnub.Error{Class: pubnub.Temporary}
+			}
+			return nil
+		})
+		b.svc.hangs = func(n int) bool { return n == 2 }
+		b.out.add("queue.a", storage.LaneQueue, 1)
+		time.Sleep(time.Minute)
+		if b.svc.requests != 2 || b.svc.messages != 0 {
+			t.Fatalf("%d requests and %d messages before the link came back", b.svc.requests, b.svc.messages)
+		}
+		b.up.LinkUp()
+		time.Sleep(100 * time.Millisecond)
+		b.stop()
+		b.inOrder(t, map[string]int{"queue.a": 1})
+		if p := slices.Compact(b.svc.payloads["queue.a"]); len(p) != 1 {
+			t.Errorf("the request was made again with other bytes")
+		}
+	})
+}
+
+// While requests are answered, a word about the link disturbs none of them.
+func TestLinkUpLeavesALivingRequestAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, uplink.Config{}, nil)
+		b.svc.delay = 5 * time.Second
+		b.out.add("queue.a", storage.LaneQueue, 1)
+		time.Sleep(4 * time.Second)
+		b.up.LinkUp()
+		time.Sleep(2 * time.Second)
+		b.stop()
+		if b.svc.requests != 1 || b.out.waiting() != 0 {
+			t.Errorf("%d requests for one event, %d still wait", b.svc.requests, b.out.waiting())
+		}
+	})
+}
+
+// What follows a batch is made while the batch is under way: making a request
+// takes 20 ms here, the round trip 50.
+func TestBacklogWaitsForTheNetworkOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, uplink.Config{Batch: uplink.BatchPlain}, nil)
+		b.cipher.takes = 20 * time.Millisecond
+		b.out.add("queue.a", storage.LaneQueue, 2000)
+		began := time.Now()
+		for b.out.waiting() > 0 {
+			time.Sleep(time.Millisecond)
+		}
+		took := time.Since(began)
+		b.stop()
+		b.inOrder(t, map[string]int{"queue.a": 2000})
+		if b.svc.messages < 10 {
+			t.Fatalf("only %d batches: the test shows nothing", b.svc.messages)
+		}
+		if most := time.Duration(b.svc.messages)*52*time.Millisecond + 25*time.Millisecond; took > most {
+			t.Errorf("%d batches took %v, want at most %v", b.svc.messages, took, most)
+		}
+	})
+}
+
+// A full store may give up events after a request with them was made ahead.
+func TestDroppedEventsAreNotPublishedAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b *bench
+		b = start(t, uplink.Config{Batch: uplink.BatchPlain}, func(n int, _ string, _ wire.Envelope) error {
+			if n == 1 {
+				b.out.drop("telemetry.a", 1500)
+			}
+			return nil
+		})
+		b.out.add("telemetry.a", storage.LaneTelemetry, 2000)
+		time.Sleep(time.Minute)
+		b.stop()
+		first := b.svc.accepted["telemetry.a"]
+		rest := first[slices.IndexFunc(first, func(seq uint64) bool { return seq > 1500 }):]
+		if len(rest) != 500 || rest[0] != 1501 {
+			t.Fatalf("%d events were accepted after the dropped ones", len(rest))
+		}
+		for _, seq := range first[:len(first)-500] {
+			if seq > uint64(len(first)-500) {
+				t.Errorf("event %d was published after it was dropped", seq)
+			}
+		}
+		if len(first)-500 > 300 {
+			t.Errorf("%d events before 1501 were published: more than one batch", len(first)-500)
 		}
 	})
 }

@@ -35,6 +35,14 @@ func (s Signer) outer(r storage.Record) GW {
 	}
 }
 
+// closing is the gw of a batch, without id and signature.
+func (s Signer) closing(run []storage.Record) GW {
+	first, last := run[0], run[len(run)-1]
+	g := s.outer(last)
+	g.First, g.Last = first.Seq, last.Seq
+	return g
+}
+
 func (s Signer) sign(channel string, body []byte, g GW) ([]byte, error) {
 	unsigned, err := insert(make([]byte, 0, len(body)+512), body, "gw", g.append(nil))
 	if err != nil {
@@ -62,21 +70,54 @@ func (s Signer) Batch(records []storage.Record, compress bool) (text []byte, tak
 		return nil, 0, errors.New("a batch needs at least one record")
 	}
 	run := sameRun(records)
-	n := len(run)
-	// The size of a compressed batch is known only after compressing; a first
-	// guess from the raw sizes is corrected by what came out, at most a few times.
-	for range 12 {
-		n = min(n, fits(run, compress))
-		text, err = s.batch(run[:n], compress)
-		if err == nil {
-			return text, n, nil
+	body, taken, err := s.fill(run, compress)
+	if err != nil {
+		return nil, 0, err
+	}
+	g := s.closing(run[:taken])
+	g.ID = batchID(s.Kiosk, run[0], run[taken-1])
+	if text, err = s.sign(run[0].Channel, body, g); err != nil {
+		return nil, 0, err
+	}
+	return text, taken, nil
+}
+
+// fill packs as many leading records of a run as one message holds. What size
+// they take is known only once they are packed: each try corrects the guess by
+// what came of the one before, until the message is nearly full.
+func (s Signer) fill(run []storage.Record, compress bool) (body []byte, taken int, err error) {
+	const tries = 6
+	widest := s.closing(run)
+	widest.Sig = make([]byte, ed25519.SignatureSize)
+	room := MaxPublished - len(widest.append(nil)) - len(`"gw":,`)
+	n, most := guess(run, compress, room), inflatable(run)
+	var p packer
+	for try := range tries {
+		if try == tries-1 && taken == 0 {
+			n = 1
 		}
-		if !errors.Is(err, ErrTooLarge) || n == 1 {
+		packed, err := p.pack(run[:n], compress)
+		if err != nil {
 			return nil, 0, err
 		}
-		n = max(1, n*2/3)
+		if len(packed) <= room {
+			body, taken = packed, n
+		} else {
+			most = n - 1
+		}
+		next := min(n*(room-room/40)/len(packed), most) // aim a little below
+		if taken > 0 && (next <= taken || next-taken < taken/16) {
+			return body, taken, nil
+		}
+		if most == 0 {
+			break
+		}
+		n = max(next, 1)
 	}
-	return nil, 0, err
+	if taken == 0 {
+		return nil, 0, fmt.Errorf("%w: a batch of one event", ErrTooLarge)
+	}
+	return body, taken, nil
 }
 
 func sameRun(records []storage.Record) []storage.Record {
@@ -94,75 +135,73 @@ func sameRun(records []storage.Record) []storage.Record {
 
 const innerOverhead = 160 // id, seq, hlc, mono and punctuation of an inner gw
 
-// fits guesses how many records go into one batch.
-func fits(run []storage.Record, compress bool) int {
-	budget := MaxPublished - 1024
+// guess says how many records may go into one message. JSON of this product
+// shrinks to about a fourth, of which base64 gives a third back.
+func guess(run []storage.Record, compress bool, room int) int {
 	if compress {
-		// base64 takes a third; well-filled JSON of this product shrinks to about a
-		// fourth. A wrong guess costs one more round, not a lost event.
-		budget = (MaxPublished - 1024) * 3 / 4 * 4
+		room *= 3
 	}
-	size := 0
+	return max(within(run, room), 1)
+}
+
+// inflatable says how many records a reader agrees to unpack from one message.
+func inflatable(run []storage.Record) int { return max(within(run, MaxInflated-4096), 1) }
+
+// within counts the leading records that take at most size bytes unpacked.
+func within(run []storage.Record, size int) int {
 	for i, r := range run {
-		size += len(r.Body) + innerOverhead
-		if i > 0 && (size > budget || size > MaxInflated-4096) {
+		if size -= len(r.Body) + innerOverhead; size < 0 {
 			return i
 		}
 	}
 	return len(run)
 }
 
-func (s Signer) batch(run []storage.Record, compress bool) ([]byte, error) {
-	events := []byte{'['}
+// packer makes the body of a batch, without its gw member.
+type packer struct {
+	events []byte
+	packed bytes.Buffer
+	zip    *gzip.Writer
+}
+
+// pack gives a body of its own at each call; what it is made in is used again.
+func (p *packer) pack(run []storage.Record, compress bool) ([]byte, error) {
+	p.events = append(p.events[:0], '[')
 	for i, r := range run {
 		if i > 0 {
-			events = append(events, ',')
+			p.events = append(p.events, ',')
 		}
 		small := GW{ID: r.ID, Seq: r.Seq, HLC: r.HLC, Mono: r.Mono}
 		var err error
-		if events, err = insert(events, r.Body, "gw", small.append(nil)); err != nil {
+		if p.events, err = insert(p.events, r.Body, "gw", small.append(nil)); err != nil {
 			return nil, err
 		}
 	}
-	events = append(events, ']')
-
-	first, last := run[0], run[len(run)-1]
-	g := s.outer(last)
-	g.First, g.Last = first.Seq, last.Seq
-	g.ID = batchID(s.Kiosk, first, last)
+	p.events = append(p.events, ']')
 	body := []byte(`{"action":"BATCH",`)
-	if compress {
-		packed, err := pack(events)
-		if err != nil {
+	if !compress {
+		body = append(body, `"events":`...)
+		body = append(body, p.events...)
+		return append(body, '}'), nil
+	}
+	p.packed.Reset()
+	if p.zip == nil {
+		var err error
+		if p.zip, err = gzip.NewWriterLevel(&p.packed, gzip.BestSpeed+3); err != nil {
 			return nil, err
 		}
-		body = append(body, `"data":"`...)
-		body = base64.StdEncoding.AppendEncode(body, packed)
-		body = append(body, `","encoding":"gzip"}`...)
 	} else {
-		body = append(body, `"events":`...)
-		body = append(body, events...)
-		body = append(body, '}')
+		p.zip.Reset(&p.packed)
 	}
-	if len(body) > MaxPublished {
-		return nil, fmt.Errorf("%w: a batch of %d bytes", ErrTooLarge, len(body))
-	}
-	return s.sign(first.Channel, body, g)
-}
-
-func pack(events []byte) ([]byte, error) {
-	var out bytes.Buffer
-	z, err := gzip.NewWriterLevel(&out, gzip.BestSpeed+3)
-	if err != nil {
+	if _, err := p.zip.Write(p.events); err != nil {
 		return nil, err
 	}
-	if _, err := z.Write(events); err != nil {
+	if err := p.zip.Close(); err != nil {
 		return nil, err
 	}
-	if err := z.Close(); err != nil {
-		return nil, err
-	}
-	return out.Bytes(), nil
+	body = append(body, `"data":"`...)
+	body = base64.StdEncoding.AppendEncode(body, p.packed.Bytes())
+	return append(body, `","encoding":"gzip"}`...), nil
 }
 
 // batchID derives a batch's id from its place, so that a retry after a crash
