@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -74,6 +75,7 @@ type Downlink struct {
 	log     *slog.Logger
 	wake    chan struct{}
 	places  map[string]*place // owned by Run
+	turn    int               // owned by Run: index of the durable channel to read first
 
 	mu     sync.Mutex
 	due    map[string]bool // guarded by mu: channels with something to read
@@ -173,16 +175,25 @@ func (d *Downlink) Run(ctx context.Context) error {
 			d.Ring("")
 		}
 		var failed error
-		for _, channel := range d.takeDue() {
+		list := d.takeDue()
+		for i, channel := range list {
 			if err := d.catchUp(ctx, channel); err != nil {
 				failed = err
-				d.mu.Lock()
-				d.due[channel] = true
-				d.mu.Unlock()
+				d.putBack(channel)
+				if unanswered(err) {
+					// The others would not be answered either. They come first next time, in
+					// case it is this channel.
+					d.putBack(list[i+1:]...)
+					d.turn = (slices.Index(d.cfg.Durable, channel) + 1) % len(d.cfg.Durable)
+					break
+				}
 			}
 			if ctx.Err() != nil {
 				return nil
 			}
+		}
+		if ctx.Err() != nil {
+			return nil
 		}
 		pause := quietBefore
 		if failed != nil {
@@ -212,17 +223,33 @@ func (d *Downlink) failing(err error, failures int) {
 	}
 }
 
+// unanswered tells that there was no answer at all: the network, not PubNub.
+func unanswered(err error) bool {
+	var pe *pubnub.Error
+	return errors.As(err, &pe) && pe.Status == 0
+}
+
+// takeDue lists the channels with something to read, beginning at turn.
 func (d *Downlink) takeDue() []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var list []string
-	for _, c := range d.cfg.Durable {
+	for i := range d.cfg.Durable {
+		c := d.cfg.Durable[(d.turn+i)%len(d.cfg.Durable)]
 		if d.due[c] {
 			list = append(list, c)
 			delete(d.due, c)
 		}
 	}
 	return list
+}
+
+func (d *Downlink) putBack(channels ...string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, c := range channels {
+		d.due[c] = true
+	}
 }
 
 func (d *Downlink) heard(m pubnub.Message) {
@@ -292,15 +319,16 @@ func (p *place) forget(after uint64) {
 }
 
 func (d *Downlink) place(ctx context.Context, channel string) (*place, error) {
-	if p := d.places[channel]; p != nil {
-		return p, nil
-	}
-	p := &place{taken: map[uint64]struct{}{}}
-	if err := d.store.View(ctx, func(r *storage.Reader) (err error) {
-		p.cursor, err = r.Cursor(cursorName(channel))
-		return err
-	}); err != nil {
-		return nil, fmt.Errorf("cannot read cursor: %w", err)
+	p := d.places[channel]
+	if p == nil {
+		p = &place{taken: map[uint64]struct{}{}}
+		if err := d.store.View(ctx, func(r *storage.Reader) (err error) {
+			p.cursor, err = r.Cursor(cursorName(channel))
+			return err
+		}); err != nil {
+			return nil, fmt.Errorf("cannot read cursor: %w", err)
+		}
+		d.places[channel] = p
 	}
 	if p.cursor == 0 {
 		// A clock that nobody has set might ask for the last century or the next.
@@ -310,7 +338,6 @@ func (d *Downlink) place(ctx context.Context, channel string) (*place, error) {
 		}
 		p.cursor = ticks(now.Add(-d.cfg.Backfill))
 	}
-	d.places[channel] = p
 	return p, nil
 }
 

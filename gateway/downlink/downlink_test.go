@@ -465,6 +465,43 @@ func TestDownlinkIsNotStopped(t *testing.T) {
 	})
 }
 
+// While nothing is answered, one channel after the other is tried, not all of
+// them at each turn.
+func TestDownlinkProbesOneChannelAtATime(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		time.Sleep(time.Second)
+		b.cloud.mu.Lock()
+		b.cloud.fail = &pubnub.Error{Op: "history", Class: pubnub.Temporary, Reason: pubnub.ReasonConnection}
+		b.cloud.reads = nil
+		b.cloud.mu.Unlock()
+		time.Sleep(10 * time.Minute)
+		b.cloud.mu.Lock()
+		counts := map[string]int{}
+		for _, channel := range b.cloud.reads {
+			counts[channel]++
+		}
+		total := len(b.cloud.reads)
+		b.cloud.fail = &pubnub.Error{Op: "history", Class: pubnub.Denied, Reason: pubnub.ReasonStatus, Status: 403}
+		b.cloud.reads = nil
+		b.cloud.mu.Unlock()
+		if total > 200 || len(counts) != 3 {
+			t.Errorf("%d reads in ten minutes without a network: %v", total, counts)
+		}
+		for channel, n := range counts {
+			if n < total/4 {
+				t.Errorf("%s was tried %d times of %d", channel, n, total)
+			}
+		}
+		// A refusal may concern one channel alone: each is tried.
+		time.Sleep(10 * time.Second)
+		b.cloud.mu.Lock()
+		defer b.cloud.mu.Unlock()
+		if n := len(b.cloud.reads); n < 6 {
+			t.Errorf("%d reads while one channel after the other is refused", n)
+		}
+	})
+}
+
 // Storing, applying and the cursor are one transaction: when applying fails,
 // nothing is stored, and the whole page comes again.
 func TestDownlinkAppliesOrLeaves(t *testing.T) {
