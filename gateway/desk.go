@@ -32,7 +32,10 @@ func (g queueBackend) List(context.Context, control.Caller) (control.QueueList, 
 func (g queueBackend) shown(s queue.State) control.QueueEntry {
 	e := s.Entry
 	q := control.QueueEntry{ID: e.ID, Ticket: e.Metadata.Ticket, Department: e.Department, Provider: e.Provider, Status: e.Status,
-		Priority: e.Priority, Mode: e.Metadata.Mode, Room: e.Metadata.Room, CheckIn: e.CheckInTime, Called: s.Call.At, Conflict: len(s.Conflicts) > 0}
+		Priority: e.Priority, Mode: e.Metadata.Mode, CheckIn: e.CheckInTime, Called: s.Call.At, Conflict: len(s.Conflicts) > 0}
+	if s.Call.Times > 0 {
+		q.Room = g.queue.CallRoom(s).String() // what an app sent as the room may be any text
+	}
 	if low, high, known := g.queue.Wait(e.ID); known {
 		q.WaitLow, q.WaitHigh = low, high
 	}
@@ -45,7 +48,7 @@ func (g queueBackend) shown(s queue.State) control.QueueEntry {
 func (g queueBackend) providerShown(id kiosk.ProviderID) control.Provider {
 	for _, p := range g.cfg.Providers {
 		if p.ID == string(id) {
-			return control.Provider{ID: id, Name: p.Name, Department: kiosk.DepartmentID(p.Department), Status: g.queue.Availability(id), Room: g.queue.RoomOf(id)}
+			return control.Provider{ID: id, Name: p.Name, Department: kiosk.DepartmentID(p.Department), Status: g.queue.Availability(id), Room: g.queue.RoomOf(id).String()}
 		}
 	}
 	return control.Provider{ID: id}

@@ -142,9 +142,13 @@ func (q *Queue) Room(id kiosk.ProviderID) string {
 	return q.roomHeld(id)
 }
 
-// RoomOf gives the room that a provider is in today, the config's where nobody
-// said another; empty when not known.
-func (q *Queue) RoomOf(id kiosk.ProviderID) string { return q.Room(id) }
+// RoomOf gives the room that a provider is in today as far as it is one of the
+// clinic's, for a terminal or a display: what an app sent is free text.
+func (q *Queue) RoomOf(id kiosk.ProviderID) Room {
+	q.mu.RLock()
+	defer q.mu.RUnlock()
+	return q.room(q.roomHeld(id))
+}
 
 // roomHeld is Room with mu held.
 func (q *Queue) roomHeld(id kiosk.ProviderID) string {
