@@ -274,22 +274,22 @@ func (l *line) Publish(ctx context.Context, channel, payload string) (pubnub.Tim
 	m := pubnub.Message{Channel: channel, Payload: text, Publisher: l.id}
 	f := c.draw("publish " + l.id + " " + channel)
 	defer c.oneAtATime(l.id + " " + channel)()
-	poisoned := c.poisoned(m)
 	got, err := l.reach(ctx, "publish", f)
 	if err != nil {
 		if got == underway {
 			c.tell(func(c *counts) { c.lostRequests++ })
 		}
+		late := got == underway && f.arriveLate > 0 && !c.weather.over()
 		switch {
-		case poisoned:
-		case got == there:
-			c.accept(m, byKiosk, f.lateHistory)
-		case got == underway && f.arriveLate > 0 && !c.weather.over():
+		case got != there && !late, c.poisoned(m):
+		case late:
 			time.AfterFunc(f.arriveLate, func() { c.accept(m, byKiosk, f.lateHistory) })
+		default:
+			c.accept(m, byKiosk, f.lateHistory)
 		}
 		return 0, err
 	}
-	if poisoned {
+	if c.poisoned(m) {
 		c.tell(func(c *counts) { c.refused++ })
 		if !wait(ctx, f.down) {
 			return 0, canceled("publish")
