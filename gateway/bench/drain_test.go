@@ -85,7 +85,8 @@ func highest(ctx context.Context) (most memory) {
 func benchDrain(t *testing.T, results *table) {
 	results.part("drain of 10,000 events, 4 channels, 50 ms round trip")
 	dir := folder(t)
-	rates, grown, per := map[uplink.BatchMode][]float64{}, map[uplink.BatchMode][]float64{}, map[uplink.BatchMode][]float64{}
+	rates, per := map[uplink.BatchMode][]float64{}, map[uplink.BatchMode][]float64{}
+	grown, own := map[uplink.BatchMode][]float64{}, map[uplink.BatchMode][]float64{}
 	for range drainTurns {
 		for _, mode := range []uplink.BatchMode{uplink.BatchPlain, uplink.BatchGzip, uplink.BatchNever} {
 			each := drainEvents / len(drainChannels())
@@ -98,6 +99,7 @@ func benchDrain(t *testing.T, results *table) {
 			messages := d.arrived(t, drainChannels(), each)
 			rates[mode] = append(rates[mode], f.Rate)
 			grown[mode] = append(grown[mode], f.Grown.RSS)
+			own[mode] = append(own[mode], f.Grown.Anonymous)
 			per[mode] = append(per[mode], float64(each*len(drainChannels()))/float64(messages))
 		}
 	}
@@ -109,4 +111,5 @@ func benchDrain(t *testing.T, results *table) {
 	results.note("events in a message: gzip", "", per[uplink.BatchGzip]...)
 	results.most("more memory, plain", " MiB", 12, grown[uplink.BatchPlain]...)
 	results.most("more memory, gzip", " MiB", 12, grown[uplink.BatchGzip]...)
+	results.note("of it anonymous, gzip", " MiB", own[uplink.BatchGzip]...)
 }
