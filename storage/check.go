@@ -75,18 +75,24 @@ func Check(ctx context.Context, o CheckOptions) (Report, error) {
 	if err != nil {
 		return Report{}, fmt.Errorf("cannot check store: %w", err)
 	}
-	c := &check{ctx: ctx, o: o, f: f, report: Report{Path: o.Path, Bytes: info.Size(), Rows: map[string]uint64{}}}
-	if err := c.run(); err != nil {
-		return c.report, fmt.Errorf("cannot check store: %w", err)
+	report, err := checkPages(ctx, f, info.Size(), o)
+	if err != nil {
+		return report, fmt.Errorf("cannot check store: %w", err)
 	}
-	c.report.OK = c.report.Explanation == ""
-	return c.report, nil
+	return report, nil
+}
+
+func checkPages(ctx context.Context, r io.ReaderAt, size int64, o CheckOptions) (Report, error) {
+	c := &check{ctx: ctx, o: o, r: r, report: Report{Path: o.Path, Bytes: size, Rows: map[string]uint64{}}}
+	err := c.run()
+	c.report.OK = err == nil && c.report.Explanation == ""
+	return c.report, err
 }
 
 type check struct {
 	ctx    context.Context
 	o      CheckOptions
-	f      *os.File
+	r      io.ReaderAt
 	report Report
 
 	strange bool // the head is under a key that is not held
@@ -114,7 +120,7 @@ func (c *check) reject(format string, args ...any) {
 }
 
 func (c *check) run() error {
-	im := newImage(c.f, c.report.Bytes)
+	im := newImage(c.r, c.report.Bytes)
 	metas := im.metas()
 	if len(metas) == 0 {
 		c.reject("neither meta page is valid")
@@ -177,7 +183,7 @@ func (c *check) readAhead(size int64) error {
 		if err := c.ctx.Err(); err != nil {
 			return err
 		}
-		n, err := c.f.ReadAt(buf, at)
+		n, err := c.r.ReadAt(buf, at)
 		at += int64(n)
 		if c.o.Progress != nil {
 			c.o.Progress(min(at, size), size)

@@ -104,7 +104,7 @@ func maxFile(budget int64) int {
 // may call it, between transactions: nobody else makes the file grow.
 func (f *file) extend(used, limit int64) error {
 	want := used + preAhead
-	if want <= f.size {
+	if want <= f.size || f.db.NoSync {
 		return nil
 	}
 	info, err := f.f.Stat()
@@ -128,9 +128,6 @@ func (f *file) extend(used, limit int64) error {
 		if err != nil {
 			return err
 		}
-	}
-	if f.db.NoSync {
-		return nil
 	}
 	return f.pre.Sync()
 }

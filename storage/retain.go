@@ -84,8 +84,6 @@ func (tx *Tx) retain(num uint32) (more bool, err error) {
 		switch {
 		case !is:
 			return false
-		case st.published() && st.sent.Less(at):
-			return false
 		case st.published() && k.Retain.NeedsReceipt && st.receipt.Less(at):
 			return false
 		}

@@ -403,7 +403,7 @@ func (w *writer) publish(news bool) {
 	s := w.s
 	w.measure()
 	s.mu.Lock()
-	s.used, s.length = w.used, w.file.size
+	s.used, s.length = w.used, max(w.file.size, w.high)
 	mark := s.mark()
 	for num := range w.dirty {
 		st := w.streams[num-1]
