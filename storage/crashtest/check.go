@@ -54,9 +54,19 @@ func (v *Verdict) add(kind, format string, args ...any) {
 	v.Violations = append(v.Violations, Violation{kind, fmt.Sprintf(format, args...)})
 }
 
+// Depth is how much Check does beyond opening and comparing.
+type Depth int
+
+// The depths, each with all before it.
+const (
+	Compare Depth = iota
+	Retry         // do again what was not acknowledged, and compare once more
+	Reopen        // close, open and compare once more
+)
+
 // Check opens the store in dir as the service would after a crash, and holds it
-// against what the outside knows. Twice closes it, and opens it once more.
-func (x *Expect) Check(ctx context.Context, dir string, twice bool) (v Verdict) {
+// against what the outside knows.
+func (x *Expect) Check(ctx context.Context, dir string, depth Depth) (v Verdict) {
 	at := x.h.sc.Phases[x.phase].At.Add(keptFor)
 	for n := range x.h.Answers {
 		if a := &x.h.Answers[n]; a.Wrong != "" {
@@ -71,11 +81,13 @@ func (x *Expect) Check(ctx context.Context, dir string, twice bool) (v Verdict) 
 	c := checker{x: x, d: d, v: &v}
 	c.opened()
 	c.all(ctx)
-	c.retry(ctx)
+	if depth >= Retry {
+		c.retry(ctx)
+	}
 	if err := d.close(ctx); err != nil {
 		v.add(Unusable, "close: %v", err)
 	}
-	if !twice || len(v.Violations) > 0 {
+	if depth < Reopen || len(v.Violations) > 0 {
 		return v
 	}
 	if d, err = open(ctx, dir, at.Add(keptFor), true); err != nil {
@@ -180,7 +192,7 @@ func (c *checker) stream(name streamName, records []storage.Record) {
 		if w.fate == never {
 			c.v.add(Phantom, "%s of operation %d, which stored nothing", r.ID, w.op)
 		}
-		if e := w.event.event(); r.Kind != e.Kind || r.Channel != e.Channel || w.event.stream() != name || !bytes.Equal(r.Body, e.Body) {
+		if e := w.stored(); r.Kind != e.Kind || r.Channel != e.Channel || w.event.stream() != name || !bytes.Equal(r.Body, e.Body) {
 			c.v.add(Content, "%s at %s %v", r.ID, r.Channel, at)
 		}
 		if w.fate == must && w.at != (storage.Cursor{}) && w.at != at {

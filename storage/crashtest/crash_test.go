@@ -4,6 +4,7 @@ package crashtest
 
 import (
 	"context"
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,29 +23,13 @@ func build(t *testing.T, tags string) string {
 	return path
 }
 
-// workDir is a directory in memory, where there is one.
-func workDir(t *testing.T) string {
-	t.Helper()
-	const memory = "/dev/shm"
-	parent := os.TempDir()
-	if info, err := os.Stat(memory); err == nil && info.IsDir() {
-		parent = memory
-	}
-	dir, err := os.MkdirTemp(parent, "crashtest-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return dir
-}
-
 func TestCrash(t *testing.T) {
 	plan := Plan{
 		Driver: build(t, ""), Work: workDir(t), Workers: runtime.NumCPU(), Log: t.Logf,
-		Specs: []Spec{{Seed: 1}, {Seed: 2}}, Points: 1, Bursts: 60, Draws: 60, Lies: 3, Kills: 30, LieDraws: 12,
+		Specs: []Spec{{Seed: 1}, {Seed: 2}}, Points: 1, Bursts: 60, Draws: 60, Lies: 3, Kills: 30, LieDraws: 8,
 	}
 	if os.Getenv("CRASH") == "small" {
-		plan.Specs, plan.Points, plan.Bursts, plan.Draws, plan.Lies, plan.Kills = plan.Specs[:1], 6, 300, 12, 20, 200
+		plan.Specs, plan.Points, plan.Bursts, plan.Draws, plan.Lies, plan.Kills = plan.Specs[:1], 6, 300, 8, 20, 200
 	}
 	counts, err := plan.Carry(context.Background())
 	if err != nil {
@@ -57,4 +42,113 @@ func TestCrash(t *testing.T) {
 	if counts.Total() > 0 {
 		t.Fatalf("%d violations", counts.Total())
 	}
+}
+
+var record = flag.Bool("record", false, "make the recordings in testdata anew")
+
+// TestRecord makes the recordings that the tests without strace replay: one run
+// without a fault, and one with a sync that fails for good, followed by another
+// process.
+func TestRecord(t *testing.T) {
+	if !*record {
+		t.Log("not asked to; see -record")
+		return
+	}
+	h := &harness{Plan: Plan{Driver: build(t, ""), Work: workDir(t), Log: t.Logf}}
+	h.out.Violations = map[string]int{}
+	h.ctx, h.cancel = context.WithCancel(t.Context())
+	defer h.cancel()
+	stages, err := h.prepare(0, Spec{Seed: 1, Small: true})
+	if err != nil || h.out.Total() > 0 {
+		t.Fatal(err, h.out.Findings)
+	}
+	s := stages[0]
+	r := Recording{Spec: s.spec, Key: s.files[KeyFileName], Calls: s.calls}
+	if err := r.Save(filepath.Join("testdata", "plain.trace")); err != nil {
+		t.Fatal(err)
+	}
+	// The sync of a meta page in the middle of the run.
+	syncs := 0
+	for i := range s.calls {
+		c := &s.calls[i]
+		if c.Path != "store.db" || c.What != Syncs || c.Failed {
+			continue
+		}
+		if syncs++; syncs < 30 || s.calls[i-1].Off >= 2*pageSize {
+			continue
+		}
+		w := h.worker("worker")
+		traces, err := w.record(s, "", s.faults(i)[1].inject)
+		if err != nil || len(traces) != 2 {
+			t.Fatal(traces, err)
+		}
+		if r.Calls, err = readTraces(traces, filepath.Join(w.dir, "data"), nil); err != nil {
+			t.Fatal(err)
+		}
+		break
+	}
+	if err := r.Save(filepath.Join("testdata", "failed-sync.trace")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestCrashPlantedBugs makes each known mistake again and expects the harness to
+// see it.
+func TestCrashPlantedBugs(t *testing.T) {
+	driver := build(t, "plantedbugs")
+	small, full := []Spec{{Seed: 1, Small: true}}, []Spec{{Seed: 1}}
+	alone := Plan{Specs: small} // seen without any fault
+	points := Plan{Specs: small, Points: 1}
+	cuts := Plan{Specs: small, Draws: 16}
+	lies := Plan{Specs: small, Lies: 1, LieDraws: 8}
+	kills := Plan{Specs: small, Kills: 1, LieDraws: 8}
+	retained := Plan{Specs: full, Phases: []string{"keys"}}
+	bugs := []struct {
+		name string
+		plan Plan
+	}{
+		{"ack-before-commit", points},
+		{"no-sync", cuts},
+		{"one-sync", cuts},
+		{"no-dir-sync", cuts},
+		{"retry-on-handle", lies},
+		{"error-is-failure", points},
+		{"trust-page-cache", lies},
+		{"no-settle", kills},
+		{"head-before-commit", points},
+		{"rollback-accepted", Plan{Specs: full}},
+		{"advance-too-far", alone},
+		{"dedupe-by-time", points},
+		{"seq-from-clock", alone},
+		{"keep-refused", alone},
+		{"keep-refused-head", alone},
+		{"no-place", Plan{Specs: full, Phases: []string{"swapped"}}},
+		{"key-not-durable", cuts},
+		{"key-in-place", cuts},
+		{"prune-undelivered", retained},
+		{"prune-leaf", retained},
+		{"swap-unsynced", cuts},
+		{"blob-unsynced", cuts},
+	}
+	caught := 0
+	for _, b := range append(bugs, struct {
+		name string
+		plan Plan
+	}{"", points}) {
+		plan := b.plan
+		plan.Driver, plan.Work, plan.Workers, plan.First = driver, workDir(t), runtime.NumCPU(), true
+		plan.Env = []string{"PLANTED_BUG=" + b.name}
+		counts, err := plan.Carry(t.Context())
+		switch {
+		case b.name == "" && (err != nil || counts.Total() > 0):
+			t.Errorf("no bug: %v, %v", err, counts.Findings)
+		case b.name == "":
+		case counts.Total() == 0:
+			t.Errorf("%s: nothing seen, %v\n%s", b.name, err, &counts)
+		default:
+			caught++
+			t.Logf("%-20s caught in %2.0f s: %.150s", b.name, counts.Took.Seconds(), counts.Findings[0])
+		}
+	}
+	t.Logf("%d of %d planted bugs caught", caught, len(bugs))
 }

@@ -274,3 +274,5 @@ func (c *cutter) file(path string, n *node, chosen []bool, torn unit, t tear) er
 	}
 	return nil
 }
+
+func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 7)) }

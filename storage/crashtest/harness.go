@@ -142,7 +142,7 @@ func (p Plan) Carry(ctx context.Context) (Counts, error) {
 	var stages []*stage
 	for i, spec := range p.Specs {
 		more, err := h.prepare(i, spec)
-		if err != nil {
+		if err != nil && h.ctx.Err() == nil {
 			return h.out, err
 		}
 		stages = append(stages, more...)
@@ -157,7 +157,10 @@ func (p Plan) Carry(ctx context.Context) (Counts, error) {
 	err := h.work(jobs)
 	h.out.Took = time.Since(begin)
 	if p.First && h.out.Total() > 0 {
-		err = nil
+		err = nil // of what was cut short
+	}
+	if err == nil {
+		err = ctx.Err()
 	}
 	return h.out, err
 }
@@ -179,7 +182,7 @@ func (h *harness) prepare(number int, spec Spec) (stages []*stage, err error) {
 	var older, last []byte
 	w := h.worker("prepare")
 	defer w.close()
-	for phase := range sc.Phases {
+	for phase := range sc.Phases[:h.until(sc)] {
 		s := &stage{spec: spec, sc: sc, phase: phase, name: sc.Phases[phase].Name}
 		s.trace = filepath.Join(work, fmt.Sprintf("trace-%d", phase))
 		s.start = filepath.Join(work, fmt.Sprintf("start-%d", phase))
@@ -233,15 +236,32 @@ func (h *harness) prepare(number int, spec Spec) (stages []*stage, err error) {
 		if files, err = readFiles(dir); err != nil {
 			return nil, err
 		}
-		v, err := w.look(Look{Spec: spec, Phase: phase, History: history, Dir: dir, Twice: true})
+		v, err := w.look(Look{Spec: spec, Phase: phase, History: history, Dir: dir, Depth: Reopen})
 		if err != nil {
 			return nil, err
 		}
 		h.judge(s.name+": without any fault", v)
+		if h.ctx.Err() != nil {
+			return nil, nil
+		}
 		h.Log("seed %d, %s: %d operations, %d calls, opened %v, %d events", spec.Seed, s.name, len(sc.Phases[phase].Ops), len(s.calls), history.Opened, v.Present)
 		stages = append(stages, s)
 	}
 	return stages, nil
+}
+
+// until is the number of phases that are needed.
+func (h *harness) until(sc *Scenario) int {
+	if h.Phases == nil {
+		return len(sc.Phases)
+	}
+	last := 0
+	for i, p := range sc.Phases {
+		if slices.Contains(h.Phases, p.Name) {
+			last = i + 1
+		}
+	}
+	return last
 }
 
 // fresh is a directory before the first start: a root key and nothing else.
@@ -589,7 +609,7 @@ func (w *worker) point(s *stage, c *Call, name string, inject []injection, patie
 	if err := history.Read(o.out); err != nil {
 		return o, true, fmt.Errorf("%s: %w", where, err)
 	}
-	v, err := w.look(Look{Spec: s.spec, Phase: s.phase, History: history, Dir: w.dir, Twice: true})
+	v, err := w.look(Look{Spec: s.spec, Phase: s.phase, History: history, Dir: w.dir, Depth: Reopen})
 	w.h.judge(where, v)
 	return o, true, err
 }
@@ -623,42 +643,53 @@ func (w *worker) fault(s *stage, c *Call, f fault) error {
 }
 
 // aftermath records a run with something injected and the run of a process that
-// follows it, and cuts the power during all of it.
+// follows it, and cuts the power from the fault on.
 func (w *worker) aftermath(s *stage, c *Call, name string, inject []injection) error {
-	traces := []string{filepath.Join(w.h.Work, filepath.Base(w.dir)+".trace-1"), filepath.Join(w.h.Work, filepath.Base(w.dir)+".trace-2")}
-	if err := lay(w.dir, s.files); err != nil {
+	where := fmt.Sprintf(", %s at %s %d (%s)", name, c.Name, c.Index, c.Path)
+	traces, err := w.record(s, where, inject)
+	if err != nil || traces == nil {
 		return err
+	}
+	return w.cut(s, s.history, traces, w.h.LieDraws, where)
+}
+
+// record records a run with something injected and, where it does not come to
+// its end, that of a process that follows it.
+func (w *worker) record(s *stage, where string, inject []injection) (traces []string, err error) {
+	traces = []string{w.dir + ".trace-1", w.dir + ".trace-2"}
+	where = fmt.Sprintf("seed %d, %s%s", s.spec.Seed, s.name, where)
+	if err := lay(w.dir, s.files); err != nil {
+		return nil, err
 	}
 	o, err := drive(w.h.ctx, w.h.Driver, s.job(w.dir), traces[0], inject, w.h.Env)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if o.hung {
-		w.h.found(Died, fmt.Sprintf("%s, %s at %s %d: hung", s.name, name, c.Name, c.Index))
-		return nil
+		w.h.found(Died, where+": hung")
+		return nil, nil
 	}
-	if o.failed {
-		history := s.history.Clone()
-		if err := history.Read(o.out); err != nil {
-			return err
-		}
-		job := s.job(w.dir)
-		for _, op := range s.sc.Phases[s.phase].Ops {
-			if a := history.Answers[op.N]; a.Pending || a.Acked || a.Unknown {
-				job.From = op.N
-			}
-		}
-		if o, err = drive(w.h.ctx, w.h.Driver, job, traces[1], nil, w.h.Env); err != nil {
-			return err
-		}
-		if o.failed || o.hung {
-			w.h.found(Unusable, fmt.Sprintf("seed %d, %s: the process after %s at %s %d: %.2000s", s.spec.Seed, s.name, name, c.Name, c.Index, o.log))
-			return nil
-		}
-	} else {
-		traces = traces[:1]
+	if !o.failed {
+		return traces[:1], nil
 	}
-	return w.cut(s, s.history, traces, w.h.LieDraws, fmt.Sprintf(", %s at %s %d (%s)", name, c.Name, c.Index, c.Path))
+	history := s.history.Clone()
+	if err := history.Read(o.out); err != nil {
+		return nil, err
+	}
+	job := s.job(w.dir)
+	for _, op := range s.sc.Phases[s.phase].Ops {
+		if a := history.Answers[op.N]; a.Pending || a.Acked || a.Unknown {
+			job.From = op.N
+		}
+	}
+	if o, err = drive(w.h.ctx, w.h.Driver, job, traces[1], nil, w.h.Env); err != nil {
+		return nil, err
+	}
+	if o.failed || o.hung {
+		w.h.found(Unusable, fmt.Sprintf("%s: the process after it: %.2000s", where, o.log))
+		return nil, nil
+	}
+	return traces, nil
 }
 
 // maxDeaths bounds how often a cutting process is started again.
@@ -677,7 +708,7 @@ func (w *worker) cut(s *stage, history *History, traces []string, draws int, wha
 	}
 	c := Cut{
 		Spec: s.spec, Phase: s.phase, History: history, Start: s.start, Key: key, Traces: traces, Root: root,
-		Seed2: uint64(len(what)), Draws: draws, Work: w.dir + ".cut",
+		Seed2: uint64(len(what)), Draws: draws, Late: what != "", Work: w.dir + ".cut",
 	}
 	for range maxDeaths {
 		if err := lay(c.Work, nil); err != nil {

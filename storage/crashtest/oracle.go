@@ -21,11 +21,21 @@ const (
 // want is what the outside expects of one event.
 type want struct {
 	event    *Event
+	made     *storage.Event // by stored
 	fate     fate
 	op       int
 	at       storage.Cursor // where it was acknowledged to be
 	prunable bool           // retention may have taken its body
 	damaged  bool           // its record was damaged on purpose
+}
+
+// stored is the event as it must be found.
+func (w *want) stored() *storage.Event {
+	if w.made == nil {
+		e := w.event.event()
+		w.made = &e
+	}
+	return w.made
 }
 
 // streamName is a stream as the outside names it.

@@ -255,17 +255,20 @@ func NewScenario(seed uint64) *Scenario {
 func SmallScenario(seed uint64) *Scenario {
 	g := &generator{sc: &Scenario{Seed: seed}, rnd: rand.New(rand.NewPCG(seed, 1))}
 	g.phase("small", "")
-	g.alone(3)
-	g.updates(3)
+	g.alone(4)
+	g.updates(4)
 	g.burst(8)
 	g.advance(chanER, 4, storage.Delivered)
 	g.op(Op{Do: DoRotate, Class: "queue"})
-	g.alone(2)
+	g.alone(3)
 	g.op(Op{Do: DoCheckpoint})
 	g.op(Op{Do: DoBlob, Blob: 700})
+	g.big(1)
 	g.op(Op{Do: DoCompact})
+	g.burst(8)
+	g.updates(3)
+	g.advance(chanLab, 2, storage.Quarantined)
 	g.alone(2)
-	g.updates(2)
 	g.again()
 	return g.sc
 }

@@ -7,9 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 )
 
@@ -44,7 +44,7 @@ type Look struct {
 	Phase   int
 	History *History
 	Dir     string
-	Twice   bool
+	Depth   Depth
 }
 
 // Cut is what "driver cut" is told.
@@ -53,13 +53,13 @@ type Cut struct {
 	Phase   int
 	History *History
 	Start   string // directory as it was at the beginning
-	Key     string // the root key
+	Key     string // file with the root key
 	Traces  []string
 	Root    string // data directory in the traces
 	Seed2   uint64
 	Draws   int
+	Late    bool   // only after the fault, or in the process that follows
 	Skip    int    // states that were looked at already
-	Max     int    // states to build; 0: all
 	Work    string // an empty directory
 }
 
@@ -92,12 +92,13 @@ func Serve(ctx context.Context, what string, in io.Reader, out io.Writer) error 
 				scenarios[l.Spec] = l.Scenario()
 			}
 			l.History.sc = scenarios[l.Spec]
-			v := l.History.Expect(l.Phase).Check(ctx, l.Dir, l.Twice)
+			v := l.History.Expect(l.Phase).Check(ctx, l.Dir, l.Depth)
 			if err := json.NewEncoder(out).Encode(v); err != nil {
 				return err
 			}
 		}
 	case "cut":
+		debug.SetGCPercent(400)
 		var c Cut
 		if err := dec.Decode(&c); err != nil {
 			return err
@@ -131,31 +132,22 @@ func (c *Cut) serve(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	var calls []Call
 	names := make([]string, 0, len(start))
 	for name := range start {
 		names = append(names, name)
 	}
-	for i, name := range c.Traces {
-		f, err := os.Open(name)
-		if err != nil {
-			return err
-		}
-		more, err := ReadTrace(f, c.Root, names)
-		_ = f.Close()
-		if err != nil {
-			return err
-		}
-		if i > 0 {
-			calls = append(calls, Call{What: Says, Data: []byte("b\n")})
-		}
-		calls = append(calls, more...)
-		names = after(names, more)
+	calls, err := readTraces(c.Traces, c.Root, names)
+	if err != nil {
+		return err
+	}
+	key, err := os.ReadFile(c.Key)
+	if err != nil {
+		return err
 	}
 	c.History.sc = c.Scenario()
 	r := replay{
-		history: c.History, phase: c.Phase, disk: newDisk(start), work: c.Work, key: c.Key,
-		cut: cutter{rnd: rand.New(rand.NewPCG(c.Seed2, 7)), draws: c.Draws}, skip: c.Skip, max: c.Max,
+		history: c.History, phase: c.Phase, disk: newDisk(start), work: c.Work, key: key,
+		cut: cutter{rnd: newRand(c.Seed2), draws: c.Draws}, skip: c.Skip, late: c.Late,
 		before: func(n int) error { _, err := fmt.Fprintf(out, "s %d\n", n); return err },
 	}
 	result, err := r.run(ctx, calls)
@@ -165,6 +157,28 @@ func (c *Cut) serve(ctx context.Context, out io.Writer) error {
 	result.Done = true
 	_, _ = io.WriteString(out, "r ")
 	return json.NewEncoder(out).Encode(result)
+}
+
+// readTraces reads the recordings of processes that followed one another. files
+// are those that are there at the beginning.
+func readTraces(traces []string, root string, files []string) (calls []Call, err error) {
+	for i, name := range traces {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		more, err := ReadTrace(f, root, files)
+		_ = f.Close()
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			calls = append(calls, Call{What: Says, Data: []byte("b\n")})
+		}
+		calls = append(calls, more...)
+		files = after(files, more)
+	}
+	return calls, nil
 }
 
 // after lists the files that there are after a recording.
@@ -199,33 +213,33 @@ type replay struct {
 	disk    *disk
 	cut     cutter
 	work    string
-	key     string
+	key     []byte // content of the key file
 	skip    int
-	max     int
+	each    int // looks at every so manieth state; 0: at all
+	late    bool
+	first   bool // end at the first finding
 	before  func(state int) error
 
-	out Cuts
-	err error
+	built int
+	out   Cuts
+	err   error
 }
 
 func (r *replay) run(ctx context.Context, calls []Call) (Cuts, error) {
-	key, err := os.ReadFile(r.key)
-	if err != nil {
-		return r.out, err
-	}
-	if err := os.WriteFile(filepath.Join(r.work, KeyFileName), key, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(r.work, KeyFileName), r.key, 0o600); err != nil {
 		return r.out, err
 	}
 	r.cut.d = r.disk
-	lied := false
+	lied, again := false, false
 	for i := range calls {
 		c := &calls[i]
 		switch {
 		case c.What == Says:
+			again = again || string(c.Data) == "b\n"
 			if err := r.history.Read(c.Data); err != nil {
 				return r.out, err
 			}
-		case c.What == Syncs && r.disk.since > 0:
+		case c.What == Syncs && r.disk.since > 0 && (!r.late || lied || again):
 			if !r.epoch(ctx, i, lied) {
 				return r.out, r.err
 			}
@@ -249,8 +263,9 @@ func (r *replay) epoch(ctx context.Context, call int, lied bool) (more bool) {
 	r.disk.since = 0
 	data := filepath.Join(r.work, "data")
 	r.cut.states(func(put func(dir string) error) bool {
-		if r.max > 0 && r.out.States >= r.max {
-			return false
+		r.built++
+		if r.each > 1 && r.built%r.each != 0 {
+			return true
 		}
 		n := r.out.States
 		r.out.States++
@@ -269,7 +284,14 @@ func (r *replay) epoch(ctx context.Context, call int, lied bool) (more bool) {
 		if r.err = put(data); r.err != nil {
 			return false
 		}
-		v := x.Check(ctx, r.work, n%16 == 0)
+		depth := Compare
+		if n%4 == 0 {
+			depth = Retry
+		}
+		if n%16 == 0 {
+			depth = Reopen
+		}
+		v := x.Check(ctx, r.work, depth)
 		if v.Salvaged {
 			r.out.Salvaged++
 		}
@@ -278,7 +300,7 @@ func (r *replay) epoch(ctx context.Context, call int, lied bool) (more bool) {
 				r.out.Findings = append(r.out.Findings, Finding{n, call, bad})
 			}
 		}
-		return ctx.Err() == nil
+		return ctx.Err() == nil && !(r.first && len(r.out.Findings) > 0)
 	})
-	return r.err == nil && ctx.Err() == nil && (r.max == 0 || r.out.States < r.max)
+	return r.err == nil && ctx.Err() == nil && !(r.first && len(r.out.Findings) > 0)
 }

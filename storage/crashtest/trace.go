@@ -99,8 +99,8 @@ func (t *tracer) line(b []byte) error {
 	}
 	rest = bytes.TrimLeft(rest, " ")
 	switch {
-	case bytes.HasPrefix(rest, []byte("+++")), bytes.HasPrefix(rest, []byte("---")):
-		return nil
+	case bytes.HasPrefix(rest, []byte("+++")), bytes.HasPrefix(rest, []byte("---")), bytes.HasSuffix(rest, []byte("<detached ...>")):
+		return nil // the thread ended, here or in a call that it did not come to do
 	case bytes.HasSuffix(rest, unfinished):
 		begun := bytes.TrimSuffix(rest, unfinished)
 		t.open[thread] = bytes.Clone(begun)
