@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"clinicgate/storage/internal/planted"
 	"clinicgate/storage/keyring"
 	"clinicgate/storage/seal"
 )
@@ -110,7 +111,12 @@ func (s *Store) PutBlob(ctx context.Context, keyClass string, data []byte) (Blob
 		return BlobRef{}, fmt.Errorf("cannot put blob: %w", err)
 	}
 	sealed := seal.Seal(make([]byte, 0, len(data)+seal.Overhead), a, data, s.blobPlace(key))
-	if err := keyring.ReplaceFile(s.blobs, hex.EncodeToString(key), sealed); err != nil {
+	if planted.BlobUnsynced {
+		err = os.WriteFile(s.path(blobDir+"/"+hex.EncodeToString(key)), sealed, 0o600)
+	} else {
+		err = keyring.ReplaceFile(s.blobs, hex.EncodeToString(key), sealed)
+	}
+	if err != nil {
 		return BlobRef{}, fmt.Errorf("cannot put blob: %w", err)
 	}
 	err = s.Update(ctx, func(tx *Tx) error {

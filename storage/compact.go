@@ -9,6 +9,8 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+
+	"clinicgate/storage/internal/planted"
 )
 
 // bbolt uses free pages again but never gives them back. Compaction copies what
@@ -246,7 +248,7 @@ func (c *copying) update(fn func(tx *bolt.Tx) error) error {
 	if err := c.db.Update(fn); err != nil {
 		return err
 	}
-	if c.sync {
+	if c.sync && !planted.SwapUnsynced {
 		return c.db.Sync()
 	}
 	return nil

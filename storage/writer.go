@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/uuid"
 	bolt "go.etcd.io/bbolt"
+
+	"clinicgate/storage/internal/planted"
 )
 
 // writer is the one goroutine that changes the file. All of its state is its
@@ -200,9 +202,22 @@ func (w *writer) commit(group []*request) {
 		w.abandon() // nothing but reading, and duplicates
 		return
 	case err == nil:
-		if err = w.save(); err == nil {
+		if planted.AckBeforeCommit {
+			for _, r := range group {
+				close(r.done)
+			}
+			group = nil
+		}
+		if planted.HeadBeforeCommit {
+			_ = w.side.write(w.head.side())
+		}
+		if err = w.save(); err == nil || planted.RetryOnHandle && w.again() == nil {
 			w.publish(news)
 			return
+		}
+		if planted.ErrorIsFailure {
+			err = w.reload(err)
+			break
 		}
 		if w.fence(err, true) {
 			w.publish(news)
@@ -387,6 +402,10 @@ func (w *writer) write(r row) (old []byte, err error) {
 func (w *writer) save() (err error) {
 	tx := w.bolt
 	w.bolt = nil
+	if planted.OneSync {
+		w.file.db.NoSync = true
+		defer func() { err = errors.Join(err, w.file.f.Sync()) }()
+	}
 	defer func() {
 		// bbolt panics where it meets a page that cannot be.
 		if p := recover(); p != nil {
