@@ -420,6 +420,11 @@ func judge(j imageJob) (v verdict) {
 	if st := s.Status(); !st.Balanced() || st.Queued != 0 {
 		return fail("after draining: %+v", st)
 	}
+	// What was lost is said in the audit log itself, so that it verifies.
+	// Without a salvage nobody has said so yet, and it is named as missing.
+	if a, err := s.VerifyAudit(ctx); err != nil || opened.Salvaged != nil && !a.OK() {
+		return fail("audit log: %v, %+v (salvaged: %+v)", err, a, opened.Salvaged)
+	}
 	if err := s.Close(ctx); err != nil {
 		return fail("Close: %v", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"clinicgate/storage/auditlog"
+	"clinicgate/storage/internal/planted"
 	"clinicgate/storage/keyring"
 )
 
@@ -170,7 +171,12 @@ func (s *Store) settleNames(ctx context.Context) error {
 }
 
 // syncDirs makes renames between the data directory and the quarantine durable.
-func (s *Store) syncDirs() error { return errors.Join(s.aside.SyncDir(), s.dir.SyncDir()) }
+func (s *Store) syncDirs() error {
+	if planted.NoDirSync {
+		return nil
+	}
+	return errors.Join(s.aside.SyncDir(), s.dir.SyncDir())
+}
 
 func (s *Store) asideName() string {
 	base := quarantineName + "/store-" + s.o.Now().Wall.UTC().Format("20060102T150405Z")
@@ -372,7 +378,7 @@ func (s *Store) replaceDamaged(ctx context.Context, reason string, side *sideFil
 func (w *writer) first(opened *Opened) error {
 	db := w.head.side()
 	verdict := auditlog.Same
-	if w.side.found != nil && opened.Salvaged == nil {
+	if w.side.found != nil && opened.Salvaged == nil && !planted.RollbackAccepted {
 		verdict = auditlog.Compare(*w.side.found, db, w.leafAt)
 	}
 	return w.commitNow(func(tx *Tx) error {
@@ -410,10 +416,8 @@ func (tx *Tx) forkLife(side auditlog.Head) error {
 	}
 	h := w.head
 	life := max(h.life, uint32(side.Inc)) + 1
-	err := newLife(&h, life, w.s.o.Kiosk, closed, func(b bucket, key, plain []byte) error {
-		return tx.putRow(ClassStore, b, key, plain)
-	})
-	if err != nil {
+	write := func(b bucket, key, plain []byte) error { return tx.putRow(ClassStore, b, key, plain) }
+	if err := errors.Join(writeEnd(&h, write), newLife(&h, life, w.s.o.Kiosk, closed, write)); err != nil {
 		return err
 	}
 	h.commit = max(h.commit, side.Commit)

@@ -420,10 +420,6 @@ func (sv *salvage) finish() error {
 		if h.store == [16]byte{} {
 			h.store = newStoreID()
 		}
-		var err error
-		if h.log, _, err = auditlog.New(nil, auditlog.Opening{Origin: logOrigin(sv.o.Kiosk, h.store, h.life)}); err != nil {
-			return err
-		}
 	}
 	h.commit++
 	if sv.o.Side != nil {
@@ -455,9 +451,18 @@ func (sv *salvage) finish() error {
 			return err
 		}
 	}
-	missing := sv.missing(&h)
+	missing, known := sv.missing(&h)
 	for _, r := range missing {
 		sv.out.Unreadable += r.To - r.From
+	}
+	if !known {
+		// What was found vouches for itself and nobody says where it should end.
+		var err error
+		if h.log, _, err = auditlog.New(nil, auditlog.Opening{Origin: logOrigin(sv.o.Kiosk, h.store, h.life)}); err != nil {
+			return err
+		}
+	} else if err := writeEnd(&h, write); err != nil {
+		return err
 	}
 	h.salvages++
 	h.lost += sv.out.Unreadable
@@ -586,15 +591,26 @@ func (sv *salvage) sum(h *head) {
 	}
 }
 
-// missing lists the positions of the closing log that nothing was found of.
-func (sv *salvage) missing(h *head) (out []auditlog.Range) {
-	size := h.log.Size()
-	if s := sv.o.Side; s != nil && uint32(s.Inc) == h.life {
-		size = max(size, s.Size)
+// missing lists the positions of the closing log that nothing was found of. It
+// reports whether the head that was found names its end: an older one may be all
+// that is left of it, and the side file may know of more than the file holds.
+func (sv *salvage) missing(h *head) (out []auditlog.Range, known bool) {
+	var size uint64
+	if sv.head != nil && sv.head.life == h.life {
+		size, known = h.log.Size(), true
+	}
+	if s := sv.o.Side; s != nil && uint32(s.Inc) == h.life && s.Size > size {
+		size, known = s.Size, false
 	}
 	m := sv.present[h.life]
-	for pos := uint64(1); pos < size; pos++ { // 0 is the opening, kept among the logs
-		if pos/64 < uint64(len(m)) && m[pos/64]&(1<<(pos%64)) != 0 {
+	found := func(pos uint64) bool { return pos/64 < uint64(len(m)) && m[pos/64]&(1<<(pos%64)) != 0 }
+	for pos := uint64(len(m)) * 64; pos > size; pos-- {
+		if found(pos - 1) {
+			size, known = pos, false
+		}
+	}
+	for pos := range size {
+		if found(pos) || pos == 0 && sv.open[bLogs].Get(logKey(h.life, logOpening, 0)) != nil {
 			continue
 		}
 		if n := len(out); n > 0 && out[n-1].To == pos {
@@ -603,18 +619,20 @@ func (sv *salvage) missing(h *head) (out []auditlog.Range) {
 			out = append(out, auditlog.Range{From: pos, To: pos + 1})
 		}
 	}
-	return out
+	return out, known
 }
 
-// newLife closes the audit log and begins that of a later life.
-func newLife(h *head, life uint32, kiosk string, closed auditlog.Closed, write func(b bucket, key, plain []byte) error) error {
+// writeEnd keeps where the audit log of a life ended.
+func writeEnd(h *head, write func(b bucket, key, plain []byte) error) error {
 	end, err := h.log.MarshalBinary()
 	if err != nil {
 		return err
 	}
-	if err := write(bLogs, logKey(h.life, logEnd, h.log.Size()), end); err != nil {
-		return err
-	}
+	return write(bLogs, logKey(h.life, logEnd, h.log.Size()), end)
+}
+
+// newLife begins the audit log of a later life.
+func newLife(h *head, life uint32, kiosk string, closed auditlog.Closed, write func(b bucket, key, plain []byte) error) error {
 	closed.Origin = h.log.Origin()
 	h.life = life
 	log, opening, err := auditlog.New(nil, auditlog.Opening{Origin: logOrigin(kiosk, h.store, h.life), Previous: &closed})

@@ -324,6 +324,7 @@ func (v *verifier) finish() {
 	end := v.end()
 	if h := v.ev.Head; h != nil {
 		switch {
+		case end < h.Size && v.excused(end, h.Size):
 		case end < h.Size:
 			v.problem(Truncated, end, h.Size, "the head names records that are not there")
 		case end > h.Size:
@@ -333,7 +334,7 @@ func (v *verifier) finish() {
 		}
 	}
 	v.release()
-	if n := len(v.checkpoints); n > 0 {
+	if n := len(v.checkpoints); n > 0 && !v.excused(end, v.checkpoints[n-1].Size) {
 		v.problem(Truncated, end, v.checkpoints[n-1].Size, "a signed checkpoint covers records that are not there")
 	}
 	v.report.Size = v.pos
