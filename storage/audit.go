@@ -208,20 +208,33 @@ func (a *auditor) run() error {
 		lives = append(lives, life)
 	}
 	slices.Sort(lives)
-	for i, life := range lives {
-		excused := []auditlog.Range(nil)
-		if i+1 < len(lives) {
-			if o, err := auditlog.ParseOpening(a.logs[lives[i+1]].opening); err == nil && o.Previous != nil {
-				excused = o.Previous.Unreadable
-			}
-		}
-		report, err := a.verify(life, excused)
+	excused := a.declared()
+	for _, life := range lives {
+		report, err := a.verify(life, excused[logOrigin(a.o.Kiosk, a.head.store, life)])
 		if err != nil {
 			return err
 		}
 		a.out.Logs = append(a.out.Logs, report)
 	}
 	return nil
+}
+
+// declared lists by log what later openings say is unreadable, in order.
+func (a *auditor) declared() map[string][]auditlog.Range {
+	lost := make(map[string][]auditlog.Range)
+	for _, l := range a.logs {
+		o, err := auditlog.ParseOpening(l.opening)
+		if err != nil || o.Previous == nil {
+			continue
+		}
+		for _, e := range append(o.Previous.Earlier, auditlog.Lost{Origin: o.Previous.Origin, Unreadable: o.Previous.Unreadable}) {
+			lost[e.Origin] = append(lost[e.Origin], e.Unreadable...)
+		}
+	}
+	for _, ranges := range lost {
+		slices.SortFunc(ranges, func(a, b auditlog.Range) int { return cmp.Compare(a.From, b.From) })
+	}
+	return lost
 }
 
 func (a *auditor) log(life uint32) *auditedLog {

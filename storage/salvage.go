@@ -464,10 +464,16 @@ func (sv *salvage) finish() error {
 	} else if err := writeEnd(&h, write); err != nil {
 		return err
 	}
+	earlier := sv.earlier(&h)
+	for _, e := range earlier {
+		for _, r := range e.Unreadable {
+			sv.out.Unreadable += r.To - r.From
+		}
+	}
 	h.salvages++
 	h.lost += sv.out.Unreadable
 	note := lastNote(guarded{sv.open[bLogs].Cursor()}, sv.o.Keys, h.store, h.life)
-	closed := auditlog.Closed{Note: string(note), Unreadable: missing, Recovered: sv.out.Recovered, Reason: "file was damaged"}
+	closed := auditlog.Closed{Note: string(note), Unreadable: missing, Recovered: sv.out.Recovered, Reason: "file was damaged", Earlier: earlier}
 	if err := newLife(&h, h.life+1, sv.o.Kiosk, closed, write); err != nil {
 		return err
 	}
@@ -602,15 +608,51 @@ func (sv *salvage) missing(h *head) (out []auditlog.Range, known bool) {
 	if s := sv.o.Side; s != nil && uint32(s.Inc) == h.life && s.Size > size {
 		size, known = s.Size, false
 	}
-	m := sv.present[h.life]
-	found := func(pos uint64) bool { return pos/64 < uint64(len(m)) && m[pos/64]&(1<<(pos%64)) != 0 }
-	for pos := uint64(len(m)) * 64; pos > size; pos-- {
-		if found(pos - 1) {
-			size, known = pos, false
+	if found := sv.last(h.life); found > size {
+		size, known = found, false
+	}
+	return sv.holesIn(h.life, size), known
+}
+
+// earlier lists what was not found of the logs that earlier salvages closed.
+// What those had declared unreadable is named again.
+func (sv *salvage) earlier(h *head) (lost []auditlog.Lost) {
+	for life := uint32(1); life < h.life; life++ {
+		size := sv.last(life)
+		c := sv.open[bLogs].Cursor()
+		prefix := logKey(life, logEnd, 0)[:5]
+		for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = c.Next() {
+			var log auditlog.Log
+			if _, plain, err := openRow(sv.o.Keys, h.store, bLogs, k, v); err == nil && log.UnmarshalBinary(plain) == nil {
+				size = max(size, log.Size())
+			}
+		}
+		if holes := sv.holesIn(life, size); len(holes) > 0 {
+			lost = append(lost, auditlog.Lost{Origin: logOrigin(sv.o.Kiosk, h.store, life), Unreadable: holes})
 		}
 	}
+	return lost
+}
+
+func (sv *salvage) found(life uint32, pos uint64) bool {
+	m := sv.present[life]
+	return pos/64 < uint64(len(m)) && m[pos/64]&(1<<(pos%64)) != 0
+}
+
+// last is one more than the last position of a log that something was found of.
+func (sv *salvage) last(life uint32) uint64 {
+	for pos := uint64(len(sv.present[life])) * 64; pos > 0; pos-- {
+		if sv.found(life, pos-1) {
+			return pos
+		}
+	}
+	return 0
+}
+
+// holesIn lists the positions below size that nothing was found of.
+func (sv *salvage) holesIn(life uint32, size uint64) (out []auditlog.Range) {
 	for pos := range size {
-		if found(pos) || pos == 0 && sv.open[bLogs].Get(logKey(h.life, logOpening, 0)) != nil {
+		if sv.found(life, pos) || pos == 0 && sv.open[bLogs].Get(logKey(life, logOpening, 0)) != nil {
 			continue
 		}
 		if n := len(out); n > 0 && out[n-1].To == pos {
@@ -619,7 +661,7 @@ func (sv *salvage) missing(h *head) (out []auditlog.Range, known bool) {
 			out = append(out, auditlog.Range{From: pos, To: pos + 1})
 		}
 	}
-	return out, known
+	return out
 }
 
 // writeEnd keeps where the audit log of a life ended.

@@ -85,6 +85,9 @@ func showAudit(t *table, r control.AuditReport) {
 	for _, l := range r.Logs {
 		t.line("log %s", l.Origin)
 		t.row("  records", fmt.Sprintf("%d, of them %d without body and %d unreadable", l.Records, l.Pruned, l.Unreadable))
+		if l.Declared > 0 {
+			t.row("  lost", fmt.Sprintf("%d, as a later log says", l.Declared))
+		}
 		t.row("  checkpoints", fmt.Sprintf("%d good, %d bad, covering %d records", l.Checkpoints, l.BadCheckpoints, l.Checked))
 		t.row("  root", fmt.Sprintf("%v at %d records", l.Root, l.Size))
 		for _, p := range l.Problems {

@@ -38,6 +38,15 @@ type Closed struct {
 	Recovered uint64 `json:"recovered"`
 	// Reason is a short constant phrase, such as "page damaged".
 	Reason string `json:"reason"`
+	// Earlier are records of logs before the closed one that the salvage could
+	// not read.
+	Earlier []Lost `json:"earlier,omitempty"`
+}
+
+// Lost are records of a log, in order, that could not be read.
+type Lost struct {
+	Origin     string  `json:"origin"`
+	Unreadable []Range `json:"unreadable"`
 }
 
 // openingBody marks the body, so that no event can be taken for an opening.
@@ -55,6 +64,10 @@ func (o Opening) body() ([]byte, error) {
 		}
 		p := *o.Previous
 		p.Unreadable = joinRanges(p.Unreadable)
+		p.Earlier = nil
+		for _, e := range o.Previous.Earlier {
+			p.Earlier = append(p.Earlier, Lost{e.Origin, joinRanges(e.Unreadable)})
+		}
 		o.Previous = &p
 	}
 	b, err := json.Marshal(openingBody{&o})

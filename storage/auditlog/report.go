@@ -14,6 +14,7 @@ type Report struct {
 	Records     uint64 `json:"records"`    // items seen
 	Pruned      uint64 `json:"pruned"`     // of them only the leaf hash is kept
 	Unreadable  uint64 `json:"unreadable"` // of them do not open
+	Declared    uint64 `json:"declared"`   // lost, as a later log's opening says
 	Size        uint64 `json:"size"`       // where the log ends
 	Last        Hash   `json:"last"`       // newest leaf hash
 	Root        Hash   `json:"root"`       // zero where a hole leaves it unknown

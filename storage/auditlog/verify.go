@@ -209,7 +209,9 @@ func (v *verifier) claim(leaf Hash) {
 // lost stands in for records whose leaf hashes nobody has. The last of them is
 // held back like any other: the record after it may carry its hash.
 func (v *verifier) lost(kind Kind, from, to uint64, detail string) {
-	if !v.excused(from, to) {
+	if v.excused(from, to) {
+		v.report.Declared += to - from
+	} else {
 		v.problem(kind, from, to, detail)
 	}
 	v.release()
@@ -325,6 +327,7 @@ func (v *verifier) finish() {
 	if h := v.ev.Head; h != nil {
 		switch {
 		case end < h.Size && v.excused(end, h.Size):
+			v.report.Declared += h.Size - end
 		case end < h.Size:
 			v.problem(Truncated, end, h.Size, "the head names records that are not there")
 		case end > h.Size:
