@@ -42,7 +42,7 @@ func (g statusBackend) Status(ctx context.Context, _ control.Caller) (control.St
 	now := g.clock.Now()
 	st := g.store.Status()
 	s := control.Status{
-		Version: g.o.Version, Kiosk: string(g.self), Site: g.cfg.Kiosk.Site, Pid: os.Getpid(), Started: g.started, Now: now.Wall, Synced: now.Synced,
+		Version: g.o.Version, Kiosk: string(g.self), Site: g.cfg.Kiosk.Site, Pid: os.Getpid(), Started: g.trusted(g.started), Now: now.Wall, Synced: now.Synced,
 		Page:  control.PageStatus{Listen: g.web.Addr(), Board: g.web.BoardAddr(), Browser: g.web.Launched()},
 		Queue: control.QueueStatus{Open: g.queue.Open(), Unfinished: len(g.checkin.Unfinished()), Help: len(g.checkin.ActiveHelp())},
 		Store: control.StoreStatus{State: "open", Life: st.Life, Used: st.Used, Budget: g.cfg.Storage.Budget.Bytes, Commits: st.Commits,
@@ -52,13 +52,25 @@ func (g statusBackend) Status(ctx context.Context, _ control.Caller) (control.St
 	if st.Fenced {
 		s.Store.State = "fenced"
 	}
-	for day, n := range g.roster.Days() {
+	for day, held := range g.roster.Days() {
 		if string(day) > s.Roster.Day {
-			s.Roster.Day, s.Roster.Appointments = string(day), n
+			s.Roster = control.RosterStatus{Day: string(day), Appointments: held.Rows, Imported: held.Changed.Time()}
 		}
 	}
 	s.Checks = g.checks.Run(ctx)
+	for i := range s.Checks {
+		s.Checks[i].Since = g.trusted(s.Checks[i].Since)
+	}
 	return s, nil
+}
+
+// trusted gives the trusted time of a moment of this process, whatever the
+// machine's clock has said since.
+func (g *Gateway) trusted(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return g.clock.Now().Wall.Add(-time.Since(t))
 }
 
 func recovered(o storage.Opened) string {
@@ -79,7 +91,7 @@ func (g *Gateway) syncSummary() control.SyncSummary {
 	up, _ := g.client.Link()
 	u := g.uplink.Status()
 	t := g.token.Status()
-	s := control.SyncSummary{Online: up, Origin: g.cfg.PubNub.Origin, LastPublish: u.LastAccept, LastError: u.LastFailure,
+	s := control.SyncSummary{Online: up, Origin: g.cfg.PubNub.Origin, LastPublish: g.trusted(u.LastAccept), LastError: u.LastFailure,
 		Token: control.Token{Needed: t.Needed, Held: t.Held, Expires: t.Expires}}
 	if t.Problem != nil {
 		s.Token.Problem = t.Problem.Error()

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"clinicgate/gateway/control"
 	"clinicgate/kiosk"
@@ -91,10 +92,30 @@ func (g queueBackend) act(ctx context.Context, by control.Caller, text string, d
 
 // Call asks a patient to a room, by default the provider's.
 func (g queueBackend) Call(ctx context.Context, by control.Caller, in control.CallEntry) (control.QueueEntry, error) {
+	if err := g.checkRoom(in.Room); err != nil {
+		return control.QueueEntry{}, err
+	}
 	return g.act(ctx, by, in.Entry, func(tx *storage.Tx, act kiosk.Act, id kiosk.EntryID) error {
 		_, err := g.queue.Call(tx, act, id, in.Room)
 		return err
 	})
+}
+
+// checkRoom refuses a room that the board may not show: the patient would not be
+// told where to go.
+func (g queueBackend) checkRoom(text string) error {
+	if text == "" || g.queue.RoomNamed(text).String() != "" {
+		return nil
+	}
+	var rooms []string
+	for _, p := range g.cfg.Providers {
+		if p.Room != "" && !slices.Contains(rooms, p.Room) {
+			rooms = append(rooms, p.Room)
+		}
+	}
+	slices.Sort(rooms)
+	return &control.Error{Code: control.Invalid, Message: "there is no such room in the config, so the board cannot show it",
+		Next: "the rooms are those of the providers: " + strings.Join(rooms, ", ")}
 }
 
 // SetStatus makes one of the nine transitions.
@@ -134,6 +155,9 @@ func (g queueBackend) Undo(ctx context.Context, by control.Caller, in control.Un
 
 // SetProvider says whether a provider sees patients, and where.
 func (g queueBackend) SetProvider(ctx context.Context, by control.Caller, in control.SetProvider) (control.Provider, error) {
+	if err := g.checkRoom(in.Room); err != nil {
+		return control.Provider{}, err
+	}
 	act := kiosk.NewAct(by.Actor)
 	if err := g.queue.Update(ctx, func(tx *storage.Tx) error {
 		return g.queue.SetProvider(tx, act, in.Provider, in.Status, in.Room)

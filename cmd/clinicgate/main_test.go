@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -43,15 +44,29 @@ func TestScripts(t *testing.T) {
 				return err
 			}
 			e.Defer(stop)
-			pubnub := httptest.NewServer(emulator.New(emulator.Options{}))
-			e.Defer(pubnub.Close)
-			e.Vars = append(e.Vars, "ORIGIN="+pubnub.Listener.Addr().String())
+			guarded := emulator.New(emulator.Options{AccessManager: true})
+			e.Values["guarded"] = guarded
+			for name, double := range map[string]*emulator.Emulator{
+				"ORIGIN":  emulator.New(emulator.Options{}),
+				"GUARDED": guarded,
+				"LATER":   emulator.New(emulator.Options{Now: func() time.Time { return time.Now().Add(3 * time.Hour) }}),
+			} {
+				server := httptest.NewServer(double)
+				e.Defer(server.Close)
+				e.Vars = append(e.Vars, name+"="+server.Listener.Addr().String())
+			}
 			e.Vars = append(e.Vars, "CONTROL="+path, "NONE="+filepath.Join(e.WorkDir, "none.sock"))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code": codeCommand,
-			"flip": flipCommand,
+			"code":  codeCommand,
+			"flip":  flipCommand,
+			"token": tokenCommand,
+			"cut": func(ts *testscript.TestScript, _ bool, args []string) { // cut SIZE FILE
+				size, err := strconv.ParseInt(args[0], 10, 64)
+				ts.Check(err)
+				ts.Check(os.Truncate(ts.MkAbs(args[1]), size))
+			},
 			"sub": func(ts *testscript.TestScript, _ bool, args []string) { // sub OLD NEW FILE
 				text := ts.ReadFile(args[2])
 				if !strings.Contains(text, args[0]) {
@@ -86,6 +101,20 @@ func codeCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if got != args[0] {
 		ts.Fatalf("exit code %s, want %s", got, args[0])
 	}
+}
+
+// tokenCommand writes a token of the clinic with the guarded keyset that ends in
+// some time, or has ended: token -5m lobby-1 FILE.
+func tokenCommand(ts *testscript.TestScript, _ bool, args []string) {
+	left, err := time.ParseDuration(args[0])
+	ts.Check(err)
+	const ttl = 60 * time.Minute
+	all := emulator.Masks{".*": emulator.MayRead | emulator.MayWrite | emulator.MayGet | emulator.MayUpdate | emulator.MayJoin}
+	text, err := ts.Value("guarded").(*emulator.Emulator).MintToken(emulator.Grant{
+		TTL: int(ttl.Minutes()), Issued: time.Now().Add(left - ttl), UUID: args[1], ChannelPatterns: all, UUIDPatterns: all,
+	})
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(text), 0o600))
 }
 
 // flipCommand damages every page of a store file that holds something, but for

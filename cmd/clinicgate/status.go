@@ -95,6 +95,13 @@ func showLink(t *table, s control.SyncSummary, now time.Time) {
 	case !s.Token.Held:
 		t.row("token", "there is none")
 	default:
-		t.row("token", "good for "+lasting(s.Token.Expires.Sub(now)))
+		t.row("token", tokenTime(s.Token.Expires, now))
 	}
+}
+
+func tokenTime(expires, now time.Time) string {
+	if !now.Before(expires) {
+		return "expired " + ago(expires, now)
+	}
+	return "good for " + lasting(expires.Sub(now))
 }

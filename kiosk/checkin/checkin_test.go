@@ -640,14 +640,14 @@ func TestAnUntrustedClockKeepsTheRoster(t *testing.T) {
 		k.now.Wall, k.now.Synced = morning.AddDate(10, 0, 0), false
 		k.mu.Unlock()
 		run(k)
-		if n := k.list.Days()[today]; n != 6 {
+		if n := k.list.Days()[today].Rows; n != 6 {
 			t.Errorf("%d rows are left", n)
 		}
 		k.mu.Lock()
 		k.now.Wall, k.now.Synced = morning.Add(48*time.Hour), true
 		k.mu.Unlock()
 		run(k)
-		if n := k.list.Days()[today]; n != 0 {
+		if n := k.list.Days()[today].Rows; n != 0 {
 			t.Errorf("%d rows are left two days later", n)
 		}
 	})

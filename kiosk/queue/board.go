@@ -63,6 +63,9 @@ func (q *Queue) room(text string) Room {
 	return Room{}
 }
 
+// RoomNamed gives the room of the clinic that a text names; the empty one if none.
+func (q *Queue) RoomNamed(text string) Room { return q.room(text) }
+
 // CallRoom gives the room that a called patient is asked to, as far as it is one
 // of the clinic's: that of the call, else the provider's.
 func (q *Queue) CallRoom(s State) Room {

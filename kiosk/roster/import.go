@@ -81,8 +81,9 @@ func (r *Roster) importList(ctx context.Context, act kiosk.Act, list []Appointme
 	parts := split(list)
 	for i, part := range parts {
 		var fresh, changed, same int
+		var at storage.HLC
 		err := r.store.Update(ctx, func(tx *storage.Tx) error {
-			fresh, changed, same = 0, 0, 0
+			fresh, changed, same, at = 0, 0, 0, 0
 			var rows []kiosk.RosterRow
 			for _, a := range part {
 				old, err := r.get(tx, a.Day, a.ID)
@@ -112,8 +113,9 @@ func (r *Roster) importList(ctx context.Context, act kiosk.Act, list []Appointme
 			if err != nil {
 				return err
 			}
+			at = receipt.HLC
 			for _, row := range rows {
-				if err := r.put(tx, day, stored{row, department, receipt.HLC}); err != nil {
+				if _, err := r.put(tx, day, stored{row, department, receipt.HLC}); err != nil {
 					return err
 				}
 			}
@@ -123,7 +125,7 @@ func (r *Roster) importList(ctx context.Context, act kiosk.Act, list []Appointme
 			return err
 		}
 		done.New, done.Changed, done.Same = done.New+fresh, done.Changed+changed, done.Same+same
-		r.note(part[0].Day, fresh)
+		r.note(part[0].Day, fresh, at)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -38,7 +39,13 @@ type Roster struct {
 	journal kiosk.Journal
 
 	mu   sync.RWMutex
-	days map[kiosk.Day]int // guarded by mu: days that have rows, and about how many
+	days map[kiosk.Day]Held // guarded by mu
+}
+
+// Held says what is held of a day.
+type Held struct {
+	Rows    int         // about how many
+	Changed storage.HLC // of the event that brought the newest row
 }
 
 // New makes a roster; it reads nothing.
@@ -51,7 +58,7 @@ func New(cfg Config, store Store) (*Roster, error) {
 	case cfg.Calendar.Zone == nil || store == nil:
 		return nil, errors.New("cannot make roster: no zone or store")
 	}
-	return &Roster{cfg: cfg, store: store, journal: kiosk.Journal{Organization: cfg.Organization}, days: map[kiosk.Day]int{}}, nil
+	return &Roster{cfg: cfg, store: store, journal: kiosk.Journal{Organization: cfg.Organization}, days: map[kiosk.Day]Held{}}, nil
 }
 
 const (
@@ -74,15 +81,24 @@ type stored struct {
 
 // Load reads which days are held. Call it once before use.
 func (r *Roster) Load(ctx context.Context) error {
-	days := map[kiosk.Day]int{}
+	days := map[kiosk.Day]Held{}
 	err := r.store.View(ctx, func(v *storage.Reader) error {
-		if err := v.Walk(dayView, nil, func(_, value []byte) error { days[kiosk.Day(value)] = 0; return nil }); err != nil {
+		if err := v.Walk(dayView, nil, func(_, value []byte) error { days[kiosk.Day(value)] = Held{}; return nil }); err != nil {
 			return err
 		}
-		for day := range days {
-			if err := v.Walk(rowView, group(day), func(_, _ []byte) error { days[day]++; return nil }); err != nil {
+		for day, held := range days {
+			err := v.Walk(rowView, group(day), func(_, value []byte) error {
+				var s stored
+				if err := json.Unmarshal(value, &s); err != nil {
+					return errors.New("roster row is malformed")
+				}
+				held.Rows, held.Changed = held.Rows+1, max(held.Changed, s.HLC)
+				return nil
+			})
+			if err != nil {
 				return err
 			}
+			days[day] = held
 		}
 		return nil
 	})
@@ -112,23 +128,20 @@ func (r *Roster) Today(now storage.Instant) kiosk.Day {
 	return r.cfg.Calendar.Day(now.Wall)
 }
 
-// Days lists the days held and about how many rows each has.
-func (r *Roster) Days() map[kiosk.Day]int {
+// Days lists the days held.
+func (r *Roster) Days() map[kiosk.Day]Held {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	days := make(map[kiosk.Day]int, len(r.days))
-	for d, n := range r.days {
-		days[d] = n
-	}
-	return days
+	return maps.Clone(r.days)
 }
 
-// note counts rows of a day. It may run ahead of a transaction that then fails;
+// note counts new rows of a day. It may run ahead of a transaction that then fails;
 // the day that it names has been announced all the same.
-func (r *Roster) note(day kiosk.Day, n int) {
+func (r *Roster) note(day kiosk.Day, fresh int, at storage.HLC) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.days[day] += n
+	held := r.days[day]
+	r.days[day] = Held{held.Rows + fresh, max(held.Changed, at)}
 }
 
 func (r *Roster) get(g Getter, day kiosk.Day, id kiosk.AppointmentID) (*stored, error) {
@@ -143,37 +156,37 @@ func (r *Roster) get(g Getter, day kiosk.Day, id kiosk.AppointmentID) (*stored, 
 	return s, nil
 }
 
-// put writes a row and what finds it by code.
-func (r *Roster) put(tx *storage.Tx, day kiosk.Day, s stored) error {
+// put writes a row and what finds it by code. It tells whether there was none.
+func (r *Roster) put(tx *storage.Tx, day kiosk.Day, s stored) (fresh bool, err error) {
 	id := s.Row.AppointmentID
 	old, err := r.get(tx, day, id)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if old != nil && old.HLC > s.HLC {
-		return nil // an older version that came later
+		return false, nil // an older version that came later
 	}
 	data, err := json.Marshal(s)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if err := tx.PutIn(rowView, group(day), []byte(id), data); err != nil {
-		return fmt.Errorf("cannot write roster row: %w", err)
+		return false, fmt.Errorf("cannot write roster row: %w", err)
 	}
 	if err := tx.Put(dayView, []byte(day), []byte(day)); err != nil {
-		return fmt.Errorf("cannot write roster day: %w", err)
+		return false, fmt.Errorf("cannot write roster day: %w", err)
 	}
 	if old != nil && old.Row.Code != s.Row.Code && old.Row.Code != "" {
 		if err := r.link(tx, day, ownKey(old.Row.Code), id, false); err != nil {
-			return err
+			return false, err
 		}
 	}
 	for _, key := range r.keys(day, s.Row) {
 		if err := r.link(tx, day, key, id, true); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return nil
+	return old == nil, nil
 }
 
 // keys lists what an appointment is found by.
@@ -246,20 +259,23 @@ func (r *Roster) Apply(tx *storage.Tx, m kiosk.Received) (kiosk.Result, error) {
 	if !ok || !is || c.Family != kiosk.RosterFamily || !msg.Day.Valid() || len(msg.Rows) > maxRows {
 		return kiosk.Ignored, nil
 	}
-	n := 0
+	taken, fresh := 0, 0
 	for _, row := range msg.Rows {
 		if !valid(row) {
 			continue
 		}
-		if err := r.put(tx, msg.Day, stored{row, c.Department, m.Origin.HLC}); err != nil {
+		is, err := r.put(tx, msg.Day, stored{row, c.Department, m.Origin.HLC})
+		if err != nil {
 			return kiosk.Ignored, err
 		}
-		n++
+		if taken++; is {
+			fresh++
+		}
 	}
-	if n == 0 {
+	if taken == 0 {
 		return kiosk.Ignored, nil
 	}
-	r.note(msg.Day, n)
+	r.note(msg.Day, fresh, m.Origin.HLC)
 	return kiosk.Applied, nil
 }
 

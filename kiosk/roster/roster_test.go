@@ -241,14 +241,14 @@ func TestImportIsDurableAndIdempotent(t *testing.T) {
 	}
 	// A fresh start knows the days.
 	again, _ := roster.New(roster.Config{Organization: "riverside", Calendar: calendar(), RefKey: refKey}, k.store)
-	if err := again.Load(ctx); err != nil || again.Days()[today] != 100 || again.Days()["2026-11-24"] != 50 {
+	if err := again.Load(ctx); err != nil || again.Days()[today].Rows != 100 || again.Days()["2026-11-24"].Rows != 50 || again.Days()[today] != k.Days()[today] {
 		t.Errorf("days after a start: %v, %v", again.Days(), err)
 	}
 	// The names go when the day is over.
 	if err := k.Forget(ctx, "2026-11-24"); err != nil {
 		t.Fatal(err)
 	}
-	if list, _ := k.List(ctx, today); len(list) != 0 || k.Days()[today] != 0 {
+	if list, _ := k.List(ctx, today); len(list) != 0 || k.Days()[today].Rows != 0 {
 		t.Errorf("%d rows are left of a forgotten day", len(list))
 	}
 	if _, err := k.find(roster.Typed, "NEW0000", today); !errors.Is(err, roster.ErrUnknown) {
@@ -280,9 +280,14 @@ func TestOtherKiosksGetTheListAndTheLaterRowCounts(t *testing.T) {
 			t.Fatal(err)
 		}
 		msg := kiosk.Received{Channel: r.Channel, ID: r.ID, Message: m, Origin: storage.Origin{Kiosk: "lobby-1", Inc: r.Inc, Seq: r.Seq, HLC: r.HLC, Synced: true}}
-		if err := b.store.Update(ctx, func(tx *storage.Tx) error { _, err := b.Apply(tx, msg); return err }); err != nil {
-			t.Fatal(err)
+		for range 2 { // taken in again, as after a salvage, it is not counted again
+			if err := b.store.Update(ctx, func(tx *storage.Tx) error { _, err := b.Apply(tx, msg); return err }); err != nil {
+				t.Fatal(err)
+			}
 		}
+	}
+	if a, b := a.Days()[today], b.Days()[today]; a != b || a.Rows == 0 {
+		t.Errorf("held %+v here, %+v there", a, b)
 	}
 	code := roster.TypedCode(refKey, "apt-1", today)
 	if got, err := b.find(roster.Typed, code, today); err != nil || got.Given.Reveal() != "Janet" || got.Department != "cardiology" {
