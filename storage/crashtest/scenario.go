@@ -157,9 +157,11 @@ func (e *Event) event() storage.Event {
 		Body: fmt.Appendf(nil, `{"id":%q,"text":"%s"}`, e.ID, text(seed, e.Size)),
 	}
 	if e.Foreign > 0 {
+		sec, nsec := e.ID.Time().UnixTime()
+		at := time.Unix(sec, nsec)
 		out.Origin = &storage.Origin{
-			Kiosk: otherKiosk, Inc: 1, Seq: e.Foreign, HLC: storage.NewHLC(startOfTime),
-			Boot: uuid.UUID{15: 9}, Mono: time.Second, Timetoken: e.Foreign,
+			Kiosk: otherKiosk, Inc: 1, Seq: e.Foreign, HLC: storage.NewHLC(at),
+			Boot: uuid.UUID{15: 9}, Mono: time.Second, Timetoken: uint64(at.UnixNano()/100) + e.Foreign,
 		}
 	}
 	return out
