@@ -41,7 +41,7 @@ func chromium(t *testing.T) string {
 			return path
 		}
 	}
-	t.Fatal("no Chromium found; set CHROMIUM to its path")
+	t.Fatal("this test needs chromium: install Chromium, or set CHROMIUM to its path")
 	return ""
 }
 

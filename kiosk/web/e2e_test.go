@@ -63,7 +63,7 @@ func (b *browser) wiped() {
 	}
 }
 
-func TestTouch(t *testing.T) {
+func TestE2ETouch(t *testing.T) {
 	desk := newClinic()
 	s := start(t, web.Config{}, web.Deps{CheckIn: desk})
 	b := openBrowser(t, 1080, 1920)
@@ -100,9 +100,9 @@ func TestTouch(t *testing.T) {
 	b.clean(s.Addr())
 }
 
-// TestScanner: a code from the serial line, and one from a scanner that types
+// TestE2EScanner: a code from the serial line, and one from a scanner that types
 // like a keyboard.
-func TestScanner(t *testing.T) {
+func TestE2EScanner(t *testing.T) {
 	desk := newClinic()
 	s := start(t, web.Config{}, web.Deps{CheckIn: desk})
 	b := openBrowser(t, 1280, 800)
@@ -128,8 +128,8 @@ func TestScanner(t *testing.T) {
 	b.clean(s.Addr())
 }
 
-// TestKeyboardOnly goes through the whole check-in with Tab, Enter and typing.
-func TestKeyboardOnly(t *testing.T) {
+// TestE2EKeyboardOnly goes through the whole check-in with Tab, Enter and typing.
+func TestE2EKeyboardOnly(t *testing.T) {
 	desk := newClinic()
 	s := start(t, web.Config{}, web.Deps{CheckIn: desk})
 	b := openBrowser(t, 1280, 800)
@@ -173,9 +173,9 @@ func TestKeyboardOnly(t *testing.T) {
 	b.clean(s.Addr())
 }
 
-// TestLostReplyInTheBrowser: the answer to the last button is lost after the
+// TestE2ELostReplyInTheBrowser: the answer to the last button is lost after the
 // commit; the page asks again under the same id, and there is one number.
-func TestLostReplyInTheBrowser(t *testing.T) {
+func TestE2ELostReplyInTheBrowser(t *testing.T) {
 	desk := newClinic()
 	s := start(t, web.Config{}, web.Deps{CheckIn: desk})
 	b := openBrowser(t, 1280, 800)
@@ -238,8 +238,8 @@ func TestLostReplyInTheBrowser(t *testing.T) {
 	}
 }
 
-// TestIdleInTheBrowser: the question, an extension by a touch anywhere, the wipe.
-func TestIdleInTheBrowser(t *testing.T) {
+// TestE2EIdleInTheBrowser: the question, an extension by a touch anywhere, the wipe.
+func TestE2EIdleInTheBrowser(t *testing.T) {
 	s := start(t, web.Config{IdleAfter: 25 * time.Second}, web.Deps{})
 	b := openBrowser(t, 1280, 800)
 	b.launch(s)
@@ -261,9 +261,9 @@ func TestIdleInTheBrowser(t *testing.T) {
 	b.clean(s.Addr())
 }
 
-// TestSecondBrowser: a new launch locks the page that was open, which says so
+// TestE2ESecondBrowser: a new launch locks the page that was open, which says so
 // and holds nothing.
-func TestSecondBrowser(t *testing.T) {
+func TestE2ESecondBrowser(t *testing.T) {
 	s := start(t, web.Config{}, web.Deps{})
 	b := openBrowser(t, 1280, 800)
 	b.launch(s)
@@ -356,10 +356,10 @@ func (g *gateway) launch(t *testing.T) string {
 	return g.out.Text()
 }
 
-// TestKilled kills the gateway on several screens: within three seconds the
+// TestE2EKilled kills the gateway on several screens: within three seconds the
 // page holds nothing and sends people to the desk in every language, and it
 // comes back by itself.
-func TestKilled(t *testing.T) {
+func TestE2EKilled(t *testing.T) {
 	dir := t.TempDir()
 	g := startGateway(t, "127.0.0.1:0", dir)
 	b := openBrowser(t, 1080, 1920)
@@ -411,9 +411,9 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// TestBoardSurvives: the board goes on by itself after a restart, and says how
+// TestE2EBoardSurvives: the board goes on by itself after a restart, and says how
 // old it is meanwhile.
-func TestBoardSurvives(t *testing.T) {
+func TestE2EBoardSurvives(t *testing.T) {
 	g := startGateway(t, "127.0.0.1:0", t.TempDir())
 	b := openBrowser(t, 1920, 1080)
 	b.open("http://" + g.addr + "/board")
@@ -429,8 +429,8 @@ func TestBoardSurvives(t *testing.T) {
 	b.until("fresh again", `document.getElementById("age").hidden`)
 }
 
-// TestReach measures what a hand and an eye meet on every screen.
-func TestReach(t *testing.T) {
+// TestE2EReach measures what a hand and an eye meet on every screen.
+func TestE2EReach(t *testing.T) {
 	for _, p := range append(panels, struct{ w, h int }{320, 640}, struct{ w, h int }{960, 540}) {
 		t.Run(fmt.Sprintf("%dx%d", p.w, p.h), func(t *testing.T) {
 			desk := newClinic()

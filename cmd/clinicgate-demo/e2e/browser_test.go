@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -37,14 +36,11 @@ type tab struct {
 // openChromium starts a browser with one tab.
 func openChromium(t *testing.T, w, h int) *tab {
 	t.Helper()
-	path := os.Getenv("CHROMIUM")
-	if path == "" {
-		path = "chromium"
+	name := os.Getenv("CHROMIUM")
+	if name == "" {
+		name = "chromium"
 	}
-	path, err := exec.LookPath(path)
-	if err != nil {
-		t.Fatalf("no Chromium: %v; set CHROMIUM to its path", err)
-	}
+	path := tool(t, name, "Chromium, or set CHROMIUM to its path")
 	opts := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(w, h),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),

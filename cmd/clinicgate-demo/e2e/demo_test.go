@@ -4,8 +4,8 @@
 // demo runs as a process, and a real browser, the JavaScript SDK, an MQTT client
 // and the panel's documented calls use it through its ready file.
 //
-// It needs Go, Chromium, node, and npm with a registry. A tool that is missing is
-// a failure.
+// It needs Go, Chromium, Node 20 or newer, and npm with a registry. A tool that is
+// missing is a failure that names it.
 package e2e_test
 
 import (
@@ -47,6 +47,16 @@ func TestMain(m *testing.M) {
 }
 
 func program(name string) string { return filepath.Join(programs, name) }
+
+// tool gives the path of a program that the machine must have.
+func tool(t *testing.T, name, install string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Fatalf("this test needs %s: install %s: %v", name, install, err)
+	}
+	return path
+}
 
 // ready is the demo's ready file, as another program reads it.
 type ready struct {

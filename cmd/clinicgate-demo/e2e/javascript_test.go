@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -17,12 +18,27 @@ import (
 	"time"
 )
 
-const consumer = "../../../packaging/consumer"
+const (
+	consumer = "../../../packaging/consumer"
+	sdk      = "../../../gateway/pubnub/emulator/testdata/js" // which JavaScript SDK, to the byte
+)
+
+// node gives the path of Node, which must know the Web Crypto API by itself.
+func node(t *testing.T) string {
+	t.Helper()
+	path := tool(t, "node", "Node 20 or newer")
+	out, err := exec.CommandContext(t.Context(), path, "--version").Output()
+	var major int
+	if _, scanned := fmt.Sscanf(string(out), "v%d.", &major); err != nil || scanned != nil || major < 20 {
+		t.Fatalf("this test needs Node 20 or newer: %s is %s %v", path, strings.TrimSpace(string(out)), err)
+	}
+	return path
+}
 
 // TestE2EConsumerVectors runs the reference consumer against its vectors.
 func TestE2EConsumerVectors(t *testing.T) {
 	t.Parallel()
-	out, err := exec.Command("node", filepath.Join(consumer, "check.mjs")).CombinedOutput()
+	out, err := exec.Command(node(t), filepath.Join(consumer, "check.mjs")).CombinedOutput()
 	t.Logf("%s", out)
 	if err != nil {
 		t.Fatal(err)
@@ -39,8 +55,9 @@ type peer struct {
 // startPeer installs the SDK for this run alone.
 func startPeer(t *testing.T, d *demo) *peer {
 	t.Helper()
+	path, npm := node(t), tool(t, "npm", "npm")
 	dir := t.TempDir()
-	for _, name := range []string{"testdata/package.json", "testdata/peer.mjs", filepath.Join(consumer, "clinicgate.mjs")} {
+	for _, name := range []string{filepath.Join(sdk, "package.json"), filepath.Join(sdk, "package-lock.json"), "testdata/peer.mjs", filepath.Join(consumer, "clinicgate.mjs")} {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -52,7 +69,7 @@ func startPeer(t *testing.T, d *demo) *peer {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	// Without peer dependencies: they are for React Native.
-	install := exec.CommandContext(ctx, "npm", "install", "--legacy-peer-deps", "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock")
+	install := exec.CommandContext(ctx, npm, "ci", "--legacy-peer-deps", "--ignore-scripts", "--no-audit", "--no-fund")
 	install.Dir = dir
 	if out, err := install.CombinedOutput(); err != nil {
 		t.Fatalf("npm: %v\n%s", err, out)
@@ -64,30 +81,30 @@ func startPeer(t *testing.T, d *demo) *peer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	node := exec.Command("node", "peer.mjs", string(settings))
-	node.Dir = dir
-	in, err := node.StdinPipe()
+	app := exec.Command(path, "peer.mjs", string(settings))
+	app.Dir = dir
+	in, err := app.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := node.StdoutPipe()
+	out, err := app.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	log := &buffer{}
-	node.Stderr = log
-	if err := node.Start(); err != nil {
+	app.Stderr = log
+	if err := app.Start(); err != nil {
 		t.Fatal(err)
 	}
 	p := &peer{t: t, in: in, out: bufio.NewScanner(out)}
 	p.out.Buffer(nil, 64<<20)
-	stop := time.AfterFunc(5*time.Minute, func() { _ = node.Process.Kill() })
+	stop := time.AfterFunc(5*time.Minute, func() { _ = app.Process.Kill() })
 	t.Cleanup(func() {
 		stop.Stop()
 		_ = in.Close() // it ends by itself
-		late := time.AfterFunc(10*time.Second, func() { _ = node.Process.Kill() })
+		late := time.AfterFunc(10*time.Second, func() { _ = app.Process.Kill() })
 		defer late.Stop()
-		if err := node.Wait(); err != nil || t.Failed() {
+		if err := app.Wait(); err != nil || t.Failed() {
 			t.Logf("node ended with %v\n%s", err, log.tail(30))
 		}
 	})

@@ -15,12 +15,18 @@ import (
 )
 
 // TestJavaScriptSDK runs the conformance script with the official JavaScript SDK.
-// It needs node, and npm with a registry; the SDK is installed for the run only.
+// It needs node 20 or newer, and npm with a registry; the SDK is installed for the
+// run only, as the lock file has it.
 func TestJavaScriptSDK(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	dir := t.TempDir()
-	for _, name := range []string{"package.json", "conformance.mjs"} {
+	for _, tool := range []string{"node", "npm"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Fatalf("this test needs %s: install node (20 or newer) and npm: %v", tool, err)
+		}
+	}
+	for _, name := range []string{"package.json", "package-lock.json", "conformance.mjs"} {
 		text, err := os.ReadFile(filepath.Join("testdata", "js", name))
 		if err != nil {
 			t.Fatal(err)
@@ -40,7 +46,7 @@ func TestJavaScriptSDK(t *testing.T) {
 		}
 	}
 	// without peer dependencies: they are for React Native
-	run("npm", "install", "--legacy-peer-deps", "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock")
+	run("npm", "ci", "--legacy-peer-deps", "--ignore-scripts", "--no-audit", "--no-fund")
 
 	open := newRig(t, emulator.Options{})
 	run("node", "conformance.mjs", strings.TrimPrefix(open.url, "http://"))
