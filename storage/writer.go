@@ -39,6 +39,7 @@ type writer struct {
 	body   []byte
 	plain  []byte
 
+	group int    // requests in the last commit
 	high  int64  // bytes of the file that bbolt has ever used
 	used  int64  // of them in pages that are not free
 	delta *delta // while a compaction copies
@@ -161,9 +162,14 @@ func (w *writer) complain(failing *bool, what string, err error) {
 	*failing = err != nil
 }
 
-// collect takes whatever else is waiting.
+// collect takes whatever else is waiting. Producers that were answered together
+// come back together, a moment after the first of them: a commit for that one
+// alone would make all the others wait for two. So after a group it gives the
+// others a moment that is short against a commit. Nobody waits for company who
+// had none.
 func (w *writer) collect(group []*request) []*request {
-	bytes := 0
+	const moment = 300 * time.Microsecond
+	bytes, began := 0, time.Time{}
 	for len(group) < maxGroup && bytes < maxGroupBytes {
 		select {
 		case r := <-w.s.requests:
@@ -172,9 +178,20 @@ func (w *writer) collect(group []*request) []*request {
 			}
 			group = append(group, r)
 		default:
-			return group
+			if len(group) >= w.group {
+				w.group = len(group)
+				return group
+			}
+			if began.IsZero() {
+				began = time.Now()
+			} else if time.Since(began) > moment {
+				w.group = len(group)
+				return group
+			}
+			runtime.Gosched()
 		}
 	}
+	w.group = len(group)
 	return group
 }
 
