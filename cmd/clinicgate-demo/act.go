@@ -99,29 +99,26 @@ const smallLimit = "8MiB"
 // setLimit makes the data limit small and fills it with desk acts until the
 // gateway refuses them, or gives the space back.
 func (d *demo) setLimit(ctx context.Context, state string) (string, error) {
+	budget, limit := smallLimit, state
 	switch state {
 	case "free":
-		d.settings.budget = d.o.dataLimit
+		budget, limit = d.o.dataLimit, "normal"
 	case "exhausted":
-		d.settings.budget = smallLimit
 	default:
 		return "", errors.New("state is exhausted or free")
 	}
+	d.mu.Lock()
+	d.settings.budget, d.limit = budget, limit
+	d.mu.Unlock()
 	if err := d.writeConfig(); err != nil {
 		return "", err
 	}
-	d.mu.Lock()
-	d.limit = state
-	if state == "free" {
-		d.limit = "normal"
-	}
-	d.mu.Unlock()
 	if err := d.child.kill(); err != nil {
 		return "", err
 	}
 	pause(ctx, time.Second)
 	if state == "free" {
-		return "the data limit is " + d.settings.budget + " again", nil
+		return "the data limit is " + budget + " again", nil
 	}
 	n, err := d.fill(ctx)
 	if err != nil {
@@ -130,8 +127,9 @@ func (d *demo) setLimit(ctx context.Context, state string) (string, error) {
 	return fmt.Sprintf("the data limit of %s is reached after %d desk acts", smallLimit, n), nil
 }
 
-// fill sets providers' rooms over and over, as a desk could, until the gateway
-// has no room for more.
+// fill sets providers' availability over and over, as several desks could, until
+// the gateway has no room for more, not even for one act alone: each desk goes on
+// until it is refused itself.
 func (d *demo) fill(ctx context.Context) (acts int, err error) {
 	c, err := d.dial(ctx)
 	if err != nil {
@@ -152,9 +150,8 @@ func (d *demo) fill(ctx context.Context) (acts int, err error) {
 				if err == nil {
 					acts++
 				}
-				stop := full || err != nil
 				mu.Unlock()
-				if stop {
+				if err != nil {
 					return
 				}
 			}

@@ -120,6 +120,7 @@ func (p *patients) one(ctx context.Context) {
 		p.note(err)
 		pause(ctx, time.Second)
 	}
+	p.demo.giveBack(c)
 	p.mu.Lock()
 	p.sum.Failed++
 	p.mu.Unlock()

@@ -42,6 +42,7 @@ type demo struct {
 
 	clinic   *clinic
 	pubnub   *emulator.Emulator
+	origin   net.Listener // of pubnub
 	net      *network
 	scanner  *simulator.SerialPort // nil where there are no pseudo-terminals
 	child    *child
@@ -152,16 +153,14 @@ func (d *demo) prepare() (err error) {
 	}
 	d.ledger = newLedger(cipher)
 	d.pubnub.Tap(d.ledger.see)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
+	if d.origin, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		return err
 	}
-	pubnubListener = listener
-	if d.net, err = newNetwork(listener.Addr().String()); err != nil {
+	if d.net, err = newNetwork(d.origin.Addr().String()); err != nil {
 		return err
 	}
 	for _, p := range providers {
-		client, err := pubnub.New(pubnub.Config{Origin: listener.Addr().String(), Insecure: true, PublishKey: publishKey, SubscribeKey: subscribeKey, UserID: p.id})
+		client, err := pubnub.New(pubnub.Config{Origin: d.origin.Addr().String(), Insecure: true, PublishKey: publishKey, SubscribeKey: subscribeKey, UserID: p.id})
 		if err != nil {
 			return err
 		}
@@ -208,20 +207,19 @@ func (d *demo) prepare() (err error) {
 	return d.initKeys()
 }
 
-// pubnubListener is bound before anything that needs its address is made.
-var pubnubListener net.Listener
-
 func (d *demo) servePubNub(ctx context.Context) error {
 	srv := &http.Server{Handler: d.pubnub, ReadHeaderTimeout: 5 * time.Second}
 	stop := context.AfterFunc(ctx, func() { d.pubnub.Close(); _ = srv.Close() })
 	defer stop()
-	if err := srv.Serve(pubnubListener); !errors.Is(err, http.ErrServerClosed) {
+	if err := srv.Serve(d.origin); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
 }
 
 func (d *demo) writeConfig() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	return os.WriteFile(d.child.config, configTOML(d.settings), 0o600)
 }
 
@@ -334,25 +332,35 @@ func (d *demo) importRoster(ctx context.Context, csv []byte) error {
 	return nil
 }
 
-// next takes an unused code and sees to it that there are always some.
+// next takes an unused code and sees to it that there are always some. While the
+// gateway takes no roster, its store being full, say, the spare ones are used.
 func (d *demo) next(ctx context.Context) (code, error) {
 	d.mu.Lock()
 	few := len(d.codes) <= spareCodes
 	d.mu.Unlock()
+	var err error
 	if few {
-		if err := d.admit(ctx, patientsDay); err != nil {
-			return code{}, err
-		}
+		ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+		defer cancel()
+		err = d.admit(ctx, patientsDay)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(d.codes) == 0 {
-		return code{}, errors.New("no unused code")
+		return code{}, errors.Join(errors.New("no unused code"), err)
 	}
 	// The newest first: the oldest ones are in the ready file, for others to use.
 	c := d.codes[len(d.codes)-1]
 	d.codes = d.codes[:len(d.codes)-1]
 	return c, nil
+}
+
+// giveBack takes a code that nobody could check in with.
+func (d *demo) giveBack(c code) {
+	d.mu.Lock()
+	d.codes = append(d.codes, c)
+	d.mu.Unlock()
+	d.announce()
 }
 
 // launch asks for a fresh address of the check-in page.
@@ -371,11 +379,11 @@ func (d *demo) announce() {
 	if d.panel == nil {
 		return
 	}
-	s := d.settings
 	d.mu.Lock()
+	s := d.settings
 	r := ready{
 		Kiosk: d.panel.url() + "/kiosk", Board: "http://" + s.board + "/board", Panel: d.panel.url(), ActionHeader: d.secret,
-		PubNub: readyPubNub{Origin: pubnubListener.Addr().String(), PublishKey: publishKey, SubscribeKey: subscribeKey, CipherKey: d.cipher},
+		PubNub: readyPubNub{Origin: d.origin.Addr().String(), PublishKey: publishKey, SubscribeKey: subscribeKey, CipherKey: d.cipher},
 		MQTT:   s.mqtt, Organization: organization, KioskID: kioskID, DataDir: s.dataDir, ControlPath: s.controlPath, Config: d.child.config,
 		Codes: append([]code(nil), d.codes[:min(len(d.codes), 40)]...), GatewayPid: d.child.pid(), KioskKey: d.kioskPK,
 	}
@@ -410,7 +418,7 @@ The demo clinic is open. Nobody in it exists.
 
 Scan a code on the panel, or type one at the kiosk, for example %s.
 Ctrl-C ends it.
-`, d.panel.url(), d.panel.url(), d.settings.board, pubnubListener.Addr(), publishKey, subscribeKey, d.settings.mqtt, d.settings.dataDir, d.codes[0].Typed)
+`, d.panel.url(), d.panel.url(), d.settings.board, d.origin.Addr(), publishKey, subscribeKey, d.settings.mqtt, d.settings.dataDir, d.codes[0].Typed)
 }
 
 func (d *demo) codesOf(list []appointment) (codes []code, err error) {

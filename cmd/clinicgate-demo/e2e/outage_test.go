@@ -59,16 +59,16 @@ func TestE2ENothingIsLost(t *testing.T) {
 	}
 	full := d.state()
 	t.Logf("%s, in %s: %d of %d bytes in use", said.Done, time.Since(began).Round(time.Second), full.Used, full.Budget)
+	eventually(t, 20*time.Second, "a desk act is refused for want of space", func() bool {
+		out, err := d.clinicgate("provider", "set", "dr-okafor", []string{"away", "available"}[time.Now().UnixNano()%2])
+		return err != nil && strings.Contains(out, "the store is full")
+	})
 	d.act("auto", `{"perMinute":600}`)
 	eventually(t, 2*time.Minute, "the page sends patients to the desk", func() bool {
 		full = d.state()
 		return full.Patients.Trouble == "refused: unavailable"
 	})
 	t.Logf("patients are sent to the desk at %d of %d bytes, after %d check-ins", full.Used, full.Budget, full.Patients.CheckedIn)
-	eventually(t, 20*time.Second, "a desk act is refused for want of space", func() bool {
-		out, err := d.clinicgate("provider", "set", "dr-okafor", []string{"away", "available"}[time.Now().UnixNano()%2])
-		return err != nil && strings.Contains(out, "the store is full")
-	})
 	d.act("limit", `{"state":"free"}`)
 	d.checkedIn(6)
 	d.act("auto", `{"perMinute":0}`)
