@@ -168,8 +168,8 @@ func (w *writer) complain(failing *bool, what string, err error) {
 // others a moment that is short against a commit. Nobody waits for company who
 // had none.
 func (w *writer) collect(group []*request) []*request {
-	const moment = 300 * time.Microsecond
-	bytes, began := 0, time.Time{}
+	const moment, looks = 300 * time.Microsecond, 1000 // looks, where a test's clock stands still
+	bytes, looked, began := 0, 0, time.Time{}
 	for len(group) < maxGroup && bytes < maxGroupBytes {
 		select {
 		case r := <-w.s.requests:
@@ -178,16 +178,14 @@ func (w *writer) collect(group []*request) []*request {
 			}
 			group = append(group, r)
 		default:
-			if len(group) >= w.group {
-				w.group = len(group)
-				return group
-			}
-			if began.IsZero() {
+			if looked == 0 {
 				began = time.Now()
-			} else if time.Since(began) > moment {
+			}
+			if len(group) >= w.group || looked >= looks || time.Since(began) > moment {
 				w.group = len(group)
 				return group
 			}
+			looked++
 			runtime.Gosched()
 		}
 	}
