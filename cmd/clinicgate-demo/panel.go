@@ -60,7 +60,7 @@ func (p *panel) run(ctx context.Context) error {
 	mux.HandleFunc("GET /state", p.state)
 	mux.HandleFunc("POST /action/{name}", p.action)
 	srv := &http.Server{Handler: p.guard(mux), ReadHeaderTimeout: 3 * time.Second, ReadTimeout: 10 * time.Second,
-		WriteTimeout: 200 * time.Second, MaxHeaderBytes: 8 << 10}
+		WriteTimeout: 320 * time.Second, MaxHeaderBytes: 8 << 10}
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() {
@@ -140,7 +140,7 @@ func (p *panel) action(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the body is a JSON object with the action's parameters", http.StatusBadRequest)
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), 180*time.Second)
+	ctx, cancel := context.WithTimeout(r.Context(), 300*time.Second)
 	defer cancel()
 	said, err := p.demo.act(ctx, r.PathValue("name"), in)
 	if err != nil {

@@ -117,7 +117,8 @@ func TestE2EScanner(t *testing.T) {
 	b.tap("#leave")
 	b.screen("attract")
 
-	wedge := `for (const key of [...` + "`" + goodScan + "`" + `, "Enter"]) document.activeElement.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true, cancelable: true}))`
+	// Made first and sent then: the page goes by the time at which a key was pressed.
+	wedge := `for (const e of [...` + "`" + goodScan + "`" + `, "Enter"].map((key) => new KeyboardEvent("keydown", {key, bubbles: true, cancelable: true}))) document.activeElement.dispatchEvent(e)`
 	b.do(chromedp.Evaluate[chromedp.Void](wedge))
 	b.screen("language")
 	b.tap(`[data-language="en"]`)

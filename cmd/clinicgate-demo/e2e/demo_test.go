@@ -222,7 +222,7 @@ func (d *demo) act(name, parameters string) string {
 }
 
 func (d *demo) tryAct(name, parameters string) (string, error) {
-	ctx, cancel := context.WithTimeout(d.t.Context(), 190*time.Second) // the panel itself ends an action before
+	ctx, cancel := context.WithTimeout(d.t.Context(), 310*time.Second) // the panel itself ends an action before
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, d.ready.Panel+"/action/"+name, strings.NewReader(parameters))
 	if err != nil {

@@ -24,6 +24,8 @@ import (
 
 // view is what the check-in page is told to show.
 type view struct {
+	Epoch   string `json:"epoch"`
+	Rev     uint64 `json:"rev"`
 	Session string `json:"session"`
 	State   string `json:"state"`
 	Form    *struct {
@@ -108,8 +110,10 @@ func (p *page) show(text []byte) {
 	var v view
 	if json.Unmarshal(text, &v) == nil && v.State != "" {
 		p.mu.Lock()
-		p.view = v
-		p.mu.Unlock()
+		defer p.mu.Unlock()
+		if v.Epoch != p.view.Epoch || v.Rev >= p.view.Rev { // else it was overtaken
+			p.view = v
+		}
 	}
 }
 

@@ -25,6 +25,8 @@ import (
 // View is what the check-in page is told to show; the members that a
 // patient's finger needs.
 type View struct {
+	Epoch   string `json:"epoch"`
+	Rev     uint64 `json:"rev"`
 	Session string `json:"session"`
 	State   string `json:"state"`
 	Form    *struct {
@@ -119,9 +121,14 @@ func (b *Browser) watch(ctx context.Context) error {
 	return errors.New("the page's stream ended")
 }
 
+// show takes a view. The stream and the answers to buttons overtake each other:
+// an older view is let go, as the page does.
 func (b *Browser) show(v View) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if v.Epoch == b.view.Epoch && v.Rev < b.view.Rev {
+		return
+	}
 	b.view = v
 	close(b.rev)
 	b.rev = make(chan struct{})
