@@ -53,7 +53,7 @@ func openBrowser(t *testing.T, w, h int) *browser {
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("touch-events", "enabled"),
 	)
 	alloc, stop := chromedp.NewExecAllocator(context.Background(), opts...)
-	limited, done := context.WithTimeout(alloc, 4*time.Minute)
+	limited, done := context.WithTimeout(alloc, 8*time.Minute)
 	ctx, cancel := chromedp.NewContext(limited)
 	t.Cleanup(func() {
 		cancel()
@@ -97,9 +97,13 @@ func (b *browser) seen() (requests, complaints []string) {
 	return append([]string{}, b.requests...), append([]string{}, b.complaints...)
 }
 
+// patience is for a step in a browser on a machine that does much else; no
+// test measures by it.
+const patience = 90 * time.Second
+
 func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
-	within, cancel := context.WithTimeout(b.ctx, 20*time.Second)
+	within, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
 	if err := chromedp.Do(within, steps...); err != nil {
 		b.t.Fatalf("%v\n%s", err, b.text())

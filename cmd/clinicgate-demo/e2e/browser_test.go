@@ -47,7 +47,7 @@ func openChromium(t *testing.T, w, h int) *tab {
 		chromedp.Flag("disable-sync", true), chromedp.Flag("no-first-run", true), chromedp.Flag("touch-events", "enabled"),
 	)
 	alloc, stop := chromedp.NewExecAllocator(context.Background(), opts...)
-	limited, done := context.WithTimeout(alloc, 5*time.Minute)
+	limited, done := context.WithTimeout(alloc, 8*time.Minute)
 	t.Cleanup(func() { done(); stop() })
 	return openTab(t, limited, w, h)
 }
@@ -91,9 +91,13 @@ func (b *tab) note(ev any) {
 	}
 }
 
+// patience is for a step in a browser on a machine that does much else; no
+// test measures by it.
+const patience = 90 * time.Second
+
 func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
-	within, cancel := context.WithTimeout(b.ctx, 30*time.Second)
+	within, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
 	if err := chromedp.Do(within, steps...); err != nil {
 		b.t.Fatalf("%v\n%s", err, b.text())
@@ -124,7 +128,7 @@ func (b *tab) text() string {
 
 func evaluate[T any](b *tab, script string) T {
 	b.t.Helper()
-	within, cancel := context.WithTimeout(b.ctx, 20*time.Second)
+	within, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
 	v, err := chromedp.Run(within, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
 	if err != nil {
@@ -136,14 +140,14 @@ func evaluate[T any](b *tab, script string) T {
 // until waits for a condition in the page.
 func (b *tab) until(what, script string) {
 	b.t.Helper()
-	eventually(b.t, 20*time.Second, what+" on the page", func() bool { return evaluate[bool](b, script) })
+	eventually(b.t, patience, what+" on the page", func() bool { return evaluate[bool](b, script) })
 }
 
 // shoot saves what the page looks like, in CLINICGATE_SCREENSHOTS or among the
 // test's artifacts.
 func (b *tab) shoot(name string) {
 	b.t.Helper()
-	within, cancel := context.WithTimeout(b.ctx, 20*time.Second)
+	within, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
 	time.Sleep(300 * time.Millisecond) // what moves has moved
 	png, err := chromedp.Run(within, chromedp.CaptureScreenshot())
