@@ -41,7 +41,7 @@ const (
 	// by at least preAhead, in steps of at most preStep.
 	preFirst = 4 << 20
 	preAhead = 1 << 20
-	preStep  = 8 << 20
+	preStep  = 2 << 20 // patients wait while it is written
 )
 
 func openFile(path string, o *Options) (*file, error) {
