@@ -469,8 +469,8 @@ func TestReturningLinkGivesUpWhatHangs(t *testing.T) {
 		b.svc.hangs = func(n int) bool { return n == 2 }
 		b.out.add("queue.a", storage.LaneQueue, 1)
 		time.Sleep(time.Minute)
-		if b.svc.requests != 2 || b.svc.messages != 0 {
-			t.Fatalf("%d requests and %d messages before the link came back", b.svc.requests, b.svc.messages)
+		if n, m := b.svc.count(&b.svc.requests), b.svc.count(&b.svc.messages); n != 2 || m != 0 {
+			t.Fatalf("%d requests and %d messages before the link came back", n, m)
 		}
 		b.up.LinkUp()
 		time.Sleep(100 * time.Millisecond)
