@@ -2,6 +2,11 @@ package identity
 
 // How much more than the list a claim may say. A list often has one surname and
 // one given name of somebody who has more; nobody gets to try many names at once.
+//
+// More is taken at the end of the claim alone, or where a comma parts surnames
+// from given names. In the middle it may be either: in "Ana Gil Roe" the second
+// word is a given name that the list lacks, or the first surname of somebody else;
+// of "Roe Jim Tim" it may be a given name, and Tim Roe his twin.
 const (
 	moreSurnames = 1
 	moreGivens   = 2
@@ -13,14 +18,19 @@ func (r reading) agrees(n name) bool {
 	found := n.words != nil && r.whole.equal(join(n.words))
 	for k := 1; k < len(n.words); k++ {
 		head, tail := n.words[:k], n.words[k:]
-		found = r.parted(head, tail) || found
-		found = r.parted(tail, head) || found
+		at, surnames, givens := n.comma == 0 || n.comma == k, 0, 0
+		if n.comma == k {
+			surnames, givens = moreSurnames, moreGivens
+		}
+		found = r.parted(head, tail, givens, moreSurnames) && at || found
+		found = r.parted(tail, head, moreGivens, surnames) && at || found
 	}
 	return found && (r.suffix == "" || n.suffix == "" || r.suffix == n.suffix)
 }
 
-// parted compares given names and surnames.
-func (r reading) parted(given, family []word) bool {
+// parted compares given names and surnames, of which there may be some more than
+// the list has.
+func (r reading) parted(given, family []word, moreGivens, moreSurnames int) bool {
 	if len(r.given) == 0 || len(r.family) == 0 {
 		return false
 	}
@@ -65,13 +75,16 @@ func covers(claim, list []unit, more int, elsewhere []unit) bool {
 		}
 	}
 	found := rows[m][n]
-	for p := max(1, m-more); p < m; p++ {
-		free := !span(claim[p:]).forms[0].ideographic()
+	for p := 1; p < m; p++ {
+		free := p >= m-more && !span(claim[p:]).forms[0].ideographic()
+		initials := true // which are no surnames
 		for _, u := range claim[p:] {
+			initials = u.forms[0].initial() && initials
 			for _, o := range elsewhere {
 				free = !u.equal(o) && free
 			}
 		}
+		free = free || initials
 		found = n == 1 && rows[p][1] && free || found
 	}
 	return found

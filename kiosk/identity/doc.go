@@ -7,7 +7,7 @@
 //     to the desk;
 //   - a name is one however it is written: case, accents, hyphens, apostrophes,
 //     spaces, order, particles, a second surname or further given names left out
-//     or added, umlauts and ß spelled out, the Turkish and the Vietnamese letters,
+//     or added at the end, umlauts and ß spelled out, the Turkish and the Vietnamese letters,
 //     full and half width, and the native script where the list has it;
 //   - a wrong date, a wrong name, a wrong factor and a person who is not expected
 //     give one answer, after the same work: every candidate is folded and compared

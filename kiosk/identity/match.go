@@ -9,7 +9,7 @@ import (
 // Claim is what a person says of themselves.
 type Claim struct {
 	Birth phi.Text // 2006-01-02
-	Name  phi.Text // given names and surnames, in any order
+	Name  phi.Text // given names and surnames, in any order; a comma, where there is one, parts them
 
 	// Time is when the appointment begins, as 15:04 in the clinic's time, and
 	// Phone the last two digits: empty until asked for. A person who does not know

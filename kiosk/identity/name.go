@@ -179,9 +179,11 @@ func clip(s string) string {
 // maxWords bounds a claimed name; nobody has more.
 const maxWords = 12
 
-// name is a claimed name: words in an order that is not known.
+// name is a claimed name: words in an order that is not known, but where a comma
+// said it.
 type name struct {
 	words  []word
+	comma  int // how many words stood before it; 0: there was none
 	suffix string
 }
 
@@ -193,5 +195,10 @@ func readName(text string) name {
 	}
 	n := name{}
 	n.words, n.suffix = cutSuffix(list, 2)
+	if i := strings.IndexAny(text, ",，،、"); i > 0 && list != nil {
+		if head := words(clip(text[:i]), true); len(head) < len(n.words) {
+			n.comma = len(head)
+		}
+	}
 	return n
 }
