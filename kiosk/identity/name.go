@@ -42,6 +42,9 @@ func set(text string) map[string]bool {
 	return m
 }
 
+// maxWords bounds a name; nobody has more.
+const maxWords = 12
+
 var (
 	// particles may be left out before a surname.
 	particles = set("de del della di da do dos das du des la las le los lo y e van von vom zu zum zur der den ter ten te af av al el ul bin ibn bint بن ابن بنت ال")
@@ -137,6 +140,7 @@ func readings(family, given, native phi.Text) []reading {
 	f := slices.DeleteFunc(words(clip(family.Reveal()), false), func(w word) bool { return absent[w.plain] })
 	g := compounds(clip(given.Reveal()))
 	switch {
+	case len(f) > maxWords || len(g) > maxWords:
 	case len(f) == 0 || len(g) == 0:
 		list = append(list, undivided(append(f, g...))...)
 	default:
@@ -155,7 +159,7 @@ func readings(family, given, native phi.Text) []reading {
 // a whole: where the surname ends is not written.
 func undivided(list []word) []reading {
 	list, suffix := cutSuffix(list, 2)
-	if len(list) == 0 {
+	if len(list) == 0 || len(list) > maxWords {
 		return nil
 	}
 	rs := []reading{{whole: join(list), suffix: suffix}}
@@ -176,8 +180,6 @@ func clip(s string) string {
 	return s
 }
 
-// maxWords bounds a claimed name; nobody has more.
-const maxWords = 12
 
 // name is a claimed name: words in an order that is not known, but where a comma
 // said it.
