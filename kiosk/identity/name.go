@@ -34,6 +34,49 @@ func span(units []unit) unit {
 	return unit{[]word{join(short), join(full)}}
 }
 
+// block is a row of units, and every run of them as one: runs[a][b] is units[a:b].
+type block struct {
+	units []unit
+	runs  [][]unit
+}
+
+func newBlock(units []unit) block {
+	runs := make([][]unit, len(units))
+	for a := range units {
+		runs[a] = make([]unit, len(units)+1)
+		for b := a + 1; b <= len(units); b++ {
+			runs[a][b] = span(units[a:b])
+		}
+	}
+	return block{units, runs}
+}
+
+// last gives the block's last unit.
+func (b block) last() block { return newBlock(b.units[len(b.units)-1:]) }
+
+// given is a block of given names, read for all and as a Vietnamese reads it:
+// without the middle name that says "woman" or "man".
+type given struct {
+	all, rest block
+	middle    string
+	initial   bool // the first is an initial
+}
+
+func newGiven(words []word) given {
+	units := givens(words)
+	g := given{all: newBlock(units), initial: words[0].initial()}
+	var rest []unit
+	for i, u := range units {
+		if w := u.forms[0].plain; middle[w] && i < len(units)-1 {
+			g.middle = w
+		} else {
+			rest = append(rest, u)
+		}
+	}
+	g.rest = newBlock(rest)
+	return g
+}
+
 func set(text string) map[string]bool {
 	m := map[string]bool{}
 	for _, w := range strings.Fields(text) {
@@ -43,7 +86,7 @@ func set(text string) map[string]bool {
 }
 
 // maxWords bounds a name; nobody has more.
-const maxWords = 12
+const maxWords = 16
 
 var (
 	// particles may be left out before a surname.
@@ -128,9 +171,16 @@ func cutSuffix(list []word, leave int) ([]word, string) {
 
 // reading is a name of the list, taken apart in one way.
 type reading struct {
-	given, family []unit
-	whole         word // where it may be one name only
-	suffix        string
+	given      given
+	family     block
+	vietnamese bool
+	whole      word // where it may be one name only
+	suffix     string
+}
+
+func newReading(g, f []word, suffix string) reading {
+	family := newBlock(surnames(f))
+	return reading{given: newGiven(g), family: family, vietnamese: vietnamese[family.units[0].forms[0].plain], suffix: suffix}
 }
 
 // readings gives the ways to take a candidate's name apart: one where the list
@@ -144,12 +194,10 @@ func readings(family, given, native phi.Text) []reading {
 	case len(f) == 0 || len(g) == 0:
 		list = append(list, undivided(append(f, g...))...)
 	default:
-		r := reading{}
 		var s1, s2 string
 		f, s1 = cutSuffix(f, 1)
 		g, s2 = cutSuffix(g, 1)
-		r.family, r.given, r.suffix = surnames(f), givens(g), s1+s2
-		list = append(list, r)
+		list = append(list, newReading(g, f, s1+s2))
 	}
 	return append(list, undivided(compounds(clip(native.Reveal())))...)
 }
@@ -164,9 +212,9 @@ func undivided(list []word) []reading {
 	}
 	rs := []reading{{whole: join(list), suffix: suffix}}
 	if n := len(list); n > 1 && !join(list).ideographic() {
-		rs = append(rs, reading{given: givens(list[:n-1]), family: surnames(list[n-1:]), suffix: suffix})
+		rs = append(rs, newReading(list[:n-1], list[n-1:], suffix))
 		if vietnamese[list[0].plain] {
-			rs = append(rs, reading{given: givens(list[1:]), family: surnames(list[:1]), suffix: suffix})
+			rs = append(rs, newReading(list[1:], list[:1], suffix))
 		}
 	}
 	return rs
@@ -180,27 +228,57 @@ func clip(s string) string {
 	return s
 }
 
-
 // name is a claimed name: words in an order that is not known, but where a comma
 // said it.
 type name struct {
-	words  []word
-	comma  int // how many words stood before it; 0: there was none
+	whole  word
+	parts  []part
 	suffix string
 }
+
+// part is one way to take a claimed name apart.
+type part struct {
+	given      given
+	family     block
+	moreGivens int // how many more than the list's it may have
+	moreFamily int
+}
+
+// How much more than the list a claim may say. A list often has one surname and
+// one given name of somebody who has more; nobody gets to try many names at once.
+//
+// More is taken at the end of the claim alone, or where a comma parts surnames
+// from given names. In the middle it may be either: in "Ana Gil Roe" the second
+// word is a given name that the list lacks, or the first surname of somebody else;
+// of "Roe Jim Tim" it may be a given name, and Tim Roe his twin.
+const (
+	moreGivens   = 2
+	moreSurnames = 1
+)
 
 // readName reads what a person typed. What is too long agrees with nobody.
 func readName(text string) name {
 	list := words(clip(text), true)
 	if len(list) > maxWords {
-		list = nil
+		return name{}
 	}
-	n := name{}
-	n.words, n.suffix = cutSuffix(list, 2)
-	if i := strings.IndexAny(text, ",，،、"); i > 0 && list != nil {
-		if head := words(clip(text[:i]), true); len(head) < len(n.words) {
-			n.comma = len(head)
+	comma := 0
+	if i := strings.IndexAny(text, ",，،、"); i > 0 {
+		comma = len(words(clip(text[:i]), true))
+	}
+	list, suffix := cutSuffix(list, 2)
+	n := name{whole: join(list), suffix: suffix}
+	for k := 1; k < len(list); k++ {
+		if comma != 0 && comma < len(list) && comma != k {
+			continue
 		}
+		givens, surnamed := 0, 0
+		if comma == k {
+			givens, surnamed = moreGivens, moreSurnames
+		}
+		n.parts = append(n.parts,
+			part{newGiven(list[:k]), newBlock(surnames(list[k:])), givens, moreSurnames},
+			part{newGiven(list[k:]), newBlock(surnames(list[:k])), moreGivens, surnamed})
 	}
 	return n
 }
