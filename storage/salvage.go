@@ -197,15 +197,17 @@ func behind(side auditlog.Head, r Report) bool {
 
 // holdsNewer reports whether the file holds, on pages that its meta pages do not
 // lead to, the head of a later commit than they do. A file that was put back
-// from an old copy does not; one that lost a meta page does.
-func holdsNewer(path string, keys Keys, r Report) bool {
+// from an old copy does not; one that lost a meta page does. The first commit
+// after a file was put back is of a life that the side file has not seen: where
+// that was cut off, nothing was lost.
+func holdsNewer(path string, keys Keys, r Report, side auditlog.Head) bool {
 	f, err := os.Open(path)
 	if err != nil {
 		return false
 	}
 	defer f.Close()
 	sv := salvage{ctx: context.Background(), o: SalvageOptions{Keys: keys}, im: newImage(f, r.Bytes)}
-	return sv.findHead() == nil && sv.head != nil && sv.head.commit > r.Commits
+	return sv.findHead() == nil && sv.head != nil && sv.head.commit > r.Commits && uint64(sv.head.life) <= side.Inc
 }
 
 // candidates are the buckets that a row found on an old page can be of.
