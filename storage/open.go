@@ -364,6 +364,12 @@ func (s *Store) replaceDamaged(ctx context.Context, reason string, side *sideFil
 	if !report.OK {
 		return out, fmt.Errorf("salvaged copy is not sound: %s", report.Explanation)
 	}
+	// The copy must have its name for good before the file loses its own.
+	if !s.o.NoSync {
+		if err := s.syncDirs(); err != nil {
+			return out, err
+		}
+	}
 	out.Aside = s.asideName()
 	if err := s.dir.Rename(storeName, out.Aside); err != nil {
 		return out, err
