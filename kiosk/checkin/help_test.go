@@ -116,7 +116,8 @@ func TestHelpIsOnBeforeItIsWritten(t *testing.T) {
 		}
 		ended := make(chan error, 1)
 		go func() { ended <- k.Run(ctx) }()
-		time.Sleep(10 * time.Second)
+		time.Sleep(10*time.Second + 500*time.Millisecond) // between two tries
+		synctest.Wait()
 		if now, _ := k.HelpCall(h.ID); now.Durable {
 			t.Error("durable while the store is fenced")
 		}
