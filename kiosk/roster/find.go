@@ -8,13 +8,12 @@ import (
 	"clinicgate/kiosk/phi"
 )
 
-// Method is how a patient was identified.
+// Method is how a code came in.
 type Method string
 
 const (
 	Scanned Method = "scan"
 	Typed   Method = "typed"
-	Named   Method = "name" // birth date and name; see FindByPerson
 )
 
 var (

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"clinicgate/kiosk"
@@ -294,6 +295,11 @@ func (r *Roster) List(ctx context.Context, day kiosk.Day) ([]Appointment, error)
 	if err != nil {
 		return nil, fmt.Errorf("cannot list roster: %w", err)
 	}
-	slices.SortFunc(list, byStart)
+	slices.SortFunc(list, func(a, b Appointment) int {
+		if c := a.Start.Compare(b.Start); c != 0 {
+			return c
+		}
+		return strings.Compare(string(a.ID), string(b.ID))
+	})
 	return list, nil
 }
