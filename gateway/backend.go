@@ -49,6 +49,8 @@ func (g statusBackend) Status(ctx context.Context, _ control.Caller) (control.St
 			AuditSize: st.AuditSize, Checkpoint: st.CheckpointAt, Recovered: recovered(g.opened)},
 		Sync: g.syncSummary(), Devices: deviceList(g.devices),
 	}
+	waits := g.queue.Accuracy(g.queue.Today())
+	s.Queue.WaitsPromised, s.Queue.WaitsMet, s.Queue.WaitsLate = waits.Promised, waits.Met, waits.Late
 	if st.Fenced {
 		s.Store.State = "fenced"
 	}

@@ -38,6 +38,12 @@ type QueueStatus struct {
 	Open       int `json:"open"`
 	Unfinished int `json:"unfinished"` // identified, and no session holds them
 	Help       int `json:"help"`       // raised and not acknowledged
+
+	// How good today's promised waits were: judged, called in time, called more
+	// than ten minutes late.
+	WaitsPromised int `json:"waitsPromised"`
+	WaitsMet      int `json:"waitsMet"`
+	WaitsLate     int `json:"waitsLate"`
 }
 
 // RosterStatus is the newest list of appointments.

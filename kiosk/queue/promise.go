@@ -47,22 +47,19 @@ func (p Promise) late() bool { return p.Took > p.Wait+10*time.Minute }
 // Accuracy says how good the promised waits were, for status and metrics. What is
 // wanted: Met 75 to 90 % of Promised, Late below 10 %.
 type Accuracy struct {
-	Promised int           // judged: the patient's turn has come, and was promised later than at once, or came late
-	Met      int           // called within the promised time
-	Late     int           // called more than ten minutes after it
-	Excess   time.Duration // median of the time taken less the time promised: below 0 on most days
+	Promised int // judged: the patient's turn has come, and was promised later than at once, or came late
+	Met      int // called within the promised time
+	Late     int // called more than ten minutes after it
 }
 
-// Accuracy judges the promises of a day to the patients of some departments (none:
-// of all). Removed entries count.
-func (q *Queue) Accuracy(day kiosk.Day, departments ...kiosk.DepartmentID) Accuracy {
+// Accuracy judges the promises of a day. Removed entries count.
+func (q *Queue) Accuracy(day kiosk.Day) Accuracy {
 	q.mu.RLock()
 	defer q.mu.RUnlock()
 	var a Accuracy
-	var excess []time.Duration
 	for _, h := range q.entries {
 		p, e := h.state.Promise, &h.state.Entry
-		if !p.counts() || e.Metadata.Day != day || len(departments) > 0 && !slices.Contains(departments, e.Department) {
+		if !p.counts() || e.Metadata.Day != day {
 			continue
 		}
 		a.Promised++
@@ -72,11 +69,6 @@ func (q *Queue) Accuracy(day kiosk.Day, departments ...kiosk.DepartmentID) Accur
 		if p.late() {
 			a.Late++
 		}
-		excess = append(excess, p.Took-p.Wait)
-	}
-	if len(excess) > 0 {
-		slices.Sort(excess)
-		a.Excess = excess[len(excess)/2]
 	}
 	return a
 }
