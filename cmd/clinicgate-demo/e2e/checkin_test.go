@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	"clinicgate/kiosk/web/webtest/chromium"
+
 	"github.com/chromedp/chromedp"
 )
 
@@ -27,9 +29,9 @@ func TestE2EConsumerInBrowser(t *testing.T) {
 		files.ServeHTTP(w, r)
 	}))
 	t.Cleanup(s.Close)
-	b := openChromium(t, 800, 600)
-	b.open(s.URL + "/README.md")
-	if wrong := evaluate[string](b, `(async () => {
+	b := chromium.Open(t, 800, 600)
+	b.Open(s.URL + "/README.md")
+	if wrong := chromium.Evaluate[string](b, `(async () => {
 		const { check } = await import("/check.mjs");
 		return JSON.stringify(await check(await (await fetch("/vectors.json")).json()));
 	})()`); wrong != "[]" {
@@ -40,7 +42,7 @@ func TestE2EConsumerInBrowser(t *testing.T) {
 // visit is one patient at the real page.
 type visit struct {
 	d       *demo
-	b       *tab
+	b       *chromium.Tab
 	secrets []string // what was about the patients
 }
 
@@ -61,7 +63,7 @@ func (v *visit) scan(code string) {
 func (v *visit) typeCode(code string) {
 	v.d.t.Helper()
 	for _, k := range code {
-		v.b.tap(`[data-key="` + string(k) + `"]`)
+		v.b.Tap(`[data-key="` + string(k) + `"]`)
 	}
 	v.secrets = append(v.secrets, code)
 }
@@ -72,35 +74,35 @@ var ticketForm = regexp.MustCompile(`^A-[0-9]{3}$`)
 func (v *visit) finish(picture string) string {
 	v.d.t.Helper()
 	b := v.b
-	b.screen("consent")
+	b.Screen("consent")
 	if picture != "" {
-		b.shoot(picture + "-consent")
+		b.Shoot(picture + "-consent")
 	}
 	for range 4 {
-		before := evaluate[string](b, `document.querySelector("main h1").textContent`)
-		v.secrets = append(v.secrets, strings.TrimSpace(evaluate[string](b, `document.querySelector(".visit-name")?.textContent ?? ""`)))
-		b.tap(`[data-granted="true"]`)
-		b.until("the next step", fmt.Sprintf(`document.body.dataset.state === "done" || document.body.dataset.state === "ready" ||
+		before := chromium.Evaluate[string](b, `document.querySelector("main h1").textContent`)
+		v.secrets = append(v.secrets, strings.TrimSpace(chromium.Evaluate[string](b, `document.querySelector(".visit-name")?.textContent ?? ""`)))
+		b.Tap(`[data-granted="true"]`)
+		b.Until("the next step", fmt.Sprintf(`document.body.dataset.state === "done" || document.body.dataset.state === "ready" ||
 			document.body.dataset.state === "consent" && document.querySelector("main h1").textContent !== %q`, before))
-		if state := evaluate[string](b, `document.body.dataset.state`); state != "consent" {
+		if state := chromium.Evaluate[string](b, `document.body.dataset.state`); state != "consent" {
 			break
 		}
-		b.do(chromedp.Sleep(400e6))
+		b.Do(chromedp.Sleep(400e6))
 	}
-	if evaluate[bool](b, `document.body.dataset.state === "ready"`) {
-		b.screen("ready")
-		b.tap(`[data-act="confirm"]`)
+	if chromium.Evaluate[bool](b, `document.body.dataset.state === "ready"`) {
+		b.Screen("ready")
+		b.Tap(`[data-act="confirm"]`)
 	}
-	b.screen("done")
+	b.Screen("done")
 	if picture != "" {
-		b.shoot(picture + "-done")
+		b.Shoot(picture + "-done")
 	}
-	ticket := strings.TrimSpace(evaluate[string](b, `document.querySelector(".tile-number").textContent`))
+	ticket := strings.TrimSpace(chromium.Evaluate[string](b, `document.querySelector(".tile-number").textContent`))
 	if !ticketForm.MatchString(ticket) {
 		v.d.t.Fatalf("the number is %q", ticket)
 	}
-	b.tap(`[data-act="leave"]`)
-	b.screen("attract")
+	b.Tap(`[data-act="leave"]`)
+	b.Screen("attract")
 	return ticket
 }
 
@@ -110,14 +112,14 @@ func (v *visit) finish(picture string) string {
 func TestE2ECheckIn(t *testing.T) {
 	t.Parallel()
 	d := startDemo(t)
-	v := &visit{d: d, b: openChromium(t, 1080, 1920)}
+	v := &visit{d: d, b: chromium.Open(t, 1080, 1920)}
 	b, codes := v.b, d.ready.Codes
-	b.open(d.ready.Kiosk)
-	b.screen("attract")
-	b.shoot("1-attract")
-	display := b.another(1920, 1080)
-	display.open(d.ready.Board)
-	display.until("the board", `document.getElementById("called") !== null`)
+	b.Open(d.ready.Kiosk)
+	b.Screen("attract")
+	b.Shoot("1-attract")
+	display := b.Another(1920, 1080)
+	display.Open(d.ready.Board)
+	display.Until("the board", `document.getElementById("called") !== null`)
 
 	call := func(ticket string) {
 		t.Helper()
@@ -125,25 +127,25 @@ func TestE2ECheckIn(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
-		display.until(ticket+" as called", fmt.Sprintf(`[...document.querySelectorAll("#called .ticket")].some((x) => x.textContent.trim() === %q)`, ticket))
+		display.Until(ticket+" as called", fmt.Sprintf(`[...document.querySelectorAll("#called .ticket")].some((x) => x.textContent.trim() === %q)`, ticket))
 	}
 	for i, link := range []string{"up", "cut"} {
 		d.act("network", `{"state":"`+link+`"}`)
 		name := fmt.Sprintf("%d-%s", 2+i, link)
 
 		v.scan(codes[2*i].Scan)
-		b.screen("language")
-		b.shoot(name + "-scanned")
-		b.tap(`[data-language="en"]`)
+		b.Screen("language")
+		b.Shoot(name + "-scanned")
+		b.Tap(`[data-language="en"]`)
 		scanned := v.finish(name + "-scan")
 
-		b.tap(`[data-act="start"]`)
-		b.screen("language")
-		b.tap(`[data-language="es"]`)
-		b.screen("identify")
+		b.Tap(`[data-act="start"]`)
+		b.Screen("language")
+		b.Tap(`[data-language="es"]`)
+		b.Screen("identify")
 		v.typeCode(codes[2*i+1].Typed)
-		b.shoot(name + "-typed")
-		b.tap("#code-go")
+		b.Shoot(name + "-typed")
+		b.Tap("#code-go")
 		typed := v.finish(name + "-typed-es")
 
 		if scanned == typed {
@@ -151,7 +153,7 @@ func TestE2ECheckIn(t *testing.T) {
 		}
 		call(scanned)
 		call(typed)
-		display.shoot(name + "-board")
+		display.Shoot(name + "-board")
 	}
 	if c := d.state().Counts; c == nil || c.Queued == 0 {
 		t.Errorf("with the network cut nothing waits: %+v", c)
@@ -161,9 +163,9 @@ func TestE2ECheckIn(t *testing.T) {
 		t.Errorf("after the outage: %+v", s.Counts)
 	}
 
-	dom := evaluate[string](b, `document.documentElement.outerHTML`)
+	dom := chromium.Evaluate[string](b, `document.documentElement.outerHTML`)
 	var hosts []string
-	for _, address := range []string{d.ready.Panel, d.ready.Board, evaluate[string](b, `location.href`)} {
+	for _, address := range []string{d.ready.Panel, d.ready.Board, chromium.Evaluate[string](b, `location.href`)} {
 		u, err := url.Parse(address)
 		if err != nil {
 			t.Fatal(err)
@@ -182,6 +184,6 @@ func TestE2ECheckIn(t *testing.T) {
 	if len(secrets) < 5 {
 		t.Fatalf("the test knows only %d secrets", len(secrets))
 	}
-	b.spotless(hosts, secrets)
-	display.spotless(hosts, secrets)
+	b.Spotless(hosts, secrets)
+	display.Spotless(hosts, secrets)
 }

@@ -1,12 +1,14 @@
-//go:build e2e
-
-package e2e_test
+// Package chromium drives a real browser in tests as a patient's finger does, and
+// watches what the browser asks for, keeps and complains of. It needs Chromium on
+// the machine, and fails where there is none. Only tests import it.
+package chromium
 
 import (
 	"context"
 	"fmt"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,27 +24,23 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// tab is a tab of a fresh Chromium. It notes every request and every complaint
+// Tab is a tab of a fresh Chromium. It notes every request and every complaint
 // of the browser: console, exceptions, violations of the page's policy.
-type tab struct {
-	t   *testing.T
-	ctx context.Context
+type Tab struct {
+	Ctx context.Context // ends with the test; for chromedp's own calls
+
+	t *testing.T
 
 	mu         sync.Mutex
 	urls       []string
 	complaints []string
 }
 
-// openChromium starts a browser with one tab.
-func openChromium(t *testing.T, w, h int) *tab {
+// Open starts a browser of nothing but this test, with one tab.
+func Open(t *testing.T, w, h int) *Tab {
 	t.Helper()
-	name := os.Getenv("CHROMIUM")
-	if name == "" {
-		name = "chromium"
-	}
-	path := tool(t, name, "Chromium, or set CHROMIUM to its path")
 	opts := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(w, h),
+		chromedp.ExecPath(find(t)), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(w, h),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-sync", true), chromedp.Flag("no-first-run", true), chromedp.Flag("touch-events", "enabled"),
 	)
@@ -52,14 +50,25 @@ func openChromium(t *testing.T, w, h int) *tab {
 	return openTab(t, limited, w, h)
 }
 
-// another opens a second tab of the same browser.
-func (b *tab) another(w, h int) *tab { return openTab(b.t, b.ctx, w, h) }
+func find(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{os.Getenv("CHROMIUM"), "chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	t.Fatal("this test needs chromium: install Chromium, or set CHROMIUM to its path")
+	return ""
+}
 
-func openTab(t *testing.T, parent context.Context, w, h int) *tab {
+// Another opens a second tab of the same browser.
+func (b *Tab) Another(w, h int) *Tab { return openTab(b.t, b.Ctx, w, h) }
+
+func openTab(t *testing.T, parent context.Context, w, h int) *Tab {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(parent)
 	t.Cleanup(cancel)
-	b := &tab{t: t, ctx: ctx}
+	b := &Tab{t: t, Ctx: ctx}
 	if err := chromedp.Listen(ctx, b.note); err != nil {
 		t.Fatalf("cannot start the browser: %v", err)
 	}
@@ -69,11 +78,11 @@ func openTab(t *testing.T, parent context.Context, w, h int) *tab {
 	if _, err := chromedp.Call(ctx, network.Enable, network.EnableParams{}); err != nil {
 		t.Fatal(err)
 	}
-	b.do(chromedp.EmulateViewport(int64(w), int64(h), chromedp.EmulateTouch))
+	b.Do(chromedp.EmulateViewport(int64(w), int64(h), chromedp.EmulateTouch))
 	return b
 }
 
-func (b *tab) note(ev any) {
+func (b *Tab) note(ev any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	complain := func(format string, args ...any) { b.complaints = append(b.complaints, fmt.Sprintf(format, args...)) }
@@ -95,29 +104,31 @@ func (b *tab) note(ev any) {
 // test measures by it.
 const patience = 90 * time.Second
 
-func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
+// Do takes steps, or ends the test.
+func (b *Tab) Do(steps ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
-	within, cancel := context.WithTimeout(b.ctx, patience)
+	within, cancel := context.WithTimeout(b.Ctx, patience)
 	defer cancel()
 	if err := chromedp.Do(within, steps...); err != nil {
-		b.t.Fatalf("%v\n%s", err, b.text())
+		b.t.Fatalf("%v\n%s", err, b.Text())
 	}
 }
 
-func (b *tab) open(url string) { b.t.Helper(); b.do(chromedp.Navigate(url)) }
+// Open goes to an address.
+func (b *Tab) Open(url string) { b.t.Helper(); b.Do(chromedp.Navigate(url)) }
 
-// screen waits until the page shows a state and touches count again.
-func (b *tab) screen(state string) {
+// Screen waits until the page shows a state and touches count again.
+func (b *Tab) Screen(state string) {
 	b.t.Helper()
-	b.do(chromedp.WaitVisible(`body[data-state="`+state+`"] main > section h1`), chromedp.Sleep(400*time.Millisecond))
+	b.Do(chromedp.WaitVisible(`body[data-state="`+state+`"] main > section h1`), chromedp.Sleep(400*time.Millisecond))
 }
 
-// tap touches what a selector finds, as a finger does.
-func (b *tab) tap(selector string) { b.t.Helper(); b.do(chromedp.Tap(chromedp.CSS(selector))) }
+// Tap touches what a selector finds, as a finger does.
+func (b *Tab) Tap(selector string) { b.t.Helper(); b.Do(chromedp.Tap(chromedp.CSS(selector))) }
 
-// text is what the page says.
-func (b *tab) text() string {
-	within, cancel := context.WithTimeout(b.ctx, 2*time.Second)
+// Text is what the page says.
+func (b *Tab) Text() string {
+	within, cancel := context.WithTimeout(b.Ctx, 2*time.Second)
 	defer cancel()
 	said, err := chromedp.Run(within, chromedp.Evaluate[string](`document.body.dataset.state + ": " + document.body.innerText`))
 	if err != nil {
@@ -126,9 +137,10 @@ func (b *tab) text() string {
 	return strings.Join(strings.Fields(said), " ")
 }
 
-func evaluate[T any](b *tab, script string) T {
+// Evaluate gives what a script in the page comes to; promises are waited for.
+func Evaluate[T any](b *Tab, script string) T {
 	b.t.Helper()
-	within, cancel := context.WithTimeout(b.ctx, patience)
+	within, cancel := context.WithTimeout(b.Ctx, patience)
 	defer cancel()
 	v, err := chromedp.Run(within, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
 	if err != nil {
@@ -137,17 +149,25 @@ func evaluate[T any](b *tab, script string) T {
 	return v
 }
 
-// until waits for a condition in the page.
-func (b *tab) until(what, script string) {
+// Until waits for a condition in the page.
+func (b *Tab) Until(what, script string) {
 	b.t.Helper()
-	eventually(b.t, patience, what+" on the page", func() bool { return evaluate[bool](b, script) })
+	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		// Between two documents there is nothing to ask.
+		if yes, err := chromedp.Run(b.Ctx, chromedp.Evaluate[bool](script)); err == nil && yes {
+			return
+		}
+		if time.Now().After(end) {
+			b.t.Fatalf("never: %s\n%s", what, b.Text())
+		}
+	}
 }
 
-// shoot saves what the page looks like, in CLINICGATE_SCREENSHOTS or among the
+// Shoot saves what the page looks like, in CLINICGATE_SCREENSHOTS or among the
 // test's artifacts.
-func (b *tab) shoot(name string) {
+func (b *Tab) Shoot(name string) {
 	b.t.Helper()
-	within, cancel := context.WithTimeout(b.ctx, patience)
+	within, cancel := context.WithTimeout(b.Ctx, patience)
 	defer cancel()
 	time.Sleep(300 * time.Millisecond) // what moves has moved
 	png, err := chromedp.Run(within, chromedp.CaptureScreenshot())
@@ -163,10 +183,10 @@ func (b *tab) shoot(name string) {
 	}
 }
 
-// spotless checks what must hold after any visit: the browser complained of
+// Spotless checks what must hold after any visit: the browser complained of
 // nothing, asked nobody else, put nothing about a person into an address, and
 // keeps nothing.
-func (b *tab) spotless(hosts, secrets []string) {
+func (b *Tab) Spotless(hosts, secrets []string) {
 	b.t.Helper()
 	b.mu.Lock()
 	complaints, urls := slices.Clone(b.complaints), slices.Clone(b.urls)
@@ -190,7 +210,7 @@ func (b *tab) spotless(hosts, secrets []string) {
 		}
 	}
 	// Last: asking is itself something that the browser remarks on.
-	if kept := evaluate[string](b, `(async () => JSON.stringify([localStorage.length, sessionStorage.length, document.cookie,
+	if kept := Evaluate[string](b, `(async () => JSON.stringify([localStorage.length, sessionStorage.length, document.cookie,
 		(await indexedDB.databases()).length, (await caches.keys()).length, (await navigator.serviceWorker.getRegistrations()).length]))()`); kept != `[0,0,"",0,0,0]` {
 		b.t.Errorf("the browser keeps %s", kept)
 	}
