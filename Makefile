@@ -50,7 +50,7 @@ demo: build ## build and run the demo clinic on loopback, until Ctrl-C (options:
 crash: ## kill points, injected faults and power cuts against the store (needs strace; CRASH=small: a part of it, CRASH=large: twice; CRASH_PHASES=a,b: only these)
 	$(GO) test -count=1 -timeout 120m -tags crash -run '$(or $(CRASH_RUN),Crash)' -v ./storage/crashtest
 
-bench: build ## speed against the raw limit of this machine, in one run
+bench: build ## speed against the raw limit of this machine, in one run (needs root and strace; BENCH=a,b: only these parts)
 	$(GO) test -count=1 -timeout 60m -tags bench -run Bench -v ./gateway/bench
 
 fuzz: ## every fuzz target for FUZZTIME (10s) each

@@ -112,10 +112,7 @@ func perEvent(s sample) float64 { return s.Bytes }
 
 func benchAppend(t *testing.T, results *table) {
 	results.part("append of 600-byte events, against sealed records in a pre-written ring")
-	dir, device, why := deviceFolder(t)
-	if why != "" {
-		dir = folder(t)
-	}
+	dir, device := deviceFolder(t)
 	written := map[string][]float64{}
 	for _, producers := range []int{1, 8, 64} {
 		a := appendArguments{Dir: dir, Device: device, Producers: producers, Turns: 15, Turn: 200 * time.Millisecond}
@@ -128,12 +125,10 @@ func benchAppend(t *testing.T, results *table) {
 		}
 		results.note(who+": events/s", "", each(f.Ours, speed)...)
 		results.note(who+": events/s of the reference", "", each(f.Reference, speed)...)
-		if device != "" {
-			written[fmt.Sprint(producers)] = each(f.Ours, perEvent)
-			a.View, a.Turns = true, 5
-			v := act[appendFound](t, "append", a)
-			written[fmt.Sprint(producers, " view")] = each(v.Ours, perEvent)
-		}
+		written[fmt.Sprint(producers)] = each(f.Ours, perEvent)
+		a.View, a.Turns = true, 5
+		v := act[appendFound](t, "append", a)
+		written[fmt.Sprint(producers, " view")] = each(v.Ours, perEvent)
 	}
 	for _, row := range []struct {
 		what, of string
@@ -144,10 +139,6 @@ func benchAppend(t *testing.T, results *table) {
 		{"the same with a changed view, alone", "1 view", 45},
 		{"the same with a changed view, 64 producers", "64 view", 4},
 	} {
-		if why != "" {
-			results.skip(row.what, why)
-			continue
-		}
 		kb := written[row.of]
 		for i := range kb {
 			kb[i] /= 1000
@@ -168,12 +159,11 @@ func crowd(producers int) string {
 // kiosk: there the number of flushes decides, not the machine.
 func slowFlush(t *testing.T, results *table, dir string) {
 	strace, err := exec.LookPath("strace")
+	if err != nil {
+		t.Fatalf("slower flushes need strace: install it: %v", err)
+	}
 	for _, producers := range []int{1, 8, 64} {
 		what := crowd(producers) + ", each flush 3 ms slower: events/s, of the reference"
-		if err != nil {
-			results.skip(what, "needs strace")
-			continue
-		}
 		f := act[appendFound](t, "append", appendArguments{Dir: dir, Producers: producers, Turns: 7, Turn: 500 * time.Millisecond},
 			strace, "-f", "--seccomp-bpf", "-qq", "-o", os.DevNull, "-e", "signal=none",
 			"-e", "trace=fdatasync,fsync,msync", "-e", "inject=fdatasync,fsync,msync:delay_exit=3000")

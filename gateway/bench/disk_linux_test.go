@@ -4,7 +4,6 @@ package bench
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -50,11 +49,11 @@ func alignedBlocks(n int) []byte {
 
 // deviceFolder gives a folder on a block device of its own, whose counters are
 // then those of what is measured alone: a loop device on a file, past the page
-// cache, with a journalling file system. why tells where there can be none.
-func deviceFolder(t *testing.T) (dir, device, why string) {
+// cache, with a journalling file system.
+func deviceFolder(t *testing.T) (dir, device string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		return "", "", "a block device of its own needs root"
+		t.Fatal("bytes to the device are counted on a block device of its own: run make bench as root")
 	}
 	base := folder(t)
 	image, dir := filepath.Join(base, "image"), filepath.Join(base, "mount")
@@ -68,17 +67,17 @@ func deviceFolder(t *testing.T) (dir, device, why string) {
 	}
 	out, err := exec.Command("losetup", "--direct-io=on", "--find", "--show", image).CombinedOutput()
 	if err != nil {
-		return "", "", "no loop device: " + strings.TrimSpace(string(out))
+		t.Fatalf("no loop device (losetup of util-linux): %v %s", err, strings.TrimSpace(string(out)))
 	}
 	node := strings.TrimSpace(string(out))
 	t.Cleanup(func() { _ = exec.Command("losetup", "--detach", node).Run() })
 	for _, line := range [][]string{{"mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0", node}, {"mount", node, dir}} {
 		if out, err := exec.Command(line[0], line[1:]...).CombinedOutput(); err != nil {
-			return "", "", fmt.Sprintf("%s: %s", line[0], strings.TrimSpace(string(out)))
+			t.Fatalf("%s: %v %s", line[0], err, strings.TrimSpace(string(out)))
 		}
 	}
 	t.Cleanup(func() { _ = exec.Command("umount", dir).Run() })
-	return dir, filepath.Base(node), ""
+	return dir, filepath.Base(node)
 }
 
 type counters struct{ bytes, flushes int64 }

@@ -9,8 +9,8 @@
 //
 // It refuses to fail on a slow machine: a target that is missed stands in the
 // table as missed, and only a measurement that could not be made is a failure.
-// What needs root (a block device of its own, whose counters are exact) or strace
-// (a disk whose flushes take 3 ms) is left out, and named, where there is none.
+// The part append needs root (for a block device of its own, whose counters are
+// exact) and strace (for a disk whose flushes take 3 ms); without them it fails.
 //
 //	TestBench ──starts──▶ itself as another process: append, backlog, drain
 //	          ──starts──▶ bin/clinicgate, with PubNub's double: start, tap, stop

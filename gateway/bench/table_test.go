@@ -38,11 +38,6 @@ func (t *table) note(what, unit string, values ...float64) {
 	t.rows = append(t.rows, row{what: what, measured: measured(unit, values)})
 }
 
-// skip says what was not measured, and why.
-func (t *table) skip(what, why string) {
-	t.rows = append(t.rows, row{what: what, measured: "not measured: " + why})
-}
-
 // part begins a group of rows.
 func (t *table) part(name string) { t.rows = append(t.rows, row{what: strings.ToUpper(name)}) }
 

@@ -145,13 +145,17 @@ func (c *canary) visits() {
 		if i == len(c.people)/2 {
 			c.pubnub.Faults().Add(emulator.Rule{Action: emulator.Reset})
 		}
-		if code := c.codes[p.appointment]; i%2 == 0 {
-			c.scan(code.qr + "\r")
-		} else {
-			c.identify(code.typed)
+		show := func() error {
+			if code := c.codes[p.appointment]; i%2 == 0 {
+				c.scan(code.qr + "\r")
+			} else {
+				c.identify(code.typed)
+			}
+			return nil
 		}
-		if c.page.finish() == "" {
-			c.t.Errorf("patient %d got no number", i)
+		ticket, err := c.page.CheckIn(c.t.Context(), show, func(string) bool { return true })
+		if err != nil || ticket == "" {
+			c.t.Errorf("patient %d got number %q: %v", i, ticket, err)
 		}
 	}
 	c.pubnub.Faults().Clear()
@@ -204,10 +208,11 @@ func (c *canary) touches() {
 	p.press("help", map[string]any{"kind": c.plant("ill, says Rosamund")})
 	p.press("help", map[string]any{"kind": "ill"})
 	p.press(c.plant("event Balthasar"), nil)
-	p.post("/act", []byte(`{"unknown":"`+c.plant("Jsonia Bracewell")+`"`))
-	p.post("/act", []byte(`{"session":"`+c.plant("session of Wilhelmina")+strings.Repeat("x", 40<<10)+`"}`))
-	p.post("/"+url.PathEscape(c.plant("Pathrick Slashby")), nil)
-	_ = p.get(c.t.Context(), p.base+"/?name="+url.QueryEscape(c.plant("Queryella Strand")), "cross-site", "navigate", "document").Body.Close()
+	post := func(path, body string) { p.ask(http.MethodPost, path, body, "same-origin", "cors", "empty") }
+	post("/act", `{"unknown":"`+c.plant("Jsonia Bracewell")+`"`)
+	post("/act", `{"session":"`+c.plant("session of Wilhelmina")+strings.Repeat("x", 40<<10)+`"}`)
+	post("/"+url.PathEscape(c.plant("Pathrick Slashby")), "")
+	p.ask(http.MethodGet, "/?name="+url.QueryEscape(c.plant("Queryella Strand")), "", "cross-site", "navigate", "document")
 }
 
 // moods makes PubNub fail in every way, so that errors are written too.

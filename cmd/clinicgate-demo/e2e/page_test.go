@@ -3,221 +3,93 @@
 package e2e_test
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-	"fmt"
-	"io"
 	"net/http"
-	"net/http/cookiejar"
-	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
+	"clinicgate/kiosk/web/webtest"
 )
 
-// view is what the check-in page is told to show.
-type view struct {
-	Epoch   string `json:"epoch"`
-	Rev     uint64 `json:"rev"`
-	Session string `json:"session"`
-	State   string `json:"state"`
-	Form    *struct {
-		ID   string `json:"id"`
-		Text string `json:"text"`
-	} `json:"form"`
-	Done *struct {
-		Ticket string `json:"ticket"`
-	} `json:"done"`
-}
-
-// page speaks the check-in page's own protocol, so that it can also say what no
-// browser would.
+// page is a kiosk's page without a screen, which can also say what no browser
+// would.
 type page struct {
-	t      *testing.T
-	base   string
-	client *http.Client
-
-	mu   sync.Mutex
-	view view
+	*webtest.Browser
+	t *testing.T
 }
 
-// openPage exchanges a launch address for the page's cookie and follows it.
+// openPage exchanges a launch address for the page and follows it.
 func openPage(t *testing.T, launch string) *page {
 	t.Helper()
-	u, err := url.Parse(strings.TrimSpace(launch))
+	b, err := webtest.Open(t.Context(), strings.TrimSpace(launch))
 	if err != nil {
 		t.Fatal(err)
 	}
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &page{t: t, base: u.Scheme + "://" + u.Host, client: &http.Client{Jar: jar}}
-	resp := p.get(t.Context(), u.String(), "none", "navigate", "document")
-	_ = resp.Body.Close()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for ctx.Err() == nil {
-			p.follow(ctx)
-			select {
-			case <-ctx.Done():
-			case <-time.After(200 * time.Millisecond):
-			}
-		}
-	}()
+	go func() { defer close(done); b.Follow(ctx) }()
 	t.Cleanup(func() { cancel(); <-done })
+	p := &page{b, t}
 	p.until("attract")
 	return p
 }
 
-func (p *page) get(ctx context.Context, address, site, mode, dest string) *http.Response {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	r.Header.Set("Sec-Fetch-Site", site)
-	r.Header.Set("Sec-Fetch-Mode", mode)
-	r.Header.Set("Sec-Fetch-Dest", dest)
-	resp, err := p.client.Do(r)
-	if err != nil {
-		return &http.Response{Body: http.NoBody}
-	}
-	return resp
-}
-
-func (p *page) follow(ctx context.Context) {
-	resp := p.get(ctx, p.base+"/events", "same-origin", "cors", "empty")
-	defer resp.Body.Close()
-	lines := bufio.NewScanner(resp.Body)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		if data, ok := strings.CutPrefix(lines.Text(), "data:"); ok {
-			p.show([]byte(data))
-		}
-	}
-}
-
-func (p *page) show(text []byte) {
-	var v view
-	if json.Unmarshal(text, &v) == nil && v.State != "" {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if v.Epoch != p.view.Epoch || v.Rev >= p.view.Rev { // else it was overtaken
-			p.view = v
-		}
-	}
-}
-
-func (p *page) now() view {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.view
-}
-
-func (p *page) until(states ...string) view {
+func (p *page) until(states ...string) string {
 	p.t.Helper()
-	var v view
-	eventually(p.t, 30*time.Second, fmt.Sprintf("the page is at one of %v", states), func() bool {
-		v = p.now()
-		for _, s := range states {
-			if v.State == s {
-				return true
-			}
-		}
-		return false
-	})
-	return v
+	ctx, cancel := context.WithTimeout(p.t.Context(), 30*time.Second)
+	defer cancel()
+	v, err := p.Until(ctx, states...)
+	if err != nil {
+		p.t.Fatalf("%v, want one of %v", err, states)
+	}
+	return v.State
 }
 
-// press does what a finger does and gives the status.
-func (p *page) press(event string, more map[string]any) int {
-	p.t.Helper()
-	id, err := uuid.NewV7()
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	body := map[string]any{"request": id.String(), "session": p.now().Session, "event": event}
-	for k, v := range more {
-		body[k] = v
-	}
-	text, err := json.Marshal(body)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	return p.post("/act", text)
-}
-
-func (p *page) post(path string, body []byte) int {
+// press does what a finger does. That the page may refuse it is the caller's wish.
+func (p *page) press(event string, more map[string]any) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.t.Context(), 20*time.Second)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, p.base+path, bytes.NewReader(body))
-	if err != nil {
-		p.t.Fatal(err)
+	_ = p.Press(ctx, event, more)
+	if ctx.Err() != nil {
+		p.t.Fatalf("no answer to %.20q", event)
 	}
-	r.Header.Set("Sec-Fetch-Site", "same-origin")
-	r.Header.Set("Sec-Fetch-Mode", "cors")
-	r.Header.Set("Sec-Fetch-Dest", "empty")
-	r.Header.Set("Origin", p.base)
-	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("Clinicgate-Page", "1")
-	resp, err := p.client.Do(r)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	p.show(text)
-	return resp.StatusCode
 }
 
-// finish takes a patient from her code being known to her number, or to the
-// sentence that sends her to the desk.
-func (p *page) finish() (ticket string) {
+// ask sends bytes that no page would send. Nothing strange may be posted; a link
+// of another site may lead here, without our cookie.
+func (p *page) ask(method, path, body, site, mode, dest string) {
 	p.t.Helper()
-	for range 20 {
-		v := p.until("language", "consent", "ready", "done", "already", "refused")
-		switch v.State {
-		case "language":
-			p.press("choose", map[string]any{"language": "en"})
-		case "consent":
-			sum := sha256.Sum256([]byte(v.Form.Text))
-			p.press("decide", map[string]any{"form": v.Form.ID, "shown": hex.EncodeToString(sum[:]), "granted": true})
-		case "ready":
-			p.press("confirm", nil)
-		default:
-			if v.Done != nil {
-				ticket = v.Done.Ticket
-			}
-			p.press("leave", nil)
-			p.until("attract")
-			return ticket
-		}
-		time.Sleep(50 * time.Millisecond)
+	ctx, cancel := context.WithTimeout(p.t.Context(), 20*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, p.Address()+path, strings.NewReader(body))
+	if err != nil {
+		p.t.Fatal(err)
 	}
-	p.t.Fatalf("the page never ends: %+v", p.now())
-	return ""
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Clinicgate-Page", "1")
+	resp, err := p.Ask(r, site, mode, dest)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if method == http.MethodPost && resp.StatusCode < 400 {
+		p.t.Errorf("a strange post was taken with status %d", resp.StatusCode)
+	}
 }
 
 // settle brings the page back to its first screen, whatever it shows.
 func (p *page) settle() {
 	p.t.Helper()
+	all := []string{"attract", "language", "identify", "checking", "consent", "ready", "refused", "done", "already"}
 	for range 20 {
-		switch v := p.now(); v.State {
+		switch p.until(all...) {
 		case "attract":
 			return
 		case "language":
 			p.press("choose", map[string]any{"language": "en"}) // a code that was read is looked up now
-			if p.until("identify", "checking", "consent", "ready", "refused", "done", "already").State == "checking" {
+			if p.until("identify", "checking", "consent", "ready", "refused", "done", "already") == "checking" {
 				p.until("consent", "ready", "refused", "done", "already")
 			}
 		default:
@@ -225,5 +97,5 @@ func (p *page) settle() {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	p.t.Fatalf("the page does not come back from %q", p.now().State)
+	p.t.Fatal("the page does not come back")
 }

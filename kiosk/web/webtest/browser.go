@@ -71,8 +71,7 @@ func Open(ctx context.Context, launch string) (*Browser, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.pretend(r, "none", "navigate", "document")
-	resp, err := b.client.Do(r)
+	resp, err := b.Ask(r, "none", "navigate", "document")
 	if err != nil {
 		return nil, errors.New("the page does not answer")
 	}
@@ -80,14 +79,20 @@ func Open(ctx context.Context, launch string) (*Browser, error) {
 	return b, nil
 }
 
-// pretend sets the headers that a browser sends by itself.
-func (b *Browser) pretend(r *http.Request, site, mode, dest string) {
+// Address is the page's origin, without a slash at its end.
+func (b *Browser) Address() string { return b.base }
+
+// Ask sends any request, also one that the page would never make, with the page's
+// cookie and the headers that a browser sets by itself: Sec-Fetch-Site, -Mode and
+// -Dest, and the origin of a post.
+func (b *Browser) Ask(r *http.Request, site, mode, dest string) (*http.Response, error) {
 	r.Header.Set("Sec-Fetch-Site", site)
 	r.Header.Set("Sec-Fetch-Mode", mode)
 	r.Header.Set("Sec-Fetch-Dest", dest)
 	if site == "same-origin" && r.Method == http.MethodPost {
 		r.Header.Set("Origin", b.base)
 	}
+	return b.client.Do(r)
 }
 
 // watch follows the page's events until the page or ctx ends.
@@ -96,9 +101,8 @@ func (b *Browser) watch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.pretend(r, "same-origin", "cors", "empty")
 	r.Header.Set("Accept", "text/event-stream")
-	resp, err := b.client.Do(r)
+	resp, err := b.Ask(r, "same-origin", "cors", "empty")
 	if err != nil {
 		return err
 	}
@@ -176,10 +180,9 @@ func (b *Browser) Press(ctx context.Context, event string, more map[string]any) 
 		if err != nil {
 			return err
 		}
-		b.pretend(r, "same-origin", "cors", "empty")
 		r.Header.Set("Content-Type", "application/json")
 		r.Header.Set("Clinicgate-Page", "1")
-		resp, err := b.client.Do(r)
+		resp, err := b.Ask(r, "same-origin", "cors", "empty")
 		if err == nil {
 			var v View
 			decoded := json.NewDecoder(resp.Body).Decode(&v)
