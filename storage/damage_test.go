@@ -22,8 +22,6 @@ import (
 	"clinicgate/storage"
 )
 
-var backlog = flag.Int("backlog", 20_000, "events in the store of BenchmarkOpen")
-
 var images = flag.Int("images", 120, "damaged images to try in TestDamagedImages")
 
 const childEnv = "CLINICGATE_STORAGE_TEST_CHILD"

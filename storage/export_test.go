@@ -8,7 +8,6 @@ import (
 	"github.com/google/uuid"
 	bolt "go.etcd.io/bbolt"
 
-	"clinicgate/storage/auditlog"
 	"clinicgate/storage/keyring"
 	"clinicgate/storage/seal"
 )
@@ -87,18 +86,3 @@ func PageRecords(path string, keys seal.Keys) (pages map[uint64][]uuid.UUID, use
 
 // Sweep is what Run does about blobs.
 func (s *Store) Sweep(ctx context.Context) error { return s.sweep(ctx) }
-
-// RecordOverhead is what a sealed record of the benchmarks is longer than its
-// body.
-const RecordOverhead = auditlog.FrameSize + bodyFixed + 8 + 1 + 16 + 1 + 19 + seal.Overhead
-
-// Abandon lets go of the file as a kill would: nothing more is written.
-func (s *Store) Abandon() {
-	_ = s.inWriter(context.Background(), func(w *writer) error {
-		w.file.close()
-		w.file.release()
-		w.file = nil
-		return nil
-	})
-	_ = s.Close(context.Background())
-}
