@@ -216,25 +216,66 @@ func (a *auditor) run() error {
 		}
 		a.out.Logs = append(a.out.Logs, report)
 	}
+	return a.strangers()
+}
+
+// strangers reports checkpoints of logs that the store knows nothing of: it was
+// replaced as a whole, or the checkpoint is another kiosk's.
+func (a *auditor) strangers() error {
+	none := func(func(auditlog.Item, error) bool) {}
+	for _, note := range a.o.Notes {
+		origin, _, _ := bytes.Cut(note, []byte("\n"))
+		if slices.ContainsFunc(a.out.Logs, func(l auditlog.Report) bool { return l.Origin == string(origin) }) {
+			continue
+		}
+		report, err := auditlog.Verify(a.ctx, none, auditlog.Evidence{
+			Origin: string(origin), Keys: a.o.Public, Checkpoints: []auditlog.SignedTree{{Note: note}},
+		})
+		if err != nil {
+			return err
+		}
+		a.out.Logs = append(a.out.Logs, report)
+	}
 	return nil
 }
 
-// declared lists by log what later openings say is unreadable, in order.
-func (a *auditor) declared() map[string][]auditlog.Range {
-	lost := make(map[string][]auditlog.Range)
+// declared lists by log what later openings say is lost.
+func (a *auditor) declared() declarations {
+	d := make(declarations)
 	for _, l := range a.logs {
-		o, err := auditlog.ParseOpening(l.opening)
-		if err != nil || o.Previous == nil {
-			continue
-		}
-		for _, e := range append(o.Previous.Earlier, auditlog.Lost{Origin: o.Previous.Origin, Unreadable: o.Previous.Unreadable}) {
-			lost[e.Origin] = append(lost[e.Origin], e.Unreadable...)
+		d.add(l.opening)
+	}
+	return d
+}
+
+// declarations are the records of logs, by origin, that the openings of later
+// logs say were lost to damage: ranges in order and apart.
+type declarations map[string][]auditlog.Range
+
+// add takes what an opening says. What went with a newer file that was replaced
+// by an older one is not excused by saying so: whoever replaced it could have it
+// said.
+func (d declarations) add(opening []byte) {
+	o, err := auditlog.ParseOpening(opening)
+	if err != nil || o.Previous == nil || o.Previous.Reason == reasonRolledBack {
+		return
+	}
+	for _, e := range append(o.Previous.Earlier, auditlog.Lost{Origin: o.Previous.Origin, Unreadable: o.Previous.Unreadable}) {
+		d[e.Origin] = apart(append(d[e.Origin], e.Unreadable...))
+	}
+}
+
+// apart sorts ranges and joins those that overlap.
+func apart(ranges []auditlog.Range) (out []auditlog.Range) {
+	slices.SortFunc(ranges, func(a, b auditlog.Range) int { return cmp.Compare(a.From, b.From) })
+	for _, r := range ranges {
+		if n := len(out); n > 0 && r.From <= out[n-1].To {
+			out[n-1].To = max(out[n-1].To, r.To)
+		} else {
+			out = append(out, r)
 		}
 	}
-	for _, ranges := range lost {
-		slices.SortFunc(ranges, func(a, b auditlog.Range) int { return cmp.Compare(a.From, b.From) })
-	}
-	return lost
+	return out
 }
 
 func (a *auditor) log(life uint32) *auditedLog {

@@ -63,17 +63,15 @@ var errOtherState = errors.New("store is in another state than before")
 // failed; otherwise, or where it cannot, it adopts what the file holds.
 func (w *writer) reopen(redo bool) error {
 	s := w.s
-	if !s.o.NoSync {
-		if err := s.syncDirs(); err != nil { // the name of the file may not be sure, see settleNames
-			return err
-		}
+	if err := s.settleStore(s.ctx); err != nil {
+		return err
 	}
 	var opened Opened
 	fresh, err := s.openChecked(s.ctx, &opened, w.side)
 	if err != nil {
 		return err
 	}
-	f := fresh.file
+	f, life := fresh.file, w.head.life
 	same := fresh.head.life == w.head.life && opened.Salvaged == nil &&
 		(fresh.head.commit == w.head.commit || fresh.head.commit+1 == w.head.commit)
 	if redo && same {
@@ -100,8 +98,8 @@ func (w *writer) reopen(redo bool) error {
 		f.close()
 		return err
 	}
-	if opened.Salvaged != nil && s.o.OnSalvage != nil {
-		s.o.OnSalvage(*opened.Salvaged)
+	if (w.head.life != life) && s.o.OnRecovery != nil {
+		s.o.OnRecovery(opened)
 	}
 	w.unfence()
 	w.publishAll()

@@ -140,6 +140,20 @@ func (s *Store) takeLock(ctx context.Context) error {
 
 // settleNames finishes or drops what an earlier process was doing to the files.
 func (s *Store) settleNames(ctx context.Context) error {
+	if err := s.settleStore(ctx); err != nil {
+		return err
+	}
+	for _, name := range []string{newName, salvageName, compactName} {
+		if err := s.dir.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// settleStore gives a salvaged copy the name of the store, where that was not
+// come to, and makes the name sure.
+func (s *Store) settleStore(ctx context.Context) error {
 	_, err := os.Stat(s.path(storeName))
 	if errors.Is(err, fs.ErrNotExist) {
 		// The salvaged file was durable before the damaged one was set aside.
@@ -155,17 +169,9 @@ func (s *Store) settleNames(ctx context.Context) error {
 			if err := s.dir.Rename(salvageName, to); err != nil {
 				return err
 			}
-			if err := s.syncDirs(); err != nil {
-				return err
-			}
 		}
 	} else if err != nil {
 		return err
-	}
-	for _, name := range []string{newName, salvageName, compactName} {
-		if err := s.dir.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
 	}
 	// A rename may have reached the page cache only, and a power cut would then
 	// bring the file before it back.
@@ -414,13 +420,19 @@ func (w *writer) first(opened *Opened) error {
 	})
 }
 
+// Why a log was closed, as its successor's opening says.
+const (
+	reasonRolledBack = "store was rolled back"
+	reasonDamaged    = "file was damaged"
+)
+
 // forkLife begins a new life after a rollback: the sequence numbers that the lost
 // commits had used are never used again.
 func (tx *Tx) forkLife(side auditlog.Head) error {
 	w := tx.w
 	closed := auditlog.Closed{
 		Note:   string(lastNote(w.cursor(bLogs), w.s.o.Keys, w.head.store, w.head.life)),
-		Reason: "store was rolled back", Recovered: w.head.log.Size(),
+		Reason: reasonRolledBack, Recovered: w.head.log.Size(),
 	}
 	if side.Inc == uint64(w.head.life) && side.Size > w.head.log.Size() {
 		closed.Unreadable = []auditlog.Range{{From: w.head.log.Size(), To: side.Size}}

@@ -58,9 +58,10 @@ type Options struct {
 	// OnCheckpoint makes the event that publishes a signed checkpoint. Nil
 	// publishes none.
 	OnCheckpoint func(note []byte) (Event, error)
-	// OnSalvage is told of a salvage that became necessary while running. It is
-	// called by the writer and must not use the store before it returns.
-	OnSalvage func(Salvaged)
+	// OnRecovery is told when the store, opened again while running, was not as it
+	// was left: salvaged or rolled back. Views may have lost rows then. It is called
+	// by the writer and must not use the store before it returns.
+	OnRecovery func(Opened)
 
 	// For tests to fail:
 	dirs   func(path string) keyring.FS

@@ -454,9 +454,6 @@ func (sv *salvage) finish() error {
 		}
 	}
 	missing, known := sv.missing(&h)
-	for _, r := range missing {
-		sv.out.Unreadable += r.To - r.From
-	}
 	if !known {
 		// What was found vouches for itself and nobody says where it should end.
 		var err error
@@ -467,15 +464,11 @@ func (sv *salvage) finish() error {
 		return err
 	}
 	earlier := sv.earlier(&h)
-	for _, e := range earlier {
-		for _, r := range e.Unreadable {
-			sv.out.Unreadable += r.To - r.From
-		}
-	}
+	sv.out.Unreadable = sv.news(append(earlier, auditlog.Lost{Origin: h.log.Origin(), Unreadable: missing}))
 	h.salvages++
 	h.lost += sv.out.Unreadable
 	note := lastNote(guarded{sv.open[bLogs].Cursor()}, sv.o.Keys, h.store, h.life)
-	closed := auditlog.Closed{Note: string(note), Unreadable: missing, Recovered: sv.out.Recovered, Reason: "file was damaged", Earlier: earlier}
+	closed := auditlog.Closed{Note: string(note), Unreadable: missing, Recovered: sv.out.Recovered, Reason: reasonDamaged, Earlier: earlier}
 	if err := newLife(&h, h.life+1, sv.o.Kiosk, closed, write); err != nil {
 		return err
 	}
@@ -621,6 +614,9 @@ func (sv *salvage) missing(h *head) (out []auditlog.Range, known bool) {
 func (sv *salvage) earlier(h *head) (lost []auditlog.Lost) {
 	for life := uint32(1); life < h.life; life++ {
 		size := sv.last(life)
+		if sv.head != nil && sv.head.life == life {
+			size = max(size, sv.head.log.Size())
+		}
 		c := sv.open[bLogs].Cursor()
 		prefix := logKey(life, logEnd, 0)[:5]
 		for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = c.Next() {
@@ -634,6 +630,31 @@ func (sv *salvage) earlier(h *head) (lost []auditlog.Lost) {
 		}
 	}
 	return lost
+}
+
+// news counts the records that no opening has declared lost before.
+func (sv *salvage) news(lost []auditlog.Lost) (n uint64) {
+	said := make(declarations)
+	c := sv.open[bLogs].Cursor()
+	for k, v := c.First(); k != nil; k, v = c.Next() {
+		if len(k) != 13 || k[4] != logOpening {
+			continue
+		}
+		if _, plain, err := openRow(sv.o.Keys, sv.store, bLogs, k, v); err == nil {
+			said.add(plain)
+		}
+	}
+	for _, l := range lost {
+		for _, r := range l.Unreadable {
+			n += r.To - r.From
+			for _, s := range said[l.Origin] {
+				if from, to := max(s.From, r.From), min(s.To, r.To); from < to {
+					n -= to - from
+				}
+			}
+		}
+	}
+	return n
 }
 
 func (sv *salvage) found(life uint32, pos uint64) bool {

@@ -20,8 +20,8 @@ type Range struct {
 // Opening is the body of record 0 of every log.
 type Opening struct {
 	Origin string `json:"origin"`
-	// Previous is the log that this one goes on from after a salvage; nil for
-	// the first log of a kiosk.
+	// Previous is the log that this one goes on from after a salvage, a rollback
+	// or the loss of the file; nil for the first log of a kiosk.
 	Previous *Closed `json:"previous,omitempty"`
 }
 
@@ -32,7 +32,8 @@ type Closed struct {
 	// never had one. The log ends there: records past it may still be readable
 	// and chained, but no signature covers them.
 	Note string `json:"note,omitempty"`
-	// Unreadable are the records that the salvage could not read, in order.
+	// Unreadable are the records that the salvage could not read, in order; after
+	// a rollback, those that are gone with the newer file.
 	Unreadable []Range `json:"unreadable,omitempty"`
 	// Recovered is the number of records of the closed log carried over.
 	Recovered uint64 `json:"recovered"`

@@ -38,14 +38,15 @@ type Evidence struct {
 	// Checkpoints may come from the store, from PubNub or from a file that an
 	// auditor kept, in any order.
 	Checkpoints []SignedTree
-	// Head is the end of the log by another witness (the store's own head, the
-	// side file). Nil for a closed log: it ends where it ends.
+	// Head is the end of the log by another witness (the store's own head, what
+	// was kept of it when the log was closed). Nil where nobody knows: the log ends
+	// where it ends.
 	Head *Head
 	// Start is the index of the first record that retention left. Unless it is
 	// 0, a checkpoint of that size with its Tree must be among Checkpoints.
 	Start uint64
-	// Excused are ranges, in order, that a later opening has declared
-	// unreadable.
+	// Excused are ranges, in order and apart, that a later opening has declared
+	// lost to damage.
 	Excused []Range
 }
 
@@ -327,13 +328,17 @@ func (v *verifier) finish() {
 	if h := v.ev.Head; h != nil {
 		switch {
 		case end < h.Size && v.excused(end, h.Size):
-			v.report.Declared += h.Size - end
 		case end < h.Size:
 			v.problem(Truncated, end, h.Size, "the head names records that are not there")
 		case end > h.Size:
 			v.problem(Extra, h.Size, end, "they follow the one that the head names as last")
 		case v.held:
 			v.claim(h.Last)
+		}
+	}
+	for _, r := range v.ev.Excused {
+		if r.To > end {
+			v.report.Declared += r.To - max(r.From, end)
 		}
 	}
 	v.release()
