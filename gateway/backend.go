@@ -46,7 +46,8 @@ func (g statusBackend) Status(ctx context.Context, _ control.Caller) (control.St
 		Page:  control.PageStatus{Listen: g.web.Addr(), Board: g.web.BoardAddr(), Browser: g.web.Launched()},
 		Queue: control.QueueStatus{Open: g.queue.Open(), Unfinished: len(g.checkin.Unfinished()), Help: len(g.checkin.ActiveHelp())},
 		Store: control.StoreStatus{State: "open", Life: st.Life, Used: st.Used, Budget: g.cfg.Storage.Budget.Bytes, Commits: st.Commits,
-			AuditSize: st.AuditSize, Checkpoint: st.CheckpointAt, Recovered: recovered(g.opened)},
+			AuditSize: st.AuditSize, Checkpoint: st.CheckpointAt, Recovered: g.found,
+			Salvages: st.Salvages, Lost: st.Lost},
 		Sync: g.syncSummary(), Devices: deviceList(g.devices),
 	}
 	waits := g.queue.Accuracy(g.queue.Today())
@@ -73,20 +74,6 @@ func (g *Gateway) trusted(t time.Time) time.Time {
 		return t
 	}
 	return g.clock.Now().Wall.Add(-time.Since(t))
-}
-
-func recovered(o storage.Opened) string {
-	switch {
-	case o.Salvaged != nil:
-		return "the file was damaged; every record that could be read was kept"
-	case o.Rolled != nil:
-		return "an older copy of the store was found in place of the newer one"
-	case o.Lost:
-		return "the store's file was gone; a new one was begun"
-	case !o.Clean && !o.Created:
-		return "the process had been killed"
-	}
-	return ""
 }
 
 func (g *Gateway) syncSummary() control.SyncSummary {

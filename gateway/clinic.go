@@ -95,8 +95,8 @@ func (g *Gateway) openCheckIn(ctx context.Context, refKey []byte, list []queue.P
 	if err := g.checkin.Load(ctx); err != nil {
 		return err
 	}
-	if o := g.opened; o.Salvaged == nil && o.Rolled == nil && !o.Lost {
-		return nil
+	if g.recovered, err = g.unsettledLife(ctx); err != nil || g.recovered == 0 {
+		return err
 	}
 	// The views may have lost what the log still knows.
 	sources := g.keys.others()

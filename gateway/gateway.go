@@ -62,27 +62,30 @@ type Gateway struct {
 	started     time.Time
 	running     context.Context // set by Run before anything else
 
-	ring     *keyring.Ring
-	keys     *keys
-	clock    *clock.Clock
-	store    *storage.Store
-	opened   storage.Opened
-	queue    *queue.Queue
-	consents *consent.Service
-	roster   *roster.Roster
-	checkin  *checkin.Service
-	client   *pubnub.Client
-	token    *token.File
-	uplink   *uplink.Uplink
-	down     downlinks
-	mirror   *mirror.Mirror
-	web      *web.Server
-	broker   *bridge.Broker
-	devices  *devices.Set
-	control  *control.Server
-	checks   *doctor.Registry
-	madeFrom []byte                  // fingerprint of the keys that the clinic's parts were made from
-	stop     context.CancelCauseFunc // ends the run; set by supervise
+	ring      *keyring.Ring
+	keys      *keys
+	clock     *clock.Clock
+	store     *storage.Store
+	opened    storage.Opened
+	recovered uint32              // the life that is yet to be settled, or 0
+	found     string              // what opening the store had to repair, in words
+	changed   chan storage.Opened // a store that was recovered while running
+	queue     *queue.Queue
+	consents  *consent.Service
+	roster    *roster.Roster
+	checkin   *checkin.Service
+	client    *pubnub.Client
+	token     *token.File
+	uplink    *uplink.Uplink
+	down      downlinks
+	mirror    *mirror.Mirror
+	web       *web.Server
+	broker    *bridge.Broker
+	devices   *devices.Set
+	control   *control.Server
+	checks    *doctor.Registry
+	madeFrom  []byte                  // fingerprint of the keys that the clinic's parts were made from
+	stop      context.CancelCauseFunc // ends the run; set by supervise
 }
 
 const (
@@ -98,12 +101,23 @@ var errReload = errors.New("the clinic's keys changed")
 // Run opens everything, serves until ctx ends or a part fails, and closes. The
 // error has a hint where a person can do something about it.
 func Run(ctx context.Context, cfg config.Config, o Options) error {
+	recoveries, found := 0, ""
 	for {
-		err := run(ctx, cfg, o)
-		if !errors.Is(err, errReload) || ctx.Err() != nil {
+		err := run(ctx, cfg, o, found)
+		var r recoveredError
+		switch {
+		case ctx.Err() != nil:
+			return err
+		case errors.Is(err, errReload):
+			o.Logger.Info("the clinic's keys changed; everything starts again with them")
+			found = ""
+		case errors.As(err, &r) && recoveries < maxRecoveries:
+			o.Logger.Error("everything starts again with what was recovered", "cause", err)
+			recoveries++
+			found = r.found
+		default:
 			return err
 		}
-		o.Logger.Info("the clinic's keys changed; everything starts again with them")
 	}
 }
 
@@ -112,8 +126,8 @@ func (g *Gateway) reload() {
 	time.AfterFunc(200*time.Millisecond, func() { g.stop(errReload) })
 }
 
-func run(ctx context.Context, cfg config.Config, o Options) error {
-	g := &Gateway{cfg: cfg, o: o, log: o.Logger, self: kiosk.KioskID(cfg.Kiosk.ID), started: time.Now(), running: ctx,
+func run(ctx context.Context, cfg config.Config, o Options, found string) error {
+	g := &Gateway{cfg: cfg, o: o, log: o.Logger, found: found, changed: make(chan storage.Opened, 1), self: kiosk.KioskID(cfg.Kiosk.ID), started: time.Now(), running: ctx,
 		journal: kiosk.Journal{Organization: kiosk.OrganizationID(cfg.Kiosk.Organization)}}
 	for _, d := range cfg.Departments {
 		g.departments = append(g.departments, kiosk.DepartmentID(d.ID))
@@ -142,11 +156,8 @@ func run(ctx context.Context, cfg config.Config, o Options) error {
 	} else if err != nil {
 		return fmt.Errorf("cannot record the start: %w", err)
 	}
-	if o := g.opened; o.Salvaged != nil || o.Rolled != nil || o.Lost {
-		g.log.Error("the store was not as it was left", "found", recovered(o))
-		if err := g.says(ctx, kiosk.StoreRecovered); err != nil && !errors.Is(err, storage.ErrFull) {
-			return fmt.Errorf("cannot record the recovery: %w", err)
-		}
+	if err := g.settleLife(ctx); err != nil {
+		return err
 	}
 	err := g.supervise(ctx)
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeDeadline)
@@ -166,6 +177,7 @@ type part struct {
 func (g *Gateway) parts() []part {
 	return []part{
 		{"store", g.store.Run},
+		{"recovery", g.runRecovery},
 		{"queue", g.queue.Run},
 		{"check-in", g.checkin.Run},
 		{"clock", g.runClock},

@@ -191,14 +191,17 @@ func (c *clinic) start() {
 // admit puts a patient with an appointment now on the roster and gives the code.
 func (c *clinic) admit(id string) string {
 	c.t.Helper()
-	start := time.Now()
-	csv := "appointment_id,patient_id,family_name,given_name,birth_date,department,provider,start\n" +
-		id + ",MRN-" + id + ",Fictional,Ada,1950-02-03,cardiology,dr-a," + start.Format(time.RFC3339) + "\n"
-	in, err := c.control.RosterImport(c.t.Context(), control.RosterImport{CSV: []byte(csv)})
+	in, err := c.control.RosterImport(c.t.Context(), control.RosterImport{CSV: c.row(id, time.Now())})
 	if err != nil || len(in.Rejected) > 0 {
 		c.t.Fatalf("roster: %+v, %v", in, err)
 	}
 	return roster.TypedCode(c.maker.RefKey, kiosk.AppointmentID(id), kiosk.Day(in.Days[0]))
+}
+
+// row is a roster of one appointment.
+func (c *clinic) row(id string, start time.Time) []byte {
+	return []byte("appointment_id,patient_id,family_name,given_name,birth_date,department,provider,start\n" +
+		id + ",MRN-" + id + ",Fictional,Ada,1950-02-03,cardiology,dr-a," + start.Format(time.RFC3339) + "\n")
 }
 
 // browser opens the check-in page.

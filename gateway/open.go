@@ -59,6 +59,12 @@ func (g *Gateway) openStore(ctx context.Context) (io.Closer, error) {
 		Dir: g.cfg.Storage.Dir, Kiosk: string(g.self), Kinds: kiosk.Kinds(), Keys: g.ring, Now: g.clock.Now,
 		Budget: g.cfg.Storage.Budget.Bytes, Logger: g.log.With("component", "store"),
 		OnGap: g.gapRecord, OnCheckpoint: g.checkpointRecord,
+		OnRecovery: func(o storage.Opened) {
+			select {
+			case g.changed <- o:
+			default:
+			}
+		},
 	}
 	if len(g.o.VerifyChild) > 0 {
 		o.Verify = storage.ChildVerifier(g.ring, func(ctx context.Context) *exec.Cmd {
@@ -70,6 +76,9 @@ func (g *Gateway) openStore(ctx context.Context) (io.Closer, error) {
 		return nil, err
 	}
 	g.store, g.opened = store, opened
+	if text := recovered(opened); text != "" {
+		g.found = text
+	}
 	return closer(func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), storeDeadline)
 		defer cancel()

@@ -44,6 +44,9 @@ func showStatus(t *table, s control.Status) {
 	if s.Store.Recovered != "" {
 		t.row("", s.Store.Recovered)
 	}
+	if s.Store.Salvages > 0 {
+		t.row("", fmt.Sprintf("salvaged %s, %s lost in all; the audit log names them", count(int(s.Store.Salvages), "time"), count(int(s.Store.Lost), "record")))
+	}
 	showLink(t, s.Sync, s.Now)
 	clock := "no trusted time yet"
 	if s.Synced {

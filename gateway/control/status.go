@@ -63,6 +63,8 @@ type StoreStatus struct {
 	AuditSize  uint64    `json:"auditSize"`
 	Checkpoint time.Time `json:"checkpoint,omitzero"` // last signed
 	Recovered  string    `json:"recovered,omitempty"` // what opening it had to repair
+	Salvages   uint32    `json:"salvages,omitempty"`  // of its file, ever
+	Lost       uint64    `json:"lost,omitempty"`      // records that no salvage could read, ever
 }
 
 // SyncSummary is the way to PubNub.

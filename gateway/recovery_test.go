@@ -1,0 +1,104 @@
+package gateway_test
+
+import (
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"clinicgate/gateway/control"
+	"clinicgate/kiosk"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// damageViews overwrites the page of the store's file that everything in its views
+// is found by, under the running store.
+func damageViews(t *testing.T, path string) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := filepath.Join(t.TempDir(), "copy.db")
+	if err := os.WriteFile(copied, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	db, err := bolt.Open(copied, 0o600, &bolt.Options{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var root uint64
+	size := db.Info().PageSize
+	if err := db.View(func(tx *bolt.Tx) error {
+		root = uint64(tx.Bucket([]byte("views")).Root())
+		return nil
+	}); err != nil || root == 0 {
+		t.Fatalf("views: root %d, %v", root, err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	page := make([]byte, size)
+	binary.LittleEndian.PutUint64(page, ^root)
+	if _, err := f.WriteAt(page, int64(root)*int64(size)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The views are damaged while the gateway runs. It recovers by itself, knows every
+// patient again, and says so once where an auditor reads.
+func TestAStoreDamagedWhileRunningIsRecoveredAndRebuilt(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t)
+	tickets := map[string]bool{}
+	for _, id := range []string{"apt-1", "apt-2", "apt-3"} {
+		tickets[c.typed(c.browser(), c.admit(id))] = true
+	}
+	late := c.admit("apt-4")
+	c.eventually("everything delivered", c.drained)
+
+	damageViews(t, filepath.Join(c.cfg.Storage.Dir, "store.db"))
+	c.eventually("the gateway has begun again", func() bool {
+		_, _ = c.control.RosterImport(t.Context(), control.RosterImport{CSV: c.row("apt-5", time.Now())}) // it reads and writes
+		s, err := c.control.Status(t.Context())
+		return err == nil && s.Store.Life == 2 && s.Store.Recovered != "" && s.Store.Salvages == 1
+	})
+	list, err := c.control.QueueList(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range list.Entries {
+		if e.Status != kiosk.Waiting || !tickets[e.Ticket] {
+			t.Errorf("entry %+v", e)
+		}
+		delete(tickets, e.Ticket)
+	}
+	if len(tickets) > 0 {
+		t.Errorf("forgotten: %v", tickets)
+	}
+	if got := c.typed(c.browser(), late); got != "A-004" {
+		t.Errorf("the next ticket is %q", got)
+	}
+	if err := c.stop(); err != nil {
+		t.Fatal(err)
+	}
+	c.start()
+	c.eventually("everything delivered", c.drained)
+	keys, err := c.control.KeyList(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(strings.Join(c.read("audit.org", keys.Public), "\n"), "STORE_RECOVERED"); n != 1 {
+		t.Errorf("the audit log says %d times that the store was recovered", n)
+	}
+	report, err := c.control.AuditVerify(t.Context(), control.AuditVerify{}, func(control.Progress) {})
+	if err != nil || !report.OK {
+		t.Errorf("audit: %+v, %v", report, err)
+	}
+}
