@@ -14,8 +14,8 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// damageViews overwrites the page of the store's file that everything in its views
-// is found by, under the running store.
+// damageViews overwrites the pages with the views' rows in the store's file, under
+// the running store.
 func damageViews(t *testing.T, path string) {
 	t.Helper()
 	data, err := os.ReadFile(path)
@@ -44,11 +44,22 @@ func damageViews(t *testing.T, path string) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	page := make([]byte, size)
-	binary.LittleEndian.PutUint64(page, ^root)
-	if _, err := f.WriteAt(page, int64(root)*int64(size)); err != nil {
-		t.Fatal(err)
+	// A page begins with its number, flags (1 is a branch), and how many elements
+	// of 16 bytes follow; a branch's end with the number of a page.
+	var walk func(page uint64)
+	walk = func(page uint64) {
+		at := data[page*uint64(size):]
+		if flags, n := binary.LittleEndian.Uint16(at[8:]), int(binary.LittleEndian.Uint16(at[10:])); flags&1 != 0 {
+			for i := range n {
+				walk(binary.LittleEndian.Uint64(at[16+16*i+8:]))
+			}
+			return
+		}
+		if _, err := f.WriteAt(make([]byte, size), int64(page)*int64(size)); err != nil {
+			t.Fatal(err)
+		}
 	}
+	walk(root)
 }
 
 // The views are damaged while the gateway runs. It recovers by itself, knows every
@@ -96,6 +107,9 @@ func TestAStoreDamagedWhileRunningIsRecoveredAndRebuilt(t *testing.T) {
 	}
 	if n := strings.Count(strings.Join(c.read("audit.org", keys.Public), "\n"), "STORE_RECOVERED"); n != 1 {
 		t.Errorf("the audit log says %d times that the store was recovered", n)
+	}
+	if n := strings.Count(c.log.String(), "not as it was left"); n != 1 {
+		t.Errorf("the log says it %d times", n)
 	}
 	report, err := c.control.AuditVerify(t.Context(), control.AuditVerify{}, func(control.Progress) {})
 	if err != nil || !report.OK {

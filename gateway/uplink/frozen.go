@@ -77,7 +77,7 @@ func (u *Uplink) freeze(ctx context.Context, s *stream, follows *frozen) (*froze
 // that a backlog waits for the network only. The function gives it, or nil where
 // it is to be made in its turn.
 func (u *Uplink) ahead(ctx context.Context, s *stream, f *frozen) func() *frozen {
-	if f.events == 1 {
+	if f.events == 1 || s.failures > 0 { // a probe is no backlog on its way
 		return func() *frozen { return nil }
 	}
 	made := make(chan *frozen, 1)

@@ -25,22 +25,21 @@ func (n *network) mayStart(now time.Time, inFlight int) bool {
 	return inFlight == 0 && !now.Before(n.notBefore)
 }
 
-// heard takes the outcome of a request that began at a time. It reports whether
-// the network just came back. A probe that hung has waited already: the next one
-// need not wait again.
-func (n *network) heard(err error, began time.Time) bool {
+// heard takes the outcome of a request. It reports whether the network just came
+// back, which only an answer shows: what there was nothing to send of, or what
+// failed in the store, went nowhere. A probe that hung has waited already: the
+// next one need not wait again.
+func (n *network) heard(r result) bool {
 	var pe *pubnub.Error
 	switch {
-	case errors.Is(err, context.Canceled):
-		return false
-	case errors.As(err, &pe) && pe.Status == 0:
+	case r.answered:
+		back := n.failures > 0
+		*n = network{}
+		return back
+	case errors.Is(r.err, context.Canceled):
+	case errors.As(r.err, &pe):
 		n.failures++
-		n.notBefore = began.Add(jitter(250*time.Millisecond, n.failures, longestProbe))
-		return false
-	case err != nil && pe == nil:
-		return false // ours: the store or the keys
+		n.notBefore = r.began.Add(jitter(250*time.Millisecond, n.failures, longestProbe))
 	}
-	back := n.failures > 0
-	*n = network{}
-	return back
+	return false
 }

@@ -56,8 +56,6 @@ type Config struct {
 	Quarantined func(ctx context.Context, channel string, inc uint32, first, last uint64, reason string) error
 	// Accepted is told what was accepted and at which timetoken.
 	Accepted func(channel string, to storage.Cursor, timetoken uint64)
-	// Denied asks for a fresh token.
-	Denied func()
 }
 
 // Uplink publishes the outbox. Make it with New; Run it once.
@@ -144,9 +142,6 @@ func New(cfg Config, source Source, pub Publisher, cipher Cipher, log *slog.Logg
 	if cfg.Accepted == nil {
 		cfg.Accepted = func(string, storage.Cursor, uint64) {}
 	}
-	if cfg.Denied == nil {
-		cfg.Denied = func() {}
-	}
 	return &Uplink{cfg: cfg, source: source, pub: pub, cipher: cipher, log: log,
 		link: make(chan struct{}, 1), token: make(chan struct{}, 1), streams: map[string]*stream{}}, nil
 }
@@ -175,10 +170,11 @@ func (u *Uplink) Status() Status {
 }
 
 type result struct {
-	s     *stream
-	began time.Time
-	idle  bool // there was nothing to send
-	err   error
+	s        *stream
+	began    time.Time
+	idle     bool // there was nothing to send
+	answered bool // PubNub said something, be it no
+	err      error
 }
 
 // Run drains the outbox until ctx ends. Requests in flight are given up then;
@@ -242,7 +238,7 @@ func (u *Uplink) Run(ctx context.Context) error {
 			r.s.busy = false
 			r.s.hangUp()
 			u.settle(r)
-			if down.heard(r.err, r.began) {
+			if down.heard(r) {
 				u.release(waitsForNetwork)
 			}
 		}
@@ -299,14 +295,16 @@ func sooner(a, b time.Time) time.Time {
 // its own context, what follows from the answer does not.
 func (u *Uplink) send(ctx, publishing context.Context, s *stream) result {
 	r := result{s: s, began: time.Now()}
-	r.idle, r.err = u.request(ctx, publishing, s)
+	r.err = u.request(ctx, publishing, &r)
 	return r
 }
 
-func (u *Uplink) request(ctx, publishing context.Context, s *stream) (idle bool, err error) {
+func (u *Uplink) request(ctx, publishing context.Context, r *result) (err error) {
+	s := r.s
 	if s.frozen == nil {
 		if s.frozen, err = u.freeze(ctx, s, nil); err != nil || s.frozen == nil {
-			return s.frozen == nil, err
+			r.idle = s.frozen == nil
+			return err
 		}
 	}
 	f := s.frozen
@@ -317,14 +315,15 @@ func (u *Uplink) request(ctx, publishing context.Context, s *stream) (idle bool,
 		ahead := u.ahead(ctx, s, f)
 		tt, err := u.pub.Publish(publishing, s.channel, f.payload)
 		next = ahead()
+		var pe *pubnub.Error
+		r.answered = err == nil || errors.As(err, &pe) && pe.Status != 0
 		if err != nil {
-			var pe *pubnub.Error
-			if !errors.As(err, &pe) || pe.Class != pubnub.Refused {
-				return false, err
+			if pe == nil || pe.Class != pubnub.Refused {
+				return err
 			}
 			if f.events > 1 {
 				s.singly, s.frozen = f.to, nil
-				return false, nil
+				return nil
 			}
 			f.refused = fmt.Sprintf("refused with status %d", pe.Status)
 		} else {
@@ -336,11 +335,11 @@ func (u *Uplink) request(ctx, publishing context.Context, s *stream) (idle bool,
 		outcome = storage.Quarantined
 		// If we stop before Advance, this is recorded again under the same id.
 		if err := u.cfg.Quarantined(ctx, s.channel, f.first.Inc, f.first.Seq, f.to.Seq, f.refused); err != nil {
-			return false, err
+			return err
 		}
 	}
 	if err := u.source.Advance(ctx, s.channel, f.to, outcome, f.refused, f.timetoken); err != nil {
-		return false, err
+		return err
 	}
 	s.frozen = next
 	if f.timetoken > 0 {
@@ -350,7 +349,7 @@ func (u *Uplink) request(ctx, publishing context.Context, s *stream) (idle bool,
 			st.LastAccept, st.LastFailure, st.Up = time.Now(), "", true
 		})
 	}
-	return false, nil
+	return nil
 }
 
 // settle decides when s may try again.
@@ -376,9 +375,6 @@ func (u *Uplink) settle(r result) {
 		from = r.began // a try that hung has waited already
 	}
 	s.notBefore, s.waits, s.reason = from.Add(wait), waits, reason
-	if class(r.err) == pubnub.Denied {
-		u.cfg.Denied()
-	}
 	u.count(func(st *Status) { st.LastFailure, st.Up = reason, false })
 	u.blocked()
 	if s.failures == 1 || s.failures%50 == 0 {

@@ -313,6 +313,12 @@ func TestWaitIsARangeOrUnknown(t *testing.T) {
 	if low, _, known := k.Wait(id); !known || low != 165 {
 		t.Errorf("three hours early: from %d minutes", low)
 	}
+	// A day is the most that an entry may say.
+	e = k.visit("apt-10")
+	e.Provider, e.Metadata.AppointmentTime = "", k.clock.now().Wall.Add(30*time.Hour)
+	if low, high, known := k.Wait(k.add(e)); !known || low != 1435 || high != 1440 {
+		t.Errorf("thirty hours early: %d to %d minutes", low, high)
+	}
 	if _, _, known := k.Wait(kiosk.RandomEntryID()); known {
 		t.Error("a wait is known for an entry that does not exist")
 	}

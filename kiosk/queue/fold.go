@@ -120,8 +120,10 @@ func (s *State) apply(f *Fact, c Corrections) (ok, stale bool) {
 		if !f.Priority.Valid() || s.Entry.Status == kiosk.Completed {
 			return false, false
 		}
-		s.Entry.Priority = f.Priority
-		s.Promise.void()
+		if f.Priority != s.Entry.Priority {
+			s.Entry.Priority = f.Priority
+			s.Promise.void()
+		}
 		return true, false
 	case Transferred:
 		return s.transferred(f), false

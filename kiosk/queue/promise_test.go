@@ -215,6 +215,11 @@ func TestAccuracyOfPromises(t *testing.T) {
 		_, err := k.SetPriority(tx, kiosk.NewAct(ana), ids[3], kiosk.Urgent)
 		return err
 	})
+	k.do(func(tx *storage.Tx) error { // as it was: the promise stands
+		e, _ := k.Entry(ids[1])
+		_, err := k.SetPriority(tx, kiosk.NewAct(ana), ids[1], e.Priority)
+		return err
+	})
 	k.set(patient, ids[2], kiosk.Cancelled)
 	k.clock.pass(20 * time.Minute)
 	for _, i := range []int{0, 1, 3, 5, 6} {

@@ -85,7 +85,8 @@ func (q *Queue) estimate(e kiosk.Entry, now time.Time) (low, high int, known boo
 	}
 	low = int(point.Minutes()) / roundedTo * roundedTo
 	high = (int(math.Ceil(upper.Minutes())) + roundedTo - 1) / roundedTo * roundedTo
-	return min(low, mostMinutes), min(max(high, low+roundedTo), mostMinutes+roundedTo), true
+	low = min(low, mostMinutes-roundedTo)
+	return low, min(max(high, low+roundedTo), mostMinutes), true
 }
 
 // shares reports whether two entries are served by the same people.
