@@ -57,7 +57,10 @@ func (g statusBackend) Status(ctx context.Context, _ control.Caller) (control.St
 	}
 	for day, held := range g.roster.Days() {
 		if string(day) > s.Roster.Day {
-			s.Roster = control.RosterStatus{Day: string(day), Appointments: held.Rows, Imported: held.Changed.Time()}
+			s.Roster = control.RosterStatus{Day: string(day), Appointments: held.Rows}
+			if held.Changed != 0 {
+				s.Roster.Imported = held.Changed.Time()
+			}
 		}
 	}
 	s.Checks = g.checks.Run(ctx)

@@ -65,7 +65,8 @@ func (g queueBackend) entry(text string) (kiosk.EntryID, error) {
 	}
 	id, err := kiosk.ParseEntryID(text)
 	if err != nil {
-		return id, &control.Error{Code: control.Invalid, Message: "an entry is named by its number, such as A-017, or by its id"}
+		return id, &control.Error{Code: control.Invalid, Message: "an entry is named by its number, such as A-017, or by its id",
+			Next: "`clinicgate queue list` shows the entries"}
 	}
 	if _, ok := g.queue.Entry(id); !ok {
 		return id, errNotFound
@@ -114,8 +115,11 @@ func (g queueBackend) checkRoom(text string) error {
 		}
 	}
 	slices.Sort(rooms)
-	return &control.Error{Code: control.Invalid, Message: "there is no such room in the config, so the board cannot show it",
-		Next: "the rooms are those of the providers: " + strings.Join(rooms, ", ")}
+	next := "the rooms are those of the providers: " + strings.Join(rooms, ", ")
+	if len(rooms) == 0 {
+		next = "give the providers a `room` in the config"
+	}
+	return &control.Error{Code: control.Invalid, Message: "there is no such room in the config, so the board cannot show it", Next: next}
 }
 
 // SetStatus makes one of the nine transitions.
@@ -134,10 +138,19 @@ func (g queueBackend) SetPriority(ctx context.Context, by control.Caller, in con
 	})
 }
 
+// departmentNames are the ids of the clinic's departments.
+func (g queueBackend) departmentNames() (list []string) {
+	for _, d := range g.departments {
+		list = append(list, string(d))
+	}
+	return list
+}
+
 // Transfer moves an entry to another department.
 func (g queueBackend) Transfer(ctx context.Context, by control.Caller, in control.Transfer) (control.QueueEntry, error) {
 	if !slices.Contains(g.departments, in.Department) {
-		return control.QueueEntry{}, &control.Error{Code: control.Invalid, Message: "there is no such department in the config"}
+		return control.QueueEntry{}, &control.Error{Code: control.Invalid, Message: "there is no such department in the config",
+			Next: "the departments are: " + strings.Join(g.departmentNames(), ", ")}
 	}
 	return g.act(ctx, by, in.Entry, func(tx *storage.Tx, act kiosk.Act, id kiosk.EntryID) error {
 		_, err := g.queue.Transfer(tx, act, id, in.Department)

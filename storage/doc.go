@@ -21,7 +21,8 @@
 //     deleted; every record that authenticates goes on in a new file. What is
 //     given out is what was stored: a row that is missing or stale in a view is
 //     found, said, and never passed off as the present one.
-//   - The byte budget is kept, the copy that compaction makes included.
+//   - The byte budget is kept, the copy that compaction makes included. A damaged
+//     file that was set aside, and the copy that a salvage makes, come on top.
 //
 // It refuses:
 //

@@ -38,7 +38,7 @@ const (
 	// A commit into blocks that were written before costs one flush of the
 	// disk per sync; one that makes the file grow costs two, the second for the
 	// journal of the file system. So the file is kept longer than it is used,
-	// by at least preAhead, in steps of at most preStep.
+	// by at least preAhead, in steps of at most preStep (the first one apart).
 	preFirst = 4 << 20
 	preAhead = 1 << 20
 	preStep  = 2 << 20 // patients wait while it is written

@@ -152,11 +152,4 @@ func (d *decoder) byte() byte {
 	return 0
 }
 
-func (d *decoder) fixed64() uint64 {
-	if v := d.bytes(8); v != nil {
-		return binary.BigEndian.Uint64(v)
-	}
-	return 0
-}
-
 func (d *decoder) fail() { d.bad, d.b = true, nil }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,10 +12,7 @@ import (
 	"clinicgate/gateway/control"
 	"clinicgate/gateway/pubnub/emulator"
 	"clinicgate/kiosk"
-	"clinicgate/kiosk/wire"
 )
-
-func wireKeyID(pub ed25519.PublicKey) string { return wire.KeyID(pub) }
 
 // act runs one action of the panel and says what it did.
 func (d *demo) act(ctx context.Context, name string, in actionInput) (string, error) {
@@ -108,14 +104,21 @@ func (d *demo) setLimit(ctx context.Context, state string) (string, error) {
 		return "", errors.New("state is exhausted or free")
 	}
 	d.mu.Lock()
-	d.settings.budget, d.limit = budget, limit
+	was := d.settings.budget
+	d.settings.budget = budget
 	d.mu.Unlock()
-	if err := d.writeConfig(); err != nil {
+	err := d.writeConfig()
+	if err == nil {
+		err = d.child.kill()
+	}
+	d.mu.Lock()
+	if err != nil { // the gateway that runs has the limit of before
+		d.settings.budget = was
+		d.mu.Unlock()
 		return "", err
 	}
-	if err := d.child.kill(); err != nil {
-		return "", err
-	}
+	d.limit = limit
+	d.mu.Unlock()
 	pause(ctx, time.Second)
 	if state == "free" {
 		return "the data limit is " + budget + " again", nil
@@ -139,6 +142,7 @@ func (d *demo) fill(ctx context.Context) (acts int, err error) {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	full := false
+	var last error
 	for w := range 8 {
 		wg.Go(func() {
 			for i := 0; ctx.Err() == nil; i++ {
@@ -149,6 +153,8 @@ func (d *demo) fill(ctx context.Context) (acts int, err error) {
 				full = full || isRefusal && refused.Code == control.Unavailable
 				if err == nil {
 					acts++
+				} else {
+					last = err
 				}
 				mu.Unlock()
 				if err != nil {
@@ -159,7 +165,10 @@ func (d *demo) fill(ctx context.Context) (acts int, err error) {
 	}
 	wg.Wait()
 	if !full {
-		return acts, errors.New("the data limit was not reached in the time that an action has")
+		if last == nil {
+			last = ctx.Err()
+		}
+		return acts, fmt.Errorf("the data limit was not reached after %d desk acts: %w", acts, last)
 	}
 	return acts, nil
 }

@@ -99,7 +99,8 @@ func (p *patients) one(ctx context.Context) {
 	}
 	p.demo.announce()
 	for try := 0; try < 8 && ctx.Err() == nil; try++ {
-		b, err := p.hold(ctx)
+		var b *webtest.Browser
+		b, err = p.hold(ctx)
 		if err == nil {
 			var ticket string
 			ticket, err = b.CheckIn(ctx, func() error {
@@ -120,7 +121,9 @@ func (p *patients) one(ctx context.Context) {
 		p.note(err)
 		pause(ctx, time.Second)
 	}
-	p.demo.giveBack(c)
+	if _, refused := errors.AsType[*webtest.Refused](err); !refused { // else the next one would meet the same
+		p.demo.giveBack(c)
+	}
 	p.mu.Lock()
 	p.sum.Failed++
 	p.mu.Unlock()

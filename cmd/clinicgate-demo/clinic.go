@@ -99,11 +99,10 @@ func rosterCSV(list []appointment) []byte {
 
 // settings are what the demo decides of the gateway's config.
 type settings struct {
-	zone, origin, dataDir, controlPath, passphrase, scanner, tokenFile string
-	publishKey, subscribeKey                                           string
-	web, board, mqtt                                                   string
-	budget                                                             string
-	clinicOpen                                                         string
+	zone, origin, dataDir, controlPath, passphrase, scanner string
+	publishKey, subscribeKey                                string
+	web, board, mqtt                                        string
+	budget                                                  string
 }
 
 const (
@@ -121,9 +120,6 @@ func configTOML(s settings) []byte {
 	line("[storage]\ndir = %q\nbudget = %q\n", s.dataDir, s.budget)
 	line("[key_source]\nkind = \"passphrase\"\nfile = %q\n", s.passphrase)
 	line("[pubnub]\norigin = %q\nsecure = false\npublish_key = %q\nsubscribe_key = %q", s.origin, s.publishKey, s.subscribeKey)
-	if s.tokenFile != "" {
-		line("token_file = %q", s.tokenFile)
-	}
 	line("\n[checkin]\nearly = \"12h\"\nlate = \"12h\"\n")
 	line("[web]\nlisten = %q\n\n[board]\nlisten = %q\n\n[control]\npath = %q\n\n[mqtt]\nlisten = %q\n", s.web, s.board, s.controlPath, s.mqtt)
 	for _, d := range departments {

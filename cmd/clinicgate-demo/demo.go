@@ -27,6 +27,7 @@ import (
 	"clinicgate/gateway/pubnub/emulator"
 	"clinicgate/kiosk"
 	"clinicgate/kiosk/roster"
+	"clinicgate/kiosk/wire"
 )
 
 // demo is everything that runs.
@@ -268,7 +269,7 @@ func (d *demo) firstDay(ctx context.Context) error {
 		{"kind": "pubnub-cipher", "id": "demo", "value": d.cipher},
 		secret("patient-reference", "demo", d.refKey),
 		secret("ticket", "demo", randomBytes(32)),
-		secret("appointment-code", fingerprint(pub), pub),
+		secret("appointment-code", wire.KeyID(pub), pub),
 	}
 	text, err := json.Marshal(keys)
 	if err != nil {
@@ -290,7 +291,9 @@ func (d *demo) firstDay(ctx context.Context) error {
 
 // admit puts n more fictional appointments on the roster and makes their codes.
 func (d *demo) admit(ctx context.Context, n int) error {
+	d.mu.Lock()
 	list := d.clinic.appointments(n, time.Now())
+	d.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	for {
@@ -406,6 +409,9 @@ func (d *demo) announce() {
 }
 
 func (d *demo) greet(w io.Writer) {
+	d.mu.Lock()
+	example := d.codes[0].Typed
+	d.mu.Unlock()
 	fmt.Fprintf(w, `
 The demo clinic is open. Nobody in it exists.
 
@@ -418,7 +424,7 @@ The demo clinic is open. Nobody in it exists.
 
 Scan a code on the panel, or type one at the kiosk, for example %s.
 Ctrl-C ends it.
-`, d.panel.url(), d.panel.url(), d.settings.board, d.origin.Addr(), publishKey, subscribeKey, d.settings.mqtt, d.settings.dataDir, d.codes[0].Typed)
+`, d.panel.url(), d.panel.url(), d.settings.board, d.origin.Addr(), publishKey, subscribeKey, d.settings.mqtt, d.settings.dataDir, example)
 }
 
 func (d *demo) codesOf(list []appointment) (codes []code, err error) {
@@ -433,8 +439,6 @@ func (d *demo) codesOf(list []appointment) (codes []code, err error) {
 	}
 	return codes, nil
 }
-
-func fingerprint(pub ed25519.PublicKey) string { return wireKeyID(pub) }
 
 func randomBytes(n int) []byte {
 	b := make([]byte, n)

@@ -22,7 +22,6 @@ type ledger struct {
 	streams map[streamPlace]*streamLedger
 	sum     ledgerSum
 	recent  []wireLine
-	news    chan struct{}
 }
 
 type streamPlace struct {
@@ -67,7 +66,7 @@ const (
 )
 
 func newLedger(cipher *pubnub.Cipher) *ledger {
-	return &ledger{cipher: cipher, seen: map[string]struct{}{}, streams: map[streamPlace]*streamLedger{}, news: make(chan struct{}, 1)}
+	return &ledger{cipher: cipher, seen: map[string]struct{}{}, streams: map[streamPlace]*streamLedger{}}
 }
 
 // see takes one accepted message. It is called by the emulator and must be
@@ -148,10 +147,6 @@ func (l *ledger) push(line wireLine) {
 	l.recent = append(l.recent, line)
 	if len(l.recent) > recentLines {
 		l.recent = append(l.recent[:0], l.recent[len(l.recent)-recentLines:]...)
-	}
-	select {
-	case l.news <- struct{}{}:
-	default:
 	}
 }
 

@@ -478,6 +478,13 @@ func TestAfterASalvageBothLogsVerify(t *testing.T) {
 	if r := verify(t, broken, ev); !r.OK() || r.Size != 40 || r.Checked != 28 || r.Unchecked != 1 {
 		t.Errorf("closed log: %+v", r)
 	}
+	// The last records may be among those that are lost.
+	cut := broken.clone()
+	cut.items = cut.items[:len(cut.items)-3]
+	ev.Excused = append(slices.Clone(lost), auditlog.Range{From: 37, To: 40})
+	if r := verify(t, cut, ev); !r.OK() || r.Size != 37 || r.Declared != 6 {
+		t.Errorf("closed log without its end: %+v", r)
+	}
 	// A witness that saw more of it than the closing admits proves a cut.
 	c, err := auditlog.OpenCheckpoint([]byte(o.Previous.Note), origin, public(signingKey(1)))
 	if err != nil {

@@ -205,6 +205,13 @@ func (b *Browser) Press(ctx context.Context, event string, more map[string]any) 
 	}
 }
 
+// Refused is the page sending the patient to the desk.
+type Refused struct {
+	Sentence string // why, as the last part of a message key
+}
+
+func (r *Refused) Error() string { return "refused: " + r.Sentence }
+
 // CheckIn is one patient's visit to the kiosk: scan puts the code under the
 // scanner, grant decides on each consent form. It gives the number, empty where a
 // person must speak with the patient first, and leaves the page as it found it.
@@ -235,7 +242,7 @@ func (b *Browser) CheckIn(ctx context.Context, scan func() error, grant func(for
 				ticket = v.Done.Ticket
 			}
 			if v.Refusal != nil {
-				err = fmt.Errorf("refused: %s", v.Refusal.Sentence)
+				err = &Refused{v.Refusal.Sentence}
 			}
 			return ticket, errors.Join(err, b.Press(ctx, "leave", nil))
 		}
