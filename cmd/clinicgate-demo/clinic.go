@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"time"
+
+	"clinicgate/kiosk"
 )
 
 // The fictional clinic. Nobody in it exists.
@@ -51,16 +53,26 @@ var (
 
 // clinic makes up appointments; the same seed makes the same ones.
 type clinic struct {
-	rng  *rand.Rand
-	zone *time.Location
-	n    int
+	rng      *rand.Rand
+	calendar kiosk.Calendar
+	n        int
 }
 
-func newClinic(seed uint64, zone *time.Location) *clinic {
-	return &clinic{rng: rand.New(rand.NewPCG(seed, seed^0x9e3779b97f4a7c15)), zone: zone}
+func newClinic(seed uint64, calendar kiosk.Calendar) *clinic {
+	return &clinic{rng: rand.New(rand.NewPCG(seed, seed^0x9e3779b97f4a7c15)), calendar: calendar}
 }
 
-// appointments makes n appointments around now, spread over the departments.
+// dayStarts chooses when the clinic's day begins, so that it does not turn while
+// somebody looks at the demo, whatever the time is.
+func dayStarts(now time.Time) time.Duration {
+	if h := now.Hour(); h >= 6 && h < 22 {
+		return 3 * time.Hour
+	}
+	return 12 * time.Hour
+}
+
+// appointments makes n appointments of today around now, spread over the
+// departments.
 func (c *clinic) appointments(n int, now time.Time) (list []appointment) {
 	for range n {
 		p := providers[c.n%len(providers)]
@@ -72,7 +84,10 @@ func (c *clinic) appointments(n int, now time.Time) (list []appointment) {
 			born:       time.Date(1930+c.rng.IntN(90), time.Month(1+c.rng.IntN(12)), 1+c.rng.IntN(28), 0, 0, 0, 0, time.UTC).Format(time.DateOnly),
 			department: p.department, provider: p.id, mode: "in-person", language: "en",
 			phone: fmt.Sprintf("%02d", c.rng.IntN(100)),
-			start: now.In(c.zone).Truncate(5 * time.Minute).Add(time.Duration(c.rng.IntN(9)-2) * 5 * time.Minute),
+			start: now.In(c.calendar.Zone).Truncate(5 * time.Minute).Add(time.Duration(c.rng.IntN(9)-2) * 5 * time.Minute),
+		}
+		if c.calendar.Day(a.start) != c.calendar.Day(now) {
+			a.start = now.In(c.calendar.Zone)
 		}
 		if c.n%7 == 0 {
 			a.mode = "video"
@@ -99,10 +114,12 @@ func rosterCSV(list []appointment) []byte {
 
 // settings are what the demo decides of the gateway's config.
 type settings struct {
-	zone, origin, dataDir, controlPath, passphrase, scanner string
-	publishKey, subscribeKey                                string
-	web, board, mqtt                                        string
-	budget                                                  string
+	zone                                              string
+	dayStarts                                         time.Duration
+	origin, dataDir, controlPath, passphrase, scanner string
+	publishKey, subscribeKey                          string
+	web, board, mqtt                                  string
+	budget                                            string
 }
 
 const (
@@ -116,7 +133,8 @@ func configTOML(s settings) []byte {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("# The demo's clinic. Nobody in it exists.")
-	line("[kiosk]\nid = %q\nletter = \"A\"\nsite = %q\norganization = %q\nzone = %q\nlanguages = [\"en\", \"es\"]\n", kioskID, site, organization, s.zone)
+	line("[kiosk]\nid = %q\nletter = \"A\"\nsite = %q\norganization = %q\nzone = %q\nday_starts = %q\nlanguages = [\"en\", \"es\"]\n", kioskID, site, organization, s.zone,
+		time.Time{}.Add(s.dayStarts).Format("15:04"))
 	line("[storage]\ndir = %q\nbudget = %q\n", s.dataDir, s.budget)
 	line("[key_source]\nkind = \"passphrase\"\nfile = %q\n", s.passphrase)
 	line("[pubnub]\norigin = %q\nsecure = false\npublish_key = %q\nsubscribe_key = %q", s.origin, s.publishKey, s.subscribeKey)

@@ -104,6 +104,7 @@ func demonstrate(ctx context.Context, o options, stdout, stderr io.Writer) error
 		start("provider", a.run)
 	}
 	start("patients", d.patients.run)
+	start("days", d.turnDays)
 	d.announce()
 	d.greet(stdout)
 	<-ctx.Done()
@@ -140,9 +141,10 @@ func (d *demo) prepare() (err error) {
 	zone := "America/New_York"
 	loc, err := time.LoadLocation(zone)
 	if err != nil {
-		loc = time.UTC
+		return err
 	}
-	d.clinic = newClinic(d.o.seed, loc)
+	calendar := kiosk.Calendar{Zone: loc, DayStarts: dayStarts(time.Now().In(loc))}
+	d.clinic = newClinic(d.o.seed, calendar)
 	d.cipher, d.secret, d.refKey = randomText(24), randomText(18), randomBytes(32)
 	if _, d.maker, err = ed25519.GenerateKey(rand.Reader); err != nil {
 		return err
@@ -187,7 +189,7 @@ func (d *demo) prepare() (err error) {
 		return "127.0.0.1:" + freePort(usual)
 	}
 	d.settings = settings{
-		zone: zone, origin: d.net.addr(), dataDir: filepath.Join(d.dir, "data"), controlPath: controlPath(d.dir),
+		zone: zone, dayStarts: calendar.DayStarts, origin: d.net.addr(), dataDir: filepath.Join(d.dir, "data"), controlPath: controlPath(d.dir),
 		passphrase: filepath.Join(d.dir, "passphrase"), publishKey: publishKey, subscribeKey: subscribeKey,
 		web: port(8470), board: port(8471), mqtt: port(1883), budget: d.o.dataLimit,
 	}
@@ -319,6 +321,30 @@ func (d *demo) admit(ctx context.Context, n int) error {
 	return nil
 }
 
+// turnDays makes appointments when a new clinic day begins: the codes of the day
+// before are good for nothing then.
+func (d *demo) turnDays(ctx context.Context) error {
+	for day := d.clinic.calendar.Day(time.Now()); ; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(10 * time.Second):
+		}
+		today := d.clinic.calendar.Day(time.Now())
+		if today == day {
+			continue
+		}
+		d.mu.Lock()
+		d.codes = nil
+		d.mu.Unlock()
+		if err := d.admit(ctx, patientsDay); err != nil {
+			fmt.Fprintln(d.out, "the new day has no appointments yet:", err)
+			continue
+		}
+		day = today
+	}
+}
+
 func (d *demo) importRoster(ctx context.Context, csv []byte) error {
 	c, err := d.dial(ctx)
 	if err != nil {
@@ -430,7 +456,7 @@ Ctrl-C ends it.
 func (d *demo) codesOf(list []appointment) (codes []code, err error) {
 	maker := roster.Maker{Site: site, RefKey: d.refKey, Key: d.maker}
 	for _, a := range list {
-		day := kiosk.Calendar{Zone: d.clinic.zone, DayStarts: 3 * time.Hour}.Day(a.start)
+		day := d.clinic.calendar.Day(a.start)
 		qr, err := maker.QR(kiosk.AppointmentID(a.id), day)
 		if err != nil {
 			return nil, fmt.Errorf("cannot make a code: %w", err)
