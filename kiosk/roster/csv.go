@@ -157,53 +157,10 @@ func (p *parser) row(line int, record []string) {
 		}
 		return ""
 	}
-	for _, name := range columns {
-		if v := field(name); !utf8.ValidString(v) {
-			p.report(line, name, "is not UTF-8")
-			return
-		} else if len(v) > maxName {
-			p.report(line, name, "is longer than 200 bytes")
-			return
-		} else if strings.ContainsFunc(v, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-			p.report(line, name, "has a control character")
-			return
-		}
-	}
-	a := Appointment{
-		ID: kiosk.AppointmentID(field("appointment_id")), PatientID: phi.New(field("patient_id")),
-		Family: phi.New(field("family_name")), Given: phi.New(field("given_name")), Birth: phi.New(field("birth_date")),
-		Department: kiosk.DepartmentID(field("department")), Provider: kiosk.ProviderID(field("provider")),
-		Mode: kiosk.Mode(strings.ToLower(field("mode"))), Language: field("language"), PhoneLast2: phi.New(field("phone_last2")),
-		Code: phi.New(Normalize(field("code"))),
-	}
-	if a.Mode == "" {
-		a.Mode = kiosk.InPerson
-	}
-	start, startErr := p.start(field("start"))
-	a.Start, a.Day = start, p.rules.Calendar.Day(start)
-	home, known := p.rules.Providers[a.Provider]
-	_, birthErr := time.Parse(time.DateOnly, field("birth_date"))
-	for _, c := range []struct {
-		ok             bool
-		column, reason string
-	}{
-		{a.ID.Validate() == nil, "appointment_id", "want 1 to 40 of A-Z a-z 0-9 _ -"},
-		{!a.PatientID.IsZero(), "patient_id", "is empty"},
-		{!a.Family.IsZero(), "family_name", "is empty"},
-		{a.Birth.IsZero() || birthErr == nil, "birth_date", "want the form 2006-01-02"},
-		{slices.Contains(p.rules.Departments, a.Department), "department", "is no department of this clinic"},
-		{a.Provider == "" || known, "provider", "is no provider of this clinic"},
-		{a.Provider == "" || !known || home == a.Department, "provider", "does not belong to the department"},
-		{startErr == nil, "start", "want RFC 3339 or 2006-01-02 15:04"},
-		{a.Mode.Valid(), "mode", "want in-person or video"},
-		{len(a.Language) <= 40, "language", "want a tag such as en"},
-		{a.PhoneLast2.IsZero() || twoDigits(field("phone_last2")), "phone_last2", "want two digits"},
-		{field("code") == "" || plainCode(a.Code.Reveal()), "code", "want 4 to 40 letters and digits"},
-	} {
-		if !c.ok {
-			p.report(line, c.column, c.reason)
-			return
-		}
+	a, column, reason := p.rules.Check(field)
+	if reason != "" {
+		p.report(line, column, reason)
+		return
 	}
 	if first, twice := p.ids[a.ID]; twice {
 		p.report(line, "appointment_id", fmt.Sprintf("stands in line %d already", first))
@@ -213,14 +170,66 @@ func (p *parser) row(line int, record []string) {
 	p.rows = append(p.rows, a)
 }
 
+// Check makes an appointment of a row's texts, which field gives by the names of
+// our columns, "" for what the row does not tell. Otherwise it names the column
+// that is first wrong and, in fixed words, the reason. Every reader of
+// appointment lists ends here, whatever the form of its file.
+func (r Rules) Check(field func(column string) string) (a Appointment, column, reason string) {
+	for _, name := range columns {
+		if v := field(name); !utf8.ValidString(v) {
+			return Appointment{}, name, "is not UTF-8"
+		} else if len(v) > maxName {
+			return Appointment{}, name, "is longer than 200 bytes"
+		} else if strings.ContainsFunc(v, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+			return Appointment{}, name, "has a control character"
+		}
+	}
+	a = Appointment{
+		ID: kiosk.AppointmentID(field("appointment_id")), PatientID: phi.New(field("patient_id")),
+		Family: phi.New(field("family_name")), Given: phi.New(field("given_name")), Birth: phi.New(field("birth_date")),
+		Department: kiosk.DepartmentID(field("department")), Provider: kiosk.ProviderID(field("provider")),
+		Mode: kiosk.Mode(strings.ToLower(field("mode"))), Language: field("language"), PhoneLast2: phi.New(field("phone_last2")),
+		Code: phi.New(Normalize(field("code"))),
+	}
+	if a.Mode == "" {
+		a.Mode = kiosk.InPerson
+	}
+	start, startErr := r.start(field("start"))
+	a.Start, a.Day = start, r.Calendar.Day(start)
+	home, known := r.Providers[a.Provider]
+	_, birthErr := time.Parse(time.DateOnly, field("birth_date"))
+	for _, c := range []struct {
+		ok             bool
+		column, reason string
+	}{
+		{a.ID.Validate() == nil, "appointment_id", "want 1 to 40 of A-Z a-z 0-9 _ -"},
+		{!a.PatientID.IsZero(), "patient_id", "is empty"},
+		{!a.Family.IsZero(), "family_name", "is empty"},
+		{a.Birth.IsZero() || birthErr == nil, "birth_date", "want the form 2006-01-02"},
+		{slices.Contains(r.Departments, a.Department), "department", "is no department of this clinic"},
+		{a.Provider == "" || known, "provider", "is no provider of this clinic"},
+		{a.Provider == "" || !known || home == a.Department, "provider", "does not belong to the department"},
+		{startErr == nil, "start", "want RFC 3339 or 2006-01-02 15:04"},
+		{a.Mode.Valid(), "mode", "want in-person or video"},
+		{len(a.Language) <= 40, "language", "want a tag such as en"},
+		{a.PhoneLast2.IsZero() || twoDigits(field("phone_last2")), "phone_last2", "want two digits"},
+		{field("code") == "" || plainCode(a.Code.Reveal()), "code", "want 4 to 40 letters and digits"},
+	} {
+		if !c.ok {
+			return Appointment{}, c.column, c.reason
+		}
+	}
+	return a, "", ""
+}
+
 // start reads a time with its zone, or one of the clinic's local time.
-func (p *parser) start(s string) (time.Time, error) {
+func (r Rules) start(s string) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339, s); err == nil {
 		return t.UTC(), plausible(t)
 	}
 	for _, layout := range []string{"2006-01-02 15:04", "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02T15:04:05"} {
 		if t, err := time.Parse(layout, s); err == nil {
-			return p.rules.Calendar.Local(t), plausible(t)
+			return r.Calendar.Local(t), plausible(t)
 		}
 	}
 	return time.Time{}, errors.New("not a time")
