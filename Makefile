@@ -47,7 +47,7 @@ check: lint cross test race sim ## what a change must pass
 demo: build ## build and run the demo clinic on loopback, until Ctrl-C (options: DEMO="--auto 6")
 	$(BIN)/clinicgate-demo $(DEMO)
 
-crash: ## kill points, injected faults and power cuts against the store (needs strace; CRASH=small: a part of it, CRASH=large: twice)
+crash: ## kill points, injected faults and power cuts against the store (needs strace; CRASH=small: a part of it, CRASH=large: twice; CRASH_PHASES=a,b: only these)
 	$(GO) test -count=1 -timeout 120m -tags crash -run 'Crash' -v ./storage/crashtest
 
 bench: build ## speed against the raw limit of this machine, in one run

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"time"
 
 	"clinicgate/devices"
 	"clinicgate/devices/scanner"
@@ -69,6 +70,9 @@ func (g *Gateway) deviceHealth(ctx context.Context, h devices.Health) {
 	if h.State != devices.Attached {
 		audit = kiosk.DeviceLost
 	}
+	// What happened just before the stop is recorded too.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
 	if err := g.recordHealth(ctx, uuid.Nil, kiosk.DeviceHealth{Device: string(h.ID), Class: string(h.Class), State: string(h.State), Reason: h.Reason}, audit); err != nil {
 		g.log.Error("device health was not recorded", "device", string(h.ID), "error", err)
 	}

@@ -63,6 +63,11 @@ var errOtherState = errors.New("store is in another state than before")
 // failed; otherwise, or where it cannot, it adopts what the file holds.
 func (w *writer) reopen(redo bool) error {
 	s := w.s
+	if !s.o.NoSync {
+		if err := s.syncDirs(); err != nil { // the name of the file may not be sure, see settleNames
+			return err
+		}
+	}
 	var opened Opened
 	fresh, err := s.openChecked(s.ctx, &opened, w.side)
 	if err != nil {

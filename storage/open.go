@@ -167,7 +167,12 @@ func (s *Store) settleNames(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	// A rename may have reached the page cache only, and a power cut would then
+	// bring the file before it back.
+	if s.o.NoSync {
+		return nil
+	}
+	return s.syncDirs()
 }
 
 // syncDirs makes renames between the data directory and the quarantine durable.

@@ -155,7 +155,7 @@ func (b *browser) text() string {
 
 func evaluate[T any](b *browser, script string) T {
 	b.t.Helper()
-	within, cancel := context.WithTimeout(b.ctx, 10*time.Second)
+	within, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
 	v, err := chromedp.Run(within, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
 	if err != nil {
@@ -167,7 +167,7 @@ func evaluate[T any](b *browser, script string) T {
 // until waits for a condition in the page.
 func (b *browser) until(what, script string) {
 	b.t.Helper()
-	end := time.Now().Add(15 * time.Second)
+	end := time.Now().Add(patience)
 	for {
 		// Between two documents there is nothing to ask.
 		if yes, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](script)); err == nil && yes {
@@ -183,7 +183,7 @@ func (b *browser) until(what, script string) {
 // shoot saves what the page looks like.
 func (b *browser) shoot(name string) {
 	b.t.Helper()
-	within, cancel := context.WithTimeout(b.ctx, 10*time.Second)
+	within, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
 	time.Sleep(500 * time.Millisecond)
 	png, err := chromedp.Run(within, chromedp.CaptureScreenshot())

@@ -430,8 +430,8 @@ func TestE2EBoardSurvives(t *testing.T) {
 	b.until("fresh again", `document.getElementById("age").hidden`)
 }
 
-// TestE2EReach measures what a hand and an eye meet on every screen.
-func TestE2EReach(t *testing.T) {
+// TestReach measures what a hand and an eye meet on every screen.
+func TestReach(t *testing.T) {
 	for _, p := range append(panels, struct{ w, h int }{320, 640}, struct{ w, h int }{960, 540}) {
 		t.Run(fmt.Sprintf("%dx%d", p.w, p.h), func(t *testing.T) {
 			desk := newClinic()

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 )
 
@@ -33,6 +34,9 @@ func TestCrash(t *testing.T) {
 		plan.Points, plan.Bursts, plan.Draws, plan.Lies, plan.Kills = 12, 600, 8, 40, 400
 	case "large":
 		plan.Specs = append(plan.Specs, Spec{Seed: 2})
+	}
+	if phases := os.Getenv("CRASH_PHASES"); phases != "" {
+		plan.Phases = strings.Split(phases, ",")
 	}
 	counts, err := plan.Carry(context.Background())
 	if err != nil {
