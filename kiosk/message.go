@@ -259,7 +259,8 @@ type RosterRow struct {
 	PatientID     PatientRef    `json:"patientId"`
 	FamilyName    string        `json:"familyName"`
 	GivenName     string        `json:"givenName"`
-	BirthDate     string        `json:"birthDate"` // 2006-01-02
+	NativeName    string        `json:"nativeName,omitempty"` // the whole name in its own script
+	BirthDate     string        `json:"birthDate"`            // 2006-01-02
 	ProviderID    ProviderID    `json:"providerId,omitempty"`
 	Start         Timestamp     `json:"start"`
 	Mode          Mode          `json:"mode"`

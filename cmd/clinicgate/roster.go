@@ -48,8 +48,8 @@ func (a *app) rosterImport() *cobra.Command {
 		Use:   "import FILE",
 		Short: "Import appointments from a CSV file (- for standard input)",
 		Long: `Imports appointments from a CSV file with the columns appointment_id, patient_id,
-family_name, given_name, birth_date, department, provider, start, mode, language,
-phone_last2, code. Rows that cannot be used are named by line and reason, the
+family_name, given_name, native_name, birth_date, department, provider, start, mode,
+language, phone_last2, code. Rows that cannot be used are named by line and reason, the
 others are kept. Importing the same file again changes nothing. Exit code 5 when a
 row was not taken.`,
 		Args: cobra.ExactArgs(1),

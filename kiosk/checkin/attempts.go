@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// attempts limits the guessing of codes, per session and for the kiosk as a
+// attempts limits the guessing of codes and of names, per session and for the kiosk as a
 // whole. It is in memory only: who can restart the kiosk at will is not stopped
 // by counting.
 type attempts struct {
 	perSession, perKiosk int
 
 	mu       sync.Mutex
-	sessions map[string]int // guarded by mu: wrong codes
+	sessions map[string]int // guarded by mu: wrong codes and names
 	wrong    []time.Time    // guarded by mu: recent ones of all sessions
 }
 
@@ -33,7 +33,7 @@ func (a *attempts) locked(session string, now time.Time) bool {
 	return a.sessions[session] >= a.perSession || len(a.wrong) >= a.perKiosk
 }
 
-// failed counts a wrong code.
+// failed counts a wrong code or name.
 func (a *attempts) failed(session string, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -44,9 +44,9 @@ type Config struct {
 	// Earliest and Latest bound when a patient may check in alone, before and
 	// after the appointment's start; 0: no bound. Beyond them the desk helps.
 	Earliest, Latest time.Duration
-	// SessionAttempts is how many codes a session may get wrong; default 3.
+	// SessionAttempts is how many codes or names a session may get wrong; default 3.
 	SessionAttempts int
-	// KioskAttempts is how many codes the kiosk may see wrong within ten minutes;
+	// KioskAttempts is how many of them the kiosk may see wrong within ten minutes;
 	// default 20.
 	KioskAttempts int
 

@@ -7,8 +7,9 @@
 //     the audit. Pressed twice, or again after a crash, it gives the same number;
 //   - declining turns nobody away: an in-person visit goes on with a flag for
 //     staff, a video visit without telehealth consent waits and staff are called;
-//   - a wrong and an unknown code get the same answer for the same work, and
-//     guessing is limited per session and per kiosk;
+//   - a wrong and an unknown code get the same answer for the same work, and so do
+//     a wrong birth date, a wrong name and a stranger; guessing is limited per
+//     session and per kiosk, codes and names together;
 //   - every outcome ends at a person or at a number, each with its audit event;
 //   - help is shown and sounded here first, whatever the disk or the network do,
 //     and stays on until a person acknowledges it.
@@ -17,6 +18,7 @@
 // identified, and to say "done" before the commit.
 //
 //	Identify(code) --> roster.Find --> queue.Add (checked-in) --> forms in the patient's language
+//	IdentifyPerson(birth date, name) --> roster.FindByPerson --> the same, or one more question
 //	Finish(decisions) --> one transaction { consent.Record, SetStatus(waiting), PATIENT_CHECKED_IN, PATIENT_READY, audit }
 //	Help --> memory and watchers --> EMERGENCY_ESCALATION, tried until it is durable
 //

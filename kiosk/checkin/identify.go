@@ -28,7 +28,10 @@ const (
 	WrongDepartment Outcome = "wrong-department" // this kiosk does not serve it: see Visit
 	Early           Outcome = "early"
 	Late            Outcome = "late"
-	Locked          Outcome = "locked" // too many wrong codes; the desk helps
+	Locked          Outcome = "locked"    // too many wrong codes or names; the desk helps
+	AskTime         Outcome = "ask-time"  // more than one person has this name and birth date: ask for the appointment's time
+	AskPhone        Outcome = "ask-phone" // and still: ask for the last two digits of the phone
+	Alike           Outcome = "alike"     // not told apart by these either; the desk helps
 )
 
 // Action is what a patient who is checked in already may do.
@@ -112,11 +115,17 @@ func (s *Service) Identify(ctx context.Context, in IdentifyInput) (Identified, e
 	case err != nil:
 		return Identified{}, fmt.Errorf("cannot look for appointment: %w", err)
 	}
+	return s.admit(ctx, act, in, found, now)
+}
+
+// admit takes a patient whose appointment was found into the queue, as far as the
+// clinic's rules allow it.
+func (s *Service) admit(ctx context.Context, act kiosk.Act, in IdentifyInput, found roster.Appointment, now storage.Instant) (Identified, error) {
 	visit := s.visit(found, in.Language)
 	if !s.serves(found.Department) {
 		return s.refuse(ctx, act, in.Method, WrongDepartment, visit)
 	}
-	id := kiosk.NewEntryID(s.cfg.RefKey, found.ID, day)
+	id := kiosk.NewEntryID(s.cfg.RefKey, found.ID, found.Day)
 	if _, there := s.queue.Entry(id); !there && now.Synced {
 		switch early := found.Start.Sub(now.Wall); {
 		case s.cfg.Earliest > 0 && early > s.cfg.Earliest:

@@ -11,6 +11,9 @@
 //   - an act and its audit event are one commit, and an act done twice is done
 //     once;
 //   - a ticket number is given once in a clinic day, over restarts too;
+//   - the wait that a patient is told is met for most (see Accuracy), and what came
+//     of each is in the fold, so a restart forgets neither the figure nor what was
+//     learned from it;
 //   - what readers see is what is on disk: the copy in memory changes, and Watch
 //     rings, only after the commit.
 //

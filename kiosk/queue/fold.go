@@ -28,7 +28,8 @@ type core struct {
 	Call    Call      // the present call; zero when there is none
 	Removed kiosk.Removal
 	Seen    time.Duration // length of the consultation, once completed
-	by      uuid.UUID     // fact that brought the status
+	Promise Promise
+	by      uuid.UUID // fact that brought the status
 }
 
 // Call is a call of a waiting patient to a room.
@@ -120,6 +121,7 @@ func (s *State) apply(f *Fact, c Corrections) (ok, stale bool) {
 			return false, false
 		}
 		s.Entry.Priority = f.Priority
+		s.Promise.void()
 		return true, false
 	case Transferred:
 		return s.transferred(f), false
@@ -181,6 +183,7 @@ func (s *State) added(f *Fact) {
 		return
 	}
 	s.Exists, s.Home, s.Entry, s.Since, s.by = true, f.Source, e.Clone(), e.CheckInTime, f.ID
+	s.Promise = Promise{Wait: e.EstimatedWait}
 }
 
 // status applies a STATUS_UPDATED. stale: it changes nothing and nobody needs
@@ -205,6 +208,12 @@ func (s *State) status(f *Fact, c Corrections) (ok, stale bool) {
 	if from == kiosk.Waiting || to == kiosk.Waiting {
 		s.Call = Call{}
 	}
+	switch to {
+	case kiosk.InConsultation:
+		s.Promise.turn(now.Sub(s.Entry.CheckInTime))
+	case kiosk.Cancelled:
+		s.Promise.void()
+	}
 	if to == kiosk.InConsultation && s.Entry.Provider == "" {
 		if a, err := kiosk.ParseActor(f.By); err == nil && a.Kind == kiosk.ActorProvider {
 			s.Entry.Provider = kiosk.ProviderID(a.ID)
@@ -225,6 +234,7 @@ func (s *State) called(f *Fact, c Corrections) bool {
 	}
 	s.Call = Call{Fact: f.ID, At: at, First: first, Room: f.Room, By: f.By, Times: s.Call.Times + 1, signed: !f.unsigned()}
 	s.Entry.Metadata.Room = f.Room
+	s.Promise.turn(at.Sub(s.Entry.CheckInTime))
 	return true
 }
 
@@ -234,6 +244,7 @@ func (s *State) transferred(f *Fact) bool {
 	}
 	if s.Entry.Department != f.To {
 		s.Entry.Department, s.Entry.Provider, s.Entry.Metadata.Room, s.Call = f.To, "", "", Call{}
+		s.Promise.void()
 	}
 	return true
 }

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -13,15 +14,18 @@ const (
 	shortest    = time.Minute
 	longest     = 4 * time.Hour
 	residual    = 0.25 // least part of a visit that a running one is thought to have left
-	spread      = 0.5  // upper bound: this much above the point, until errors are measured
+	varies      = 0.6  // standard deviation of visits by their mean, where few were seen
+	pace        = 0.2  // the same of a day's pace
 	roundedTo   = 5    // minutes
 	mostMinutes = 24 * 60
 )
 
 // Wait gives the range, in minutes, in which an entry's turn is expected:
-// (those ahead + 1) x recent mean length / active providers, never before the
-// appointment less the early-call allowance. known is false when there is
-// nothing to go by: no such waiting entry, or no provider at work.
+// (those ahead + 1) x recent mean length / active providers, of whom those who are
+// free take one each at once, never before the appointment less the early-call
+// allowance. The upper bound lies a margin above, which promises that were not met
+// make wider (see Accuracy). known is false when there is nothing to go by: no such
+// waiting entry, or no provider at work.
 func (q *Queue) Wait(id kiosk.EntryID) (low, high int, known bool) {
 	now := q.cfg.Now().Wall
 	q.mu.RLock()
@@ -50,8 +54,8 @@ func (q *Queue) estimate(e kiosk.Entry, now time.Time) (low, high int, known boo
 	if len(providers) == 0 {
 		return 0, 0, false
 	}
-	mean := q.meanVisit(&e)
-	work := mean
+	mean, varies := q.visits(&e)
+	ahead, running, left := 0, 0, mean
 	for _, h := range q.entries {
 		o := &h.state.Entry
 		if !h.state.Exists || h.state.Removed != "" || o.ID == e.ID || o.Metadata.Day != e.Metadata.Day || !q.shares(o, &e) {
@@ -59,22 +63,28 @@ func (q *Queue) estimate(e kiosk.Entry, now time.Time) (low, high int, known boo
 		}
 		switch {
 		case o.Status == kiosk.Waiting && (h.state.Call.Times > 0 || compare(o, &e) < 0):
-			work += mean
-		case o.Status == kiosk.InConsultation && len(providers) == 1:
-			// The one provider's running visit is what is left of the first place.
-			left := max(mean-now.Sub(h.state.Since), time.Duration(residual*float64(mean)))
-			work += left - mean
+			ahead++
+		case o.Status == kiosk.InConsultation:
+			running++
+			left = max(mean-now.Sub(h.state.Since), time.Duration(residual*float64(mean)))
 		}
 	}
-	if len(providers) == 1 {
-		work = max(work, time.Duration(residual*float64(mean)))
+	point, each := time.Duration(0), mean/time.Duration(len(providers))
+	if free := max(0, len(providers)-running); ahead >= free {
+		point = time.Duration(ahead-free+1) * each
+		if len(providers) == 1 && running == 1 {
+			point += left - mean // the one provider's running visit is the first of those
+		}
 	}
-	point := work / time.Duration(len(providers))
+	// Each visit ahead adds its variance, and the day's pace is theirs in common.
+	deviation := math.Sqrt(varies*varies*float64(point)*float64(each) + pace*pace*float64(point)*float64(point))
+	upper := point + time.Duration(q.margin(e.Department, now)*deviation)
 	if a := e.Metadata.AppointmentTime; !a.IsZero() {
-		point = max(point, a.Add(-q.cfg.EarlyCall).Sub(now))
+		floor := a.Add(-q.cfg.EarlyCall).Sub(now)
+		point, upper = max(point, floor), max(upper, floor)
 	}
 	low = int(point.Minutes()) / roundedTo * roundedTo
-	high = (int(point.Minutes()*(1+spread)) + roundedTo) / roundedTo * roundedTo
+	high = (int(math.Ceil(upper.Minutes())) + roundedTo - 1) / roundedTo * roundedTo
 	return min(low, mostMinutes), min(max(high, low+roundedTo), mostMinutes+roundedTo), true
 }
 
@@ -83,9 +93,9 @@ func (q *Queue) shares(a, b *kiosk.Entry) bool {
 	return a.Department == b.Department && (a.Provider == "" || b.Provider == "" || a.Provider == b.Provider)
 }
 
-// meanVisit is the mean length of the last finished consultations of those who
-// would see the entry. mu is held.
-func (q *Queue) meanVisit(e *kiosk.Entry) time.Duration {
+// visits gives the mean length of the last finished consultations of those who
+// would see the entry, and their standard deviation by that mean. mu is held.
+func (q *Queue) visits(e *kiosk.Entry) (mean time.Duration, deviation float64) {
 	type visit struct {
 		end  time.Time
 		took time.Duration
@@ -98,7 +108,7 @@ func (q *Queue) meanVisit(e *kiosk.Entry) time.Duration {
 		}
 	}
 	if len(visits) < fewest {
-		return q.cfg.Visit
+		return q.cfg.Visit, varies
 	}
 	slices.SortFunc(visits, func(a, b visit) int { return b.end.Compare(a.end) })
 	visits = visits[:min(len(visits), samples)]
@@ -106,5 +116,12 @@ func (q *Queue) meanVisit(e *kiosk.Entry) time.Duration {
 	for _, v := range visits {
 		total += v.took
 	}
-	return total / time.Duration(len(visits))
+	mean = total / time.Duration(len(visits))
+	// The usual deviation counts as much as five visits: a few say little of it.
+	sum := fewest * varies * varies
+	for _, v := range visits {
+		off := float64(v.took-mean) / float64(mean)
+		sum += off * off
+	}
+	return mean, math.Sqrt(sum / float64(fewest+len(visits)-1))
 }

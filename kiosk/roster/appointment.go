@@ -14,6 +14,7 @@ type Appointment struct {
 	Patient    kiosk.PatientRef
 	Family     phi.Text
 	Given      phi.Text
+	Native     phi.Text // the whole name in its own script, where the clinic has one
 	Birth      phi.Text // 2006-01-02; empty when the clinic did not say
 	Department kiosk.DepartmentID
 	Provider   kiosk.ProviderID // empty: whoever is free
@@ -28,14 +29,14 @@ type Appointment struct {
 // shape gives the row as it travels and is stored.
 func (a Appointment) shape() kiosk.RosterRow {
 	return kiosk.RosterRow{
-		AppointmentID: a.ID, PatientID: a.Patient, FamilyName: a.Family.Reveal(), GivenName: a.Given.Reveal(), BirthDate: a.Birth.Reveal(),
+		AppointmentID: a.ID, PatientID: a.Patient, FamilyName: a.Family.Reveal(), GivenName: a.Given.Reveal(), NativeName: a.Native.Reveal(), BirthDate: a.Birth.Reveal(),
 		ProviderID: a.Provider, Start: kiosk.At(a.Start), Mode: a.Mode, Language: a.Language, PhoneLast2: a.PhoneLast2.Reveal(), Code: a.Code.Reveal(),
 	}
 }
 
 func fromShape(s kiosk.RosterRow, d kiosk.DepartmentID, day kiosk.Day) Appointment {
 	return Appointment{
-		ID: s.AppointmentID, Patient: s.PatientID, Family: phi.New(s.FamilyName), Given: phi.New(s.GivenName), Birth: phi.New(s.BirthDate),
+		ID: s.AppointmentID, Patient: s.PatientID, Family: phi.New(s.FamilyName), Given: phi.New(s.GivenName), Native: phi.New(s.NativeName), Birth: phi.New(s.BirthDate),
 		Department: d, Provider: s.ProviderID, Start: s.Start.Time, Day: day, Mode: s.Mode, Language: s.Language,
 		PhoneLast2: phi.New(s.PhoneLast2), Code: phi.New(s.Code),
 	}
@@ -44,7 +45,7 @@ func fromShape(s kiosk.RosterRow, d kiosk.DepartmentID, day kiosk.Day) Appointme
 // valid reports whether a received row can be used.
 func valid(s kiosk.RosterRow) bool {
 	return s.AppointmentID.Validate() == nil && s.PatientID.Validate() == nil && (s.ProviderID == "" || s.ProviderID.Validate() == nil) &&
-		!s.Start.IsZero() && s.Mode.Valid() && len(s.FamilyName) <= maxName && len(s.GivenName) <= maxName && len(s.BirthDate) <= 10 &&
+		!s.Start.IsZero() && s.Mode.Valid() && len(s.FamilyName) <= maxName && len(s.GivenName) <= maxName && len(s.NativeName) <= maxName && len(s.BirthDate) <= 10 &&
 		len(s.Language) <= 40 && len(s.PhoneLast2) <= 2 && len(s.Code) <= maxCode
 }
 

@@ -16,7 +16,7 @@ import (
 )
 
 // columns are the names that a file's first line may have, in any order.
-var columns = []string{"appointment_id", "patient_id", "family_name", "given_name", "birth_date", "department", "provider", "start", "mode", "language", "phone_last2", "code"}
+var columns = []string{"appointment_id", "patient_id", "family_name", "given_name", "native_name", "birth_date", "department", "provider", "start", "mode", "language", "phone_last2", "code"}
 
 // needed are those it must have.
 var needed = []string{"appointment_id", "patient_id", "family_name", "department", "start"}
@@ -53,7 +53,7 @@ const (
 //
 //	appointment_id  the clinic's, 1 to 40 of A-Z a-z 0-9 _ -
 //	patient_id      the clinic's; only a keyed hash of it is kept
-//	family_name     given_name
+//	family_name     given_name        native_name   in its own script, may be empty
 //	birth_date      2006-01-02, may be empty
 //	department      id of a department     provider   id of a provider, may be empty
 //	start           RFC 3339, or the clinic's local time as 2006-01-02 15:04
@@ -186,7 +186,7 @@ func (r Rules) Check(field func(column string) string) (a Appointment, column, r
 	}
 	a = Appointment{
 		ID: kiosk.AppointmentID(field("appointment_id")), PatientID: phi.New(field("patient_id")),
-		Family: phi.New(field("family_name")), Given: phi.New(field("given_name")), Birth: phi.New(field("birth_date")),
+		Family: phi.New(field("family_name")), Given: phi.New(field("given_name")), Native: phi.New(field("native_name")), Birth: phi.New(field("birth_date")),
 		Department: kiosk.DepartmentID(field("department")), Provider: kiosk.ProviderID(field("provider")),
 		Mode: kiosk.Mode(strings.ToLower(field("mode"))), Language: field("language"), PhoneLast2: phi.New(field("phone_last2")),
 		Code: phi.New(Normalize(field("code"))),

@@ -12,7 +12,7 @@
 //     of the clinic's signing key alone; a kiosk verifies it without a network and
 //     cannot make one;
 //   - an unknown code, a forged one and a mistyped one cost the same work and give
-//     the same answer.
+//     the same answer; so do a wrong name, a wrong birth date and a stranger.
 //
 // It refuses to take an appointment away because a later file does not list it
 // (the patient may be on the way), to put a name anywhere but into sealed rows
@@ -22,6 +22,7 @@
 //	                     |
 //	                     +--Maker.Codes (off the kiosk)--> QR text and typed code per appointment
 //	scan or typed code --Find--> Appointment
+//	birth date and name --FindByPerson--> identity.Match --> what one person has that day
 //
 // After a crash a half-done import has kept whole parts; run it again and the
 // rest follows.

@@ -8,12 +8,13 @@ import (
 	"clinicgate/kiosk/phi"
 )
 
-// Method is how a code came in.
+// Method is how a patient was identified.
 type Method string
 
 const (
 	Scanned Method = "scan"
 	Typed   Method = "typed"
+	Named   Method = "name" // birth date and name; see FindByPerson
 )
 
 var (

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 
 	"clinicgate/kiosk"
@@ -295,11 +294,6 @@ func (r *Roster) List(ctx context.Context, day kiosk.Day) ([]Appointment, error)
 	if err != nil {
 		return nil, fmt.Errorf("cannot list roster: %w", err)
 	}
-	slices.SortFunc(list, func(a, b Appointment) int {
-		if c := a.Start.Compare(b.Start); c != 0 {
-			return c
-		}
-		return strings.Compare(string(a.ID), string(b.ID))
-	})
+	slices.SortFunc(list, byStart)
 	return list, nil
 }
