@@ -359,3 +359,23 @@ func TestMappingsThatCannotBe(t *testing.T) {
 		t.Error("a mapping without a zone is valid")
 	}
 }
+
+func TestNativeNames(t *testing.T) {
+	const row = "apt-1,MRN-1,Li,Xiaolong,%s,cardiology,2026-11-23 09:30\n"
+	for _, c := range []struct{ columns, cells, want string }{
+		{"native_family,native_given", "李,小龙", "李小龙"},
+		{"native_family,native_given", "さくら,エマ", "さくらエマ"},
+		{"native_family,native_given", "김,민준", "김민준"},
+		{"native_family,native_given", "حداد,منى", "حداد منى"},
+		{"native_family,native_given", "Ли,小龙", "Ли 小龙"},
+		{"native_family,native_given", ",小龙", "小龙"},
+		{"native_family,native_given", ",", ""},
+		{"native_name", "李 小龙", "李 小龙"},
+		{"native_name", "", ""},
+	} {
+		list := read(t, "appointment_id,patient_id,family_name,given_name,"+c.columns+",department,start\n"+fmt.Sprintf(row, c.cells), plain())
+		if len(list.Appointments) != 1 || list.Appointments[0].Native.Reveal() != c.want {
+			t.Errorf("%s: want %q, %v", c.cells, c.want, list.Problems)
+		}
+	}
+}

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"clinicgate/kiosk"
-	"clinicgate/kiosk/phi"
 	"clinicgate/kiosk/roster"
 )
 
@@ -44,15 +43,11 @@ type List struct {
 	Format       Format
 	Whole        bool // the file lists all appointments of its days; SIU messages tell changes only
 	Appointments []roster.Appointment
-	Native       map[kiosk.AppointmentID]Name // names in the patient's own script, where they stand beside the others
 	Cancelled    []Cancelled
 	Problems     []roster.Problem // what was left out, and what was kept without a damaged part
 	Refused      int              // rows that were left out
 	Ending       Ending
 }
-
-// Name is a name in parts.
-type Name struct{ Family, Given phi.Text }
 
 // Cancelled is an appointment that will not take place.
 type Cancelled struct {
@@ -75,7 +70,7 @@ func Read(data []byte, m Mapping) (List, error) {
 		format = sniff(data)
 	}
 	b := builder{mapping: m, tables: newTables(m), lines: map[kiosk.AppointmentID]int{}}
-	b.list = List{Format: format, Whole: format != HL7, Native: map[kiosk.AppointmentID]Name{}, Ending: Ended}
+	b.list = List{Format: format, Whole: format != HL7, Ending: Ended}
 	var err error
 	switch format {
 	case HL7:
@@ -146,6 +141,7 @@ type texts map[string]string
 const (
 	nativeFamily = "native_family"
 	nativeGiven  = "native_given"
+	nativeName   = "native_name" // of roster's columns: both in one
 )
 
 // add checks a row and keeps it, or reports why not. places says where in the
@@ -157,18 +153,19 @@ func (b *builder) add(line int, t texts, places map[string]string) {
 		}
 		return column
 	}
-	for _, column := range []string{"family_name", "given_name", nativeFamily, nativeGiven} {
+	for _, column := range []string{"family_name", "given_name", nativeFamily, nativeGiven, nativeName} {
 		if strings.ContainsFunc(t[column], func(r rune) bool { return r == '\uFFFD' || r >= 0x80 && r < 0xA0 }) {
 			b.refuse(line, place(column), "has a mark in place of a letter: the export lost it")
 			return
 		}
 	}
-	for _, column := range []string{nativeFamily, nativeGiven} { // those that Check does not know
-		if !plainName(t[column]) {
-			b.note(line, place(column), "is too long or has a control character; the row is kept without it")
-			delete(t, nativeFamily)
-			delete(t, nativeGiven)
-		}
+	native := nativeName
+	if t[nativeName] == "" {
+		t[nativeName], native = wholeName(t[nativeFamily], t[nativeGiven]), nativeFamily
+	}
+	if !plainName(t[nativeName]) {
+		b.note(line, place(native), "is too long or has a control character; the row is kept without it")
+		delete(t, nativeName)
 	}
 	b.fill(t)
 	a, column, reason := b.mapping.Rules.Check(func(column string) string { return t[column] })
@@ -178,9 +175,6 @@ func (b *builder) add(line int, t texts, places map[string]string) {
 	}
 	if !b.once(line, a.ID, place("appointment_id")) {
 		return
-	}
-	if t[nativeFamily] != "" || t[nativeGiven] != "" {
-		b.list.Native[a.ID] = Name{phi.New(t[nativeFamily]), phi.New(t[nativeGiven])}
 	}
 	b.list.Appointments = append(b.list.Appointments, a)
 }

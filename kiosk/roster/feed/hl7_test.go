@@ -92,8 +92,8 @@ func TestElementsOfAMessage(t *testing.T) {
 		{"legal name before others", []string{"PID-5=Bee^B^^^^^A~Roe^Ann^M^^^^L~Maid^En^^^^^M"}, nil, "name=Roe, Ann M", false},
 		{"former names alone", []string{"PID-5=Maid^En^^^^^M"}, nil, "PID-5: is empty", false},
 		{"one name", []string{"PID-5=^Suharto"}, nil, "name=Suharto", false},
-		{"native script", []string{"PID-5=李^伟^^^^^L^I~Li^Wei^^^^^L^A~リ^ウ^^^^^L^P", "MSH-18=UNICODE UTF-8"}, nil, "name=Li, Wei/李, 伟", false},
-		{"native script, not told so", []string{"PID-5=Haddad^Mona~حداد^منى", "MSH-18=UNICODE UTF-8"}, nil, "name=Haddad, Mona/حداد, منى", false},
+		{"native script", []string{"PID-5=李^伟^^^^^L^I~Li^Wei^^^^^L^A~リ^ウ^^^^^L^P", "MSH-18=UNICODE UTF-8"}, nil, "name=Li, Wei/李伟", false},
+		{"native script, not told so", []string{"PID-5=Haddad^Mona~حداد^منى", "MSH-18=UNICODE UTF-8"}, nil, "name=Haddad, Mona/حداد منى", false},
 		{"native script alone", []string{"PID-5=李^伟", "MSH-18=UNICODE UTF-8"}, nil, "name=李, 伟", false},
 		{"family in parts", []string{"PID-5=van den Berg&van den&Berg^An"}, nil, "name=van den Berg, An", false},
 		{"escapes", []string{`PID-5=A\T\B\S\C\F\D\R\E\E\F\X47\\H\G\.br\H\Zq\I^\`}, nil, `name=A&B^C|D~E\FGG H\Zq\I, \`, false},
@@ -150,8 +150,8 @@ func TestElementsOfAMessage(t *testing.T) {
 				if !a.Given.IsZero() {
 					name += ", " + a.Given.Reveal()
 				}
-				if n, ok := list.Native[a.ID]; ok {
-					name += "/" + n.Family.Reveal() + ", " + n.Given.Reveal()
+				if !a.Native.IsZero() {
+					name += "/" + a.Native.Reveal()
 				}
 				got = map[string]string{"appointment_id": string(a.ID), "patient_id": a.PatientID.Reveal(), "name": name, "birth_date": a.Birth.Reveal(), "phone": a.PhoneLast2.Reveal(),
 					"language": a.Language, "department": string(a.Department), "provider": string(a.Provider), "start": a.Start.Format("2006-01-02T15:04:05Z07:00"), "mode": string(a.Mode)}

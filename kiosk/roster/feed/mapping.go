@@ -84,13 +84,13 @@ const (
 
 // inputs are the columns that a CSV mapping may fill.
 var inputs = []string{
-	"appointment_id", "patient_id", "family_name", "given_name", "name", nativeFamily, nativeGiven, "birth_date",
+	"appointment_id", "patient_id", "family_name", "given_name", "name", nativeName, nativeFamily, nativeGiven, "birth_date",
 	"department", "provider", "start", "date", "time", "mode", "language", "phone", "phone_last2", "code", "status",
 }
 
 // Inputs lists the columns that Mapping.Columns may name: roster's own; name
 // ("Family, Given"), date and time, phone (a whole number) in place of theirs;
-// native_family and native_given; status.
+// native_family and native_given in place of native_name; status.
 func Inputs() []string { return append([]string(nil), inputs...) }
 
 // Validate reports everything that is wrong with the mapping, joined.

@@ -3,6 +3,7 @@ package feed
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 const reasonName = "wants the form Family, Given"
@@ -12,6 +13,21 @@ const maxName = 200 // bytes, as in package roster
 // plainName reports whether a name can be kept.
 func plainName(s string) bool {
 	return len(s) <= maxName && !strings.ContainsFunc(s, unicode.IsControl)
+}
+
+// wholeName joins the parts of a name as its script does: without a space where
+// ideographs, syllables of Hangul or kana meet, with one otherwise.
+func wholeName(family, given string) string {
+	last, _ := utf8.DecodeLastRuneInString(family)
+	first, _ := utf8.DecodeRuneInString(given)
+	if family == "" || given == "" || unspaced(last) && unspaced(first) {
+		return family + given
+	}
+	return family + " " + given
+}
+
+func unspaced(r rune) bool {
+	return unicode.In(r, unicode.Han, unicode.Hangul, unicode.Hiragana, unicode.Katakana, unicode.Bopomofo)
 }
 
 // partName parts "Family, Given". A single word is the family name of who has

@@ -24,9 +24,9 @@ func Preview(w io.Writer, l List, zone *time.Location) error {
 		if provider == "" {
 			provider = "anyone"
 		}
-		fmt.Fprintf(&b, "%s  %s %s  %s %s  %s  %s", a.ID, a.Day, a.Start.In(zone).Format("15:04 -0700"), a.Department, provider, a.Mode, maskName(Name{a.Family, a.Given}))
-		if native, ok := l.Native[a.ID]; ok {
-			b.WriteString(" / " + maskName(native))
+		fmt.Fprintf(&b, "%s  %s %s  %s %s  %s  %s", a.ID, a.Day, a.Start.In(zone).Format("15:04 -0700"), a.Department, provider, a.Mode, maskName(a.Family, a.Given))
+		if !a.Native.IsZero() {
+			b.WriteString(" / " + mask(a.Native))
 		}
 		b.WriteString(present(a))
 		b.WriteByte('\n')
@@ -49,11 +49,11 @@ func Preview(w io.Writer, l List, zone *time.Location) error {
 	return err
 }
 
-func maskName(n Name) string {
-	if n.Given.IsZero() {
-		return mask(n.Family)
+func maskName(family, given phi.Text) string {
+	if given.IsZero() {
+		return mask(family)
 	}
-	return mask(n.Family) + ", " + mask(n.Given)
+	return mask(family) + ", " + mask(given)
 }
 
 // mask keeps the first letter of several.
