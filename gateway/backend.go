@@ -17,7 +17,7 @@ import (
 	"clinicgate/gateway/control"
 	"clinicgate/kiosk"
 	"clinicgate/kiosk/queue"
-	"clinicgate/kiosk/roster"
+	"clinicgate/kiosk/roster/feed"
 	"clinicgate/storage"
 	"clinicgate/storage/keyring"
 )
@@ -187,7 +187,7 @@ func (g pageBackend) Launch(ctx context.Context, _ control.Caller, _ control.Lau
 
 type rosterBackend struct{ *Gateway }
 
-// Import takes a CSV in our own columns.
+// Import takes a list as the config says that the clinic writes them.
 func (g rosterBackend) Import(ctx context.Context, by control.Caller, in control.RosterImport) (control.RosterImported, error) {
 	out := control.RosterImported{Days: []string{}, Rejected: []control.RosterRow{}}
 	if g.keys.first(keyring.PatientReference) == nil {
@@ -196,22 +196,29 @@ func (g rosterBackend) Import(ctx context.Context, by control.Caller, in control
 	if !bytes.Equal(g.madeFrom, g.clinicKeys()) {
 		return out, &control.Error{Code: control.Unavailable, Message: "the clinic's keys have just changed and the service starts again with them", Next: "try again in a few seconds"}
 	}
-	rules := roster.Rules{Calendar: g.calendar(), Departments: g.departments, Providers: map[kiosk.ProviderID]kiosk.DepartmentID{}}
-	for _, p := range g.cfg.Providers {
-		rules.Providers[kiosk.ProviderID(p.ID)] = kiosk.DepartmentID(p.Department)
+	list, err := feed.Read(in.List, RosterMapping(g.cfg))
+	half := list.Ending == feed.Cut
+	if half && !in.Force {
+		return out, &control.Error{Code: control.Invalid, Message: "roster ends in the middle of something", Next: "wait until the file is written to the end; `clinicgate roster check` shows where it ends, and --force imports it all the same"}
 	}
-	list, problems, err := roster.Parse(bytes.NewReader(in.CSV), rules)
-	if err != nil {
-		return out, &control.Error{Code: control.Invalid, Message: err.Error(), Next: "`clinicgate roster import --help` lists the columns"}
+	if err != nil && !half {
+		return out, &control.Error{Code: control.Invalid, Message: err.Error(), Next: "[roster] in the config says how lists are read; `clinicgate roster check` tries it"}
 	}
-	for _, p := range problems {
+	act := kiosk.NewAct(by.Actor)
+	if in.Force {
+		if err := g.audit(ctx, act, kiosk.RosterImported, kiosk.AuditFacts{Action: "force, file " + string(list.Ending), Resource: "forced"}); err != nil {
+			return out, err
+		}
+	}
+	out.Refused = list.Refused
+	for _, p := range list.Problems {
 		reason := p.Reason
 		if p.Column != "" {
 			reason = p.Column + ": " + reason
 		}
 		out.Rejected = append(out.Rejected, control.RosterRow{Line: p.Line, Reason: reason})
 	}
-	done, err := g.roster.Import(ctx, kiosk.NewAct(by.Actor), list)
+	done, err := g.roster.Import(ctx, act, list.Appointments)
 	if err != nil {
 		return out, err
 	}

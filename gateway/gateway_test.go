@@ -194,7 +194,7 @@ func (c *clinic) admit(id string) string {
 	start := time.Now()
 	csv := "appointment_id,patient_id,family_name,given_name,birth_date,department,provider,start\n" +
 		id + ",MRN-" + id + ",Fictional,Ada,1950-02-03,cardiology,dr-a," + start.Format(time.RFC3339) + "\n"
-	in, err := c.control.RosterImport(c.t.Context(), control.RosterImport{CSV: []byte(csv)})
+	in, err := c.control.RosterImport(c.t.Context(), control.RosterImport{List: []byte(csv)})
 	if err != nil || len(in.Rejected) > 0 {
 		c.t.Fatalf("roster: %+v, %v", in, err)
 	}
