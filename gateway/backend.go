@@ -17,6 +17,7 @@ import (
 	"clinicgate/gateway/control"
 	"clinicgate/kiosk"
 	"clinicgate/kiosk/queue"
+	"clinicgate/kiosk/roster"
 	"clinicgate/kiosk/roster/feed"
 	"clinicgate/storage"
 	"clinicgate/storage/keyring"
@@ -57,6 +58,7 @@ func (g statusBackend) Status(ctx context.Context, _ control.Caller) (control.St
 			s.Roster = control.RosterStatus{Day: string(day), Appointments: held.Rows, Imported: held.Changed.Time()}
 		}
 	}
+	s.Roster.Held, _ = g.folder.state()
 	s.Checks = g.checks.Run(ctx)
 	for i := range s.Checks {
 		s.Checks[i].Since = g.trusted(s.Checks[i].Since)
@@ -190,11 +192,8 @@ type rosterBackend struct{ *Gateway }
 // Import takes a list as the config says that the clinic writes them.
 func (g rosterBackend) Import(ctx context.Context, by control.Caller, in control.RosterImport) (control.RosterImported, error) {
 	out := control.RosterImported{Days: []string{}, Rejected: []control.RosterRow{}}
-	if g.keys.first(keyring.PatientReference) == nil {
-		return out, &control.Error{Code: control.Unavailable, Message: "the clinic's patient reference key is not in the keyring", Next: "import it with `clinicgate keys import`; the roster is not taken without it"}
-	}
-	if !bytes.Equal(g.madeFrom, g.clinicKeys()) {
-		return out, &control.Error{Code: control.Unavailable, Message: "the clinic's keys have just changed and the service starts again with them", Next: "try again in a few seconds"}
+	if err := g.mayTakeLists(); err != nil {
+		return out, err
 	}
 	list, err := feed.Read(in.List, RosterMapping(g.cfg))
 	half := list.Ending == feed.Cut
@@ -218,15 +217,40 @@ func (g rosterBackend) Import(ctx context.Context, by control.Caller, in control
 		}
 		out.Rejected = append(out.Rejected, control.RosterRow{Line: p.Line, Reason: reason})
 	}
-	done, err := g.roster.Import(ctx, act, list.Appointments)
+	done, gone, err := g.takeList(ctx, act, list)
 	if err != nil {
 		return out, err
 	}
+	g.folder.release(in.List)
 	for _, d := range done.Days {
 		out.Days = append(out.Days, string(d))
 	}
-	out.Rows, out.Changed = done.New+done.Changed+done.Same, done.New+done.Changed
+	out.Rows, out.Changed, out.Gone = done.New+done.Changed+done.Same, done.New+done.Changed, done.Moved+gone.Gone
 	return out, nil
+}
+
+// mayTakeLists reports whether the keys are there by which a list is kept.
+func (g *Gateway) mayTakeLists() error {
+	if g.keys.first(keyring.PatientReference) == nil {
+		return &control.Error{Code: control.Unavailable, Message: "the clinic's patient reference key is not in the keyring", Next: "import it with `clinicgate keys import`; the roster is not taken without it"}
+	}
+	if !bytes.Equal(g.madeFrom, g.clinicKeys()) {
+		return &control.Error{Code: control.Unavailable, Message: "the clinic's keys have just changed and the service starts again with them", Next: "try again in a few seconds"}
+	}
+	return nil
+}
+
+// takeList imports what a list says. It returns when everything is durable.
+func (g *Gateway) takeList(ctx context.Context, act kiosk.Act, list feed.List) (done roster.Imported, gone roster.Cancelled, err error) {
+	if done, err = g.roster.Import(ctx, act, list.Appointments); err != nil || len(list.Cancelled) == 0 {
+		return done, gone, err
+	}
+	var cancelled []roster.Cancellation
+	for _, c := range list.Cancelled {
+		cancelled = append(cancelled, roster.Cancellation{ID: c.ID, Day: c.Day})
+	}
+	gone, err = g.roster.Cancel(ctx, act, cancelled)
+	return done, gone, err
 }
 
 type auditBackend struct{ *Gateway }

@@ -72,6 +72,9 @@ only, which the audit log keeps. Exit code 5 when a row was not taken.`,
 					days = "no day"
 				}
 				t.line("%s for %s imported, %d of them new or changed", count(r.Rows, "appointment"), days, r.Changed)
+				if r.Gone > 0 {
+					t.line("%s cancelled or moved from another day", count(r.Gone, "appointment"))
+				}
 				for _, row := range r.Rejected {
 					t.line("line %d: %s", row.Line, row.Reason)
 				}

@@ -17,6 +17,7 @@ type RosterImported struct {
 	Days     []string    `json:"days"`     // clinic days that the rows are for
 	Rows     int         `json:"rows"`     // taken
 	Changed  int         `json:"changed"`  // of them new or different from what was held
+	Gone     int         `json:"gone"`     // appointments cancelled, or moved from another day
 	Refused  int         `json:"refused"`  // rows not taken
 	Rejected []RosterRow `json:"rejected"` // not taken, or taken without a damaged part
 }
