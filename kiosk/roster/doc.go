@@ -20,7 +20,7 @@
 // (the patient may be on the way), to put a name anywhere but into sealed rows
 // and roster channels, and to keep them beyond the clinic day that follows.
 //
-//	CSV --Parse--> []Appointment --Import--> view rows + ROSTER events --> other kiosks --Apply--> their rows
+//	file --feed.Read--> []Appointment --Import--> view rows + ROSTER events --> other kiosks --Apply--> their rows
 //	                     |
 //	                     +--Maker.Codes (off the kiosk)--> QR text and typed code per appointment
 //	[]Cancellation --Cancel--> rows marked, without a name + ROSTER events --> other kiosks

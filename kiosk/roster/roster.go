@@ -60,6 +60,8 @@ func New(cfg Config, store Store) (*Roster, error) {
 	return &Roster{cfg: cfg, store: store, journal: kiosk.Journal{Organization: cfg.Organization}, days: map[kiosk.Day]Held{}}, nil
 }
 
+const maxRows = 20_000 // of one event
+
 const (
 	rowView  = "roster"      // group: day; key: appointment id
 	codeView = "roster-code" // group: day; key: kind and code; value: appointment ids

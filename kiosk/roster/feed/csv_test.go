@@ -2,14 +2,11 @@ package feed_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf16"
 
 	"clinicgate/kiosk"
-	"clinicgate/kiosk/roster"
 	"clinicgate/kiosk/roster/feed"
 
 	"github.com/google/go-cmp/cmp"
@@ -31,30 +28,6 @@ func reasons(l feed.List) string {
 		out = append(out, p.Column+": "+p.Reason)
 	}
 	return strings.Join(out, "\n")
-}
-
-// What roster.Parse reads, the mapping that says nothing reads alike.
-func TestOurOwnColumnsMeanTheSameHere(t *testing.T) {
-	data, err := os.ReadFile(filepath.Join("testdata", "own.csv"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	want, bad, err := roster.Parse(strings.NewReader(string(data)), rules())
-	if err != nil || len(want) != 3 || len(bad) != 1 {
-		t.Fatalf("roster.Parse: %d rows, %v, %v", len(want), bad, err)
-	}
-	got := read(t, string(data), plain())
-	if len(got.Appointments) != len(want) || len(got.Problems) != 1 || got.Problems[0].Line != bad[0].Line {
-		t.Fatalf("%d rows, %v", len(got.Appointments), got.Problems)
-	}
-	for i, w := range want {
-		g := got.Appointments[i]
-		if g.ID != w.ID || !g.PatientID.Equal(w.PatientID) || !g.Family.Equal(w.Family) || !g.Given.Equal(w.Given) || !g.Birth.Equal(w.Birth) ||
-			g.Department != w.Department || g.Provider != w.Provider || !g.Start.Equal(w.Start) || g.Day != w.Day || g.Mode != w.Mode ||
-			g.Language != w.Language || !g.PhoneLast2.Equal(w.PhoneLast2) || !g.Code.Equal(w.Code) {
-			t.Errorf("row %d differs", i+1)
-		}
-	}
 }
 
 const head = "appointment_id,patient_id,family_name,birth_date,department,start,phone\n"

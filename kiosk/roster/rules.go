@@ -1,11 +1,8 @@
 package roster
 
 import (
-	"bufio"
-	"encoding/csv"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -15,11 +12,8 @@ import (
 	"clinicgate/kiosk/phi"
 )
 
-// columns are the names that a file's first line may have, in any order.
+// columns are the names of what a row says; see Check.
 var columns = []string{"appointment_id", "patient_id", "family_name", "given_name", "native_name", "birth_date", "department", "provider", "start", "mode", "language", "phone_last2", "code"}
-
-// needed are those it must have.
-var needed = []string{"appointment_id", "patient_id", "family_name", "department", "start"}
 
 // Problem says why a row was left out.
 type Problem struct {
@@ -42,14 +36,10 @@ type Rules struct {
 	Providers   map[kiosk.ProviderID]kiosk.DepartmentID
 }
 
-const (
-	maxFile     = 16 << 20
-	maxRows     = 20_000
-	maxProblems = 1000
-)
-
-// Parse reads a CSV file in our own columns: a first line with the names, then
-// one appointment a line, in UTF-8 with or without a byte order mark.
+// Check makes an appointment of a row's texts, which field gives by the names of
+// our columns, "" for what the row does not tell. Otherwise it names the column
+// that is first wrong and, in fixed words, the reason. Every reader of
+// appointment lists ends here, whatever the form of its file.
 //
 //	appointment_id  the clinic's, 1 to 40 of A-Z a-z 0-9 _ -
 //	patient_id      the clinic's; only a keyed hash of it is kept
@@ -60,120 +50,6 @@ const (
 //	mode            in-person (default) or video
 //	language        a tag such as en        phone_last2   two digits
 //	code            the clinic's own check-in code, may be empty
-//
-// A row that cannot be used is reported and left out; the others count. The
-// error is about the file as a whole.
-func Parse(r io.Reader, rules Rules) ([]Appointment, []Problem, error) {
-	limited := &io.LimitedReader{R: r, N: maxFile + 1}
-	buffered := bufio.NewReader(limited)
-	if mark, err := buffered.Peek(3); err == nil && string(mark) == "\ufeff" {
-		_, _ = buffered.Discard(3)
-	}
-	in := csv.NewReader(buffered)
-	in.FieldsPerRecord = -1
-	in.ReuseRecord = true
-	head, err := in.Read()
-	if err != nil {
-		return nil, nil, errors.New("roster has no first line with the column names")
-	}
-	index, err := header(head)
-	if err != nil {
-		return nil, nil, err
-	}
-	p := parser{rules: rules, index: index, width: len(head), ids: map[kiosk.AppointmentID]int{}}
-	for {
-		record, err := in.Read()
-		if limited.N <= 0 {
-			return nil, nil, fmt.Errorf("roster is larger than %d MiB", maxFile>>20)
-		}
-		if errors.Is(err, io.EOF) {
-			return p.rows, p.problems, nil
-		}
-		var bad *csv.ParseError
-		switch {
-		case errors.As(err, &bad):
-			p.report(bad.Line, "", "quotes do not match")
-		case err != nil:
-			return nil, nil, fmt.Errorf("cannot read roster: %w", err)
-		default:
-			line, _ := in.FieldPos(0)
-			p.row(line, record)
-		}
-		if len(p.rows) > maxRows {
-			return nil, nil, fmt.Errorf("roster has more than %d rows", maxRows)
-		}
-		if len(p.problems) >= maxProblems {
-			return nil, p.problems, fmt.Errorf("roster has %d bad rows: is it the right file?", maxProblems)
-		}
-	}
-}
-
-// header maps column names to places.
-func header(head []string) (map[string]int, error) {
-	index := map[string]int{}
-	for i, name := range head {
-		name = strings.ToLower(strings.TrimSpace(name))
-		if !slices.Contains(columns, name) {
-			return nil, fmt.Errorf("roster column %d has a name that is not known here: want some of %s", i+1, strings.Join(columns, ", "))
-		}
-		if _, twice := index[name]; twice {
-			return nil, fmt.Errorf("roster column %s stands twice", name)
-		}
-		index[name] = i
-	}
-	for _, name := range needed {
-		if _, ok := index[name]; !ok {
-			return nil, fmt.Errorf("roster column %s is missing", name)
-		}
-	}
-	return index, nil
-}
-
-type parser struct {
-	rules    Rules
-	index    map[string]int
-	width    int
-	rows     []Appointment
-	problems []Problem
-	ids      map[kiosk.AppointmentID]int
-}
-
-func (p *parser) report(line int, column, reason string) {
-	p.problems = append(p.problems, Problem{line, column, reason})
-}
-
-// row checks one record and keeps it, or reports the first thing wrong with it.
-func (p *parser) row(line int, record []string) {
-	if len(record) == 1 && strings.TrimSpace(record[0]) == "" {
-		return
-	}
-	if len(record) != p.width {
-		p.report(line, "", fmt.Sprintf("has %d fields, the first line has %d", len(record), p.width))
-		return
-	}
-	field := func(name string) string {
-		if i, ok := p.index[name]; ok {
-			return strings.TrimSpace(record[i])
-		}
-		return ""
-	}
-	a, column, reason := p.rules.Check(field)
-	if reason != "" {
-		p.report(line, column, reason)
-		return
-	}
-	if first, twice := p.ids[a.ID]; twice {
-		p.report(line, "appointment_id", fmt.Sprintf("stands in line %d already", first))
-		return
-	}
-	p.ids[a.ID] = line
-	p.rows = append(p.rows, a)
-}
-
-// Check makes an appointment of a row's texts, which field gives by the names of
-// our columns, "" for what the row does not tell. Otherwise it names the column
-// that is first wrong and, in fixed words, the reason. Every reader of
-// appointment lists ends here, whatever the form of its file.
 func (r Rules) Check(field func(column string) string) (a Appointment, column, reason string) {
 	for _, name := range columns {
 		if v := field(name); !utf8.ValidString(v) {
