@@ -18,6 +18,7 @@ import (
 	"clinicgate/kiosk"
 	"clinicgate/kiosk/queue"
 	"clinicgate/kiosk/roster"
+	"clinicgate/kiosk/roster/feed"
 	"clinicgate/storage"
 	"clinicgate/storage/keyring"
 )
@@ -63,6 +64,7 @@ func (g statusBackend) Status(ctx context.Context, _ control.Caller) (control.St
 			}
 		}
 	}
+	s.Roster.Held, _ = g.folder.state()
 	s.Checks = g.checks.Run(ctx)
 	for i := range s.Checks {
 		s.Checks[i].Since = g.trusted(s.Checks[i].Since)
@@ -179,39 +181,68 @@ func (g pageBackend) Launch(ctx context.Context, _ control.Caller, _ control.Lau
 
 type rosterBackend struct{ *Gateway }
 
-// Import takes a CSV in our own columns.
+// Import takes a list as the config says that the clinic writes them.
 func (g rosterBackend) Import(ctx context.Context, by control.Caller, in control.RosterImport) (control.RosterImported, error) {
 	out := control.RosterImported{Days: []string{}, Rejected: []control.RosterRow{}}
-	if g.keys.first(keyring.PatientReference) == nil {
-		return out, &control.Error{Code: control.Unavailable, Message: "the clinic's patient reference key is not in the keyring", Next: "import it with `clinicgate keys import`; the roster is not taken without it"}
+	if err := g.mayTakeLists(); err != nil {
+		return out, err
 	}
-	if !bytes.Equal(g.madeFrom, g.clinicKeys()) {
-		return out, &control.Error{Code: control.Unavailable, Message: "the clinic's keys have just changed and the service starts again with them", Next: "try again in a few seconds"}
+	list, err := feed.Read(in.List, RosterMapping(g.cfg))
+	half := list.Ending == feed.Cut
+	if half && !in.Force {
+		return out, &control.Error{Code: control.Invalid, Message: "roster ends in the middle of something", Next: "wait until the file is written to the end; `clinicgate roster check` shows where it ends, and --force imports it all the same"}
 	}
-	rules := roster.Rules{Calendar: g.calendar(), Departments: g.departments, Providers: map[kiosk.ProviderID]kiosk.DepartmentID{}}
-	for _, p := range g.cfg.Providers {
-		rules.Providers[kiosk.ProviderID(p.ID)] = kiosk.DepartmentID(p.Department)
+	if err != nil && !half {
+		return out, &control.Error{Code: control.Invalid, Message: err.Error(), Next: "[roster] in the config says how lists are read; `clinicgate roster check` tries it"}
 	}
-	list, problems, err := roster.Parse(bytes.NewReader(in.CSV), rules)
-	if err != nil {
-		return out, &control.Error{Code: control.Invalid, Message: err.Error(), Next: "`clinicgate roster import --help` lists the columns"}
+	act := kiosk.NewAct(by.Actor)
+	if in.Force {
+		if err := g.audit(ctx, act, kiosk.RosterImported, kiosk.AuditFacts{Action: "force, file " + string(list.Ending), Resource: "forced"}); err != nil {
+			return out, err
+		}
 	}
-	for _, p := range problems {
+	out.Refused = list.Refused
+	for _, p := range list.Problems {
 		reason := p.Reason
 		if p.Column != "" {
 			reason = p.Column + ": " + reason
 		}
 		out.Rejected = append(out.Rejected, control.RosterRow{Line: p.Line, Reason: reason})
 	}
-	done, err := g.roster.Import(ctx, kiosk.NewAct(by.Actor), list)
+	done, gone, err := g.takeList(ctx, act, list)
 	if err != nil {
 		return out, err
 	}
+	g.folder.release(in.List)
 	for _, d := range done.Days {
 		out.Days = append(out.Days, string(d))
 	}
-	out.Rows, out.Changed = done.New+done.Changed+done.Same, done.New+done.Changed
+	out.Rows, out.Changed, out.Gone = done.New+done.Changed+done.Same, done.New+done.Changed, done.Moved+gone.Gone
 	return out, nil
+}
+
+// mayTakeLists reports whether the keys are there by which a list is kept.
+func (g *Gateway) mayTakeLists() error {
+	if g.keys.first(keyring.PatientReference) == nil {
+		return &control.Error{Code: control.Unavailable, Message: "the clinic's patient reference key is not in the keyring", Next: "import it with `clinicgate keys import`; the roster is not taken without it"}
+	}
+	if !bytes.Equal(g.madeFrom, g.clinicKeys()) {
+		return &control.Error{Code: control.Unavailable, Message: "the clinic's keys have just changed and the service starts again with them", Next: "try again in a few seconds"}
+	}
+	return nil
+}
+
+// takeList imports what a list says. It returns when everything is durable.
+func (g *Gateway) takeList(ctx context.Context, act kiosk.Act, list feed.List) (done roster.Imported, gone roster.Cancelled, err error) {
+	if done, err = g.roster.Import(ctx, act, list.Appointments); err != nil || len(list.Cancelled) == 0 {
+		return done, gone, err
+	}
+	var cancelled []roster.Cancellation
+	for _, c := range list.Cancelled {
+		cancelled = append(cancelled, roster.Cancellation{ID: c.ID, Day: c.Day})
+	}
+	gone, err = g.roster.Cancel(ctx, act, cancelled)
+	return done, gone, err
 }
 
 type auditBackend struct{ *Gateway }

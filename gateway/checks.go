@@ -41,5 +41,6 @@ func (g *Gateway) makeChecks() (*doctor.Registry, error) {
 			}
 			return newest, string(g.calendar().Day(now()))
 		}),
+		doctor.RosterHeld(g.folder.state),
 	)
 }

@@ -30,6 +30,7 @@ func (g *Gateway) openClinic(ctx context.Context) (io.Closer, error) {
 	if err != nil {
 		return nil, err
 	}
+	g.folder = g.newRosterFolder()
 	forms := consent.EmbeddedForms()
 	if dir := g.cfg.Consent.Forms; dir != "" {
 		if forms, err = consent.LoadForms(os.DirFS(dir)); err != nil {

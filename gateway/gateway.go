@@ -73,6 +73,7 @@ type Gateway struct {
 	queue     *queue.Queue
 	consents  *consent.Service
 	roster    *roster.Roster
+	folder    *rosterFolder
 	checkin   *checkin.Service
 	client    *pubnub.Client
 	token     *token.File
@@ -191,6 +192,7 @@ func (g *Gateway) parts() []part {
 		{"devices", func(ctx context.Context) error { return g.devices.Run(ctx, g.scanned) }},
 		{"control", g.control.Run},
 		{"heartbeat", g.runHeartbeat},
+		{"roster folder", g.folder.run},
 	}
 }
 

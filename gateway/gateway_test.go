@@ -191,7 +191,7 @@ func (c *clinic) start() {
 // admit puts a patient with an appointment now on the roster and gives the code.
 func (c *clinic) admit(id string) string {
 	c.t.Helper()
-	in, err := c.control.RosterImport(c.t.Context(), control.RosterImport{CSV: c.row(id, time.Now())})
+	in, err := c.control.RosterImport(c.t.Context(), control.RosterImport{List: c.row(id, time.Now())})
 	if err != nil || len(in.Rejected) > 0 {
 		c.t.Fatalf("roster: %+v, %v", in, err)
 	}

@@ -76,7 +76,7 @@ func TestAStoreDamagedWhileRunningIsRecoveredAndRebuilt(t *testing.T) {
 
 	damageViews(t, filepath.Join(c.cfg.Storage.Dir, "store.db"))
 	c.eventually("the gateway has begun again", func() bool {
-		_, _ = c.control.RosterImport(t.Context(), control.RosterImport{CSV: c.row("apt-5", time.Now())}) // it reads and writes
+		_, _ = c.control.RosterImport(t.Context(), control.RosterImport{List: c.row("apt-5", time.Now())}) // it reads and writes
 		s, err := c.control.Status(t.Context())
 		return err == nil && s.Store.Life == 2 && s.Store.Recovered != "" && s.Store.Salvages == 1
 	})

@@ -267,6 +267,9 @@ type RosterRow struct {
 	Language      string        `json:"language,omitempty"`
 	PhoneLast2    string        `json:"phoneLast2,omitempty"`
 	Code          string        `json:"code,omitempty"` // the clinic's own code
+	// Cancelled: it will not take place. Such a row has nothing of the person but
+	// PatientID.
+	Cancelled bool `json:"cancelled,omitempty"`
 }
 
 // Command is an order to one kiosk.

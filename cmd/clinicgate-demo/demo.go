@@ -351,7 +351,7 @@ func (d *demo) importRoster(ctx context.Context, csv []byte) error {
 		return err
 	}
 	defer c.Close()
-	in, err := c.RosterImport(ctx, control.RosterImport{CSV: csv})
+	in, err := c.RosterImport(ctx, control.RosterImport{List: csv})
 	if err != nil {
 		return fmt.Errorf("cannot import the roster: %w", err)
 	}

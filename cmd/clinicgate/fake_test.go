@@ -143,9 +143,10 @@ type fakeRoster struct{}
 
 func (fakeRoster) Import(_ context.Context, _ control.Caller, in control.RosterImport) (control.RosterImported, error) {
 	r := control.RosterImported{Days: []string{"2026-11-22"}}
-	for i, row := range strings.Split(strings.TrimSpace(string(in.CSV)), "\n")[1:] {
+	for i, row := range strings.Split(strings.TrimSpace(string(in.List)), "\n")[1:] {
 		if strings.Contains(row, "broken") {
 			r.Rejected = append(r.Rejected, control.RosterRow{Line: i + 2, Reason: "start is not a time"})
+			r.Refused++
 			continue
 		}
 		r.Rows++

@@ -19,7 +19,7 @@ import (
 )
 
 func (a *app) rosterCommand() *cobra.Command {
-	return group("roster", "The list of appointments", a.rosterImport(), a.rosterCodes(), a.rosterKeygen())
+	return group("roster", "The list of appointments", a.rosterCheck(), a.rosterImport(), a.rosterCodes(), a.rosterKeygen())
 }
 
 // readInput reads a file, or standard input for "-", of at most limit bytes.
@@ -44,27 +44,37 @@ func (a *app) readInput(path string, limit int64) ([]byte, error) {
 }
 
 func (a *app) rosterImport() *cobra.Command {
-	return &cobra.Command{
+	force := false
+	c := &cobra.Command{
 		Use:   "import FILE",
-		Short: "Import appointments from a CSV file (- for standard input)",
-		Long: `Imports appointments from a CSV file with the columns appointment_id, patient_id,
-family_name, given_name, native_name, birth_date, department, provider, start, mode,
-language, phone_last2, code. Rows that cannot be used are named by line and reason, the
-others are kept. Importing the same file again changes nothing. Exit code 5 when a
-row was not taken.`,
+		Short: "Import a list of appointments (- for standard input)",
+		Long: `Imports a list of appointments: CSV, HL7 SIU or FHIR, read as [roster] of the running
+service's config says; ` + "`roster check`" + ` shows how. Without settings it reads CSV with the
+columns appointment_id, patient_id, family_name, given_name, native_name, birth_date,
+department, provider, start, mode, language, phone_last2, code, status. Rows that cannot
+be used are named by line and reason, the others are kept. Importing the same file again
+changes nothing. A file that ends in the middle of something is taken with --force
+only, which the audit log keeps. Exit code 5 when a row was not taken.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			csv, err := a.readInput(args[0], rosterLimit)
+			list, err := a.readInput(args[0], rosterLimit)
 			if err != nil {
 				return err
 			}
 			rejected := 0
 			err = ask(a, c.Context(), func(s *control.Client) (control.RosterImported, error) {
-				r, err := s.RosterImport(c.Context(), control.RosterImport{CSV: csv})
-				rejected = len(r.Rejected)
+				r, err := s.RosterImport(c.Context(), control.RosterImport{List: list, Force: force})
+				rejected = r.Refused
 				return r, err
 			}, func(t *table, r control.RosterImported) {
-				t.line("%s for %s imported, %d of them new or changed", count(r.Rows, "appointment"), strings.Join(r.Days, ", "), r.Changed)
+				days := strings.Join(r.Days, ", ")
+				if days == "" {
+					days = "no day"
+				}
+				t.line("%s for %s imported, %d of them new or changed", count(r.Rows, "appointment"), days, r.Changed)
+				if r.Gone > 0 {
+					t.line("%s cancelled or moved from another day", count(r.Gone, "appointment"))
+				}
 				for _, row := range r.Rejected {
 					t.line("line %d: %s", row.Line, row.Reason)
 				}
@@ -75,6 +85,8 @@ row was not taken.`,
 			return err
 		},
 	}
+	c.Flags().BoolVar(&force, "force", false, "take a half-written file, or one that the service holds back")
+	return c
 }
 
 func (a *app) rosterKeygen() *cobra.Command {

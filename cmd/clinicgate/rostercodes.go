@@ -11,10 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"clinicgate/gateway/config"
-	"clinicgate/gateway/control"
-	"clinicgate/kiosk"
 	"clinicgate/kiosk/roster"
+	"clinicgate/kiosk/roster/feed"
 	"clinicgate/storage/keyring"
 )
 
@@ -22,8 +20,8 @@ func (a *app) rosterCodes() *cobra.Command {
 	var keyFile, sharedFile string
 	c := &cobra.Command{
 		Use:   "codes FILE",
-		Short: "Make the codes of the appointments in a CSV file",
-		Long: `Reads appointments from a CSV file as ` + "`roster import`" + ` does and prints their codes
+		Short: "Make the codes of the appointments in a list",
+		Long: `Reads a list of appointments as ` + "`roster import`" + ` does and prints their codes
 as CSV: appointment_id, qr (the text of the QR code), typed (the code to type). It
 works without a service and belongs on the machine that prints the appointment
 letters: --key is the private half that ` + "`roster keygen`" + ` made, --shared-keys the file
@@ -45,50 +43,29 @@ departments, zone and site. Exit code 5 when a row could not be used.`,
 			if maker.RefKey, err = a.referenceKey(sharedFile); err != nil {
 				return err
 			}
-			file, err := a.readInput(args[0], rosterLimit)
+			list, err := a.readList(args[0], settings)
 			if err != nil {
 				return err
 			}
-			list, problems, err := roster.Parse(bytes.NewReader(file), rosterRules(settings))
-			if err != nil {
-				return &mistake{err: err, hint: "`clinicgate roster import --help` names the columns"}
+			if list.Ending == feed.Cut {
+				return &mistake{err: errors.New("the file ends in the middle of something"), hint: "`clinicgate roster check FILE` shows where"}
 			}
 			var codes bytes.Buffer
-			if err := maker.WriteCodes(&codes, list); err != nil {
+			if err := maker.WriteCodes(&codes, list.Appointments); err != nil {
 				return err
 			}
 			if err := a.showCodes(codes.Bytes()); err != nil {
 				return err
 			}
-			for _, p := range problems {
+			for _, p := range list.Problems {
 				fmt.Fprintln(a.err, "error:", p)
 			}
-			if len(problems) > 0 {
-				return &found{what: count(len(problems), "row") + " without a code", hint: "correct the lines named above"}
-			}
-			return nil
+			return leftOut(list)
 		},
 	}
 	c.Flags().StringVar(&keyFile, "key", "", "private key of the code maker (PEM)")
 	c.Flags().StringVar(&sharedFile, "shared-keys", "", "the clinic's shared keys (JSON)")
 	return c
-}
-
-// rosterLimit bounds a file of appointments, as the service does.
-const rosterLimit = control.MaxRoster
-
-func rosterRules(c config.Config) roster.Rules {
-	r := roster.Rules{
-		Calendar:  kiosk.Calendar{Zone: c.Kiosk.Location(), DayStarts: c.Kiosk.DayStarts.Duration},
-		Providers: map[kiosk.ProviderID]kiosk.DepartmentID{},
-	}
-	for _, d := range c.Departments {
-		r.Departments = append(r.Departments, kiosk.DepartmentID(d.ID))
-	}
-	for _, p := range c.Providers {
-		r.Providers[kiosk.ProviderID(p.ID)] = kiosk.DepartmentID(p.Department)
-	}
-	return r
 }
 
 // codeKey reads the private key that roster keygen wrote.

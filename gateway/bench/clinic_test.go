@@ -231,7 +231,7 @@ func (c *clinic) admit(prefix string, n int) (codes []string) {
 			csv += fmt.Sprintf("%s,MRN-%s,Fictional,Ada,1950-02-03,%s,dr-%s-1,%s\n", id, id, d, d, time.Now().Format(time.RFC3339))
 		}
 		ctx, cancel := context.WithTimeout(c.t.Context(), 30*time.Second)
-		in, err := c.control.RosterImport(ctx, control.RosterImport{CSV: []byte(csv)})
+		in, err := c.control.RosterImport(ctx, control.RosterImport{List: []byte(csv)})
 		cancel()
 		if err != nil || len(in.Rejected) > 0 {
 			c.t.Fatalf("roster: %+v, %v", in, err)

@@ -14,6 +14,7 @@ type Config struct {
 	CheckIn     CheckIn      `toml:"checkin"`
 	Queue       Queue        `toml:"queue"`
 	Consent     Consent      `toml:"consent"`
+	Roster      Roster       `toml:"roster"`
 	Log         Log          `toml:"log"`
 	Departments []Department `toml:"department"`
 	Providers   []Provider   `toml:"provider"`
@@ -38,6 +39,8 @@ func Default() Config {
 		CheckIn: CheckIn{Early: minutes(60), Late: minutes(30), Attempts: 5},
 		Queue:   Queue{NoShowAfter: minutes(5), Grace: minutes(30)},
 		Consent: Consent{},
-		Log:     Log{Level: LevelInfo},
+		Roster: Roster{DaysAhead: 1, Header: true, Columns: map[string]string{}, Departments: map[string]string{}, Providers: map[string]string{},
+			Statuses: map[string]string{}, Modes: map[string]string{}, Languages: map[string]string{}},
+		Log: Log{Level: LevelInfo},
 	}
 }

@@ -97,7 +97,7 @@ func (d *decoder) field(v reflect.Value, found any, path string) {
 	case t.Kind() == reflect.Map:
 		tree, ok := found.(map[string]any)
 		if !ok {
-			wrong("a text per language, such as { en = \"...\" }")
+			wrong("a table of texts, such as { en = \"...\" }")
 			return
 		}
 		texts := map[string]string{}

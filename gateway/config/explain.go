@@ -42,7 +42,7 @@ func Explain(data []byte, folder string) ([]Explanation, error) {
 			continue
 		}
 		key := plain(path)
-		if _, ok := docs[key]; !ok { // name.en = "..." explains name
+		for docs[key] == "" && strings.Contains(key, ".") { // name.en = "..." explains name; a word may hold dots
 			key = key[:strings.LastIndexByte(key, '.')]
 		}
 		named[key] = true

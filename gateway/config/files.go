@@ -33,6 +33,9 @@ func (c Config) CheckFiles() error {
 	if info, ok := r.stat("consent.forms", c.Consent.Forms); ok && !info.IsDir() {
 		r.bad("consent.forms", c.Consent.Forms, "a folder", "")
 	}
+	if info, ok := r.stat("roster.folder", c.Roster.Folder); ok && !info.IsDir() {
+		r.bad("roster.folder", c.Roster.Folder, "a folder", "")
+	}
 	if _, ok := r.stat("pubnub.ca_file", c.PubNub.CAFile); ok {
 		if pem, err := os.ReadFile(c.PubNub.CAFile); err == nil && !x509.NewCertPool().AppendCertsFromPEM(pem) {
 			r.bad("pubnub.ca_file", c.PubNub.CAFile, "certificates in PEM form", "")

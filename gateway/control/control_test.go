@@ -89,7 +89,7 @@ func (b queue) AcknowledgeHelp(context.Context, control.Caller, control.Acknowle
 type roster struct{ *backend }
 
 func (b roster) Import(_ context.Context, _ control.Caller, in control.RosterImport) (control.RosterImported, error) {
-	return control.RosterImported{Rows: len(in.CSV)}, nil
+	return control.RosterImported{Rows: len(in.List)}, nil
 }
 
 type keys struct{ *backend }
@@ -340,7 +340,7 @@ func TestBounds(t *testing.T) {
 		{"POST", "/v1/queue/call", `{"entry":"A-1","ghost":"` + secret + `"}`, 400, "JSON object"},
 		{"POST", "/v1/queue/call", `{"entry":"A-1"}{}`, 400, "after its JSON"},
 		{"POST", "/v1/queue/call", `{"entry":"` + strings.Repeat("x", 70<<10) + `"}`, 400, "larger than"},
-		{"POST", "/v1/roster/import", `{"csv":"` + strings.Repeat("QUFB", 50<<10) + `"}`, 200, `"rows":153600`},
+		{"POST", "/v1/roster/import", `{"list":"` + strings.Repeat("QUFB", 50<<10) + `"}`, 200, `"rows":153600`},
 	} {
 		status, body := ask(t, client, c.method, c.path, c.body)
 		if status != c.want || !strings.Contains(body, c.code) {
@@ -575,7 +575,7 @@ func TestManyConnections(t *testing.T) {
 func FuzzRequest(f *testing.F) {
 	f.Add("queue/call", []byte(`{"entry":"A-017"}`))
 	f.Add("keys/erase", []byte(`{"class":"queue","epoch":4294967296}`))
-	f.Add("roster/import", []byte(`{"csv":"QUFB"}`))
+	f.Add("roster/import", []byte(`{"list":"QUFB"}`))
 	f.Add("audit/verify", []byte(`{}`))
 	s, err := control.New(config.Control{}, (&backend{}).all(), slog.New(slog.DiscardHandler))
 	if err != nil {

@@ -51,6 +51,7 @@ type RosterStatus struct {
 	Day          string    `json:"day,omitempty"` // newest clinic day held; empty for none
 	Appointments int       `json:"appointments"`  // of that day
 	Imported     time.Time `json:"imported,omitzero"`
+	Held         int       `json:"held,omitempty"` // files of the watched folder that wait for a person
 }
 
 // StoreStatus is the store's file.

@@ -222,6 +222,9 @@ func TestChecks(t *testing.T) {
 		{"roster of today", doctor.Roster(days("2026-11-22", "2026-11-22")), doctor.OK},
 		{"roster of yesterday", doctor.Roster(days("2026-11-21", "2026-11-22")), doctor.Warn},
 		{"no roster", doctor.Roster(days("", "2026-11-22")), doctor.Warn},
+		{"no list held", doctor.RosterHeld(func() (int, string) { return 0, "" }), doctor.OK},
+		{"a list held", doctor.RosterHeld(func() (int, string) { return 1, "1 shrunk" }), doctor.Warn},
+		{"no folder", doctor.RosterHeld(func() (int, string) { return 0, "the folder cannot be read" }), doctor.Fail},
 
 		{"online", doctor.SyncLink(backlog(true, 0, 0)), doctor.OK},
 		{"offline", doctor.SyncLink(backlog(false, 0, 0)), doctor.Warn},

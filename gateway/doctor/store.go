@@ -92,3 +92,19 @@ func Roster(days func() (newest, today string)) Check {
 		return Result{State: OK, Detail: "appointments are held up to " + newest}
 	}}
 }
+
+// RosterHeld looks whether lists of the watched folder wait for a person. held
+// gives how many files, and in constant words why; no files and a reason: the
+// folder itself has something wrong.
+func RosterHeld(held func() (files int, why string)) Check {
+	return Check{ID: "roster-held", Run: func(context.Context) Result {
+		switch files, why := held(); {
+		case files > 0:
+			return Result{Warn, fmt.Sprintf("lists of the watched folder that were not imported: %d (%s)", files, why),
+				"`clinicgate roster check FILE` shows what a list says; `clinicgate roster import --force FILE` imports it, or take the file away"}
+		case why != "":
+			return Result{Fail, "no list can be imported: " + why, "see that roster.folder is there and this account may read and write it"}
+		}
+		return Result{State: OK, Detail: "no list of a watched folder waits"}
+	}}
+}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -21,6 +20,7 @@ import (
 	"clinicgate/kiosk/phi"
 	"clinicgate/kiosk/queue"
 	"clinicgate/kiosk/roster"
+	"clinicgate/kiosk/roster/feed"
 	"clinicgate/storage"
 	"clinicgate/storage/storagetest"
 
@@ -117,12 +117,12 @@ func newKit(t testing.TB, id kiosk.KioskID, letter byte, change ...func(*checkin
 
 func (k *kit) importRows(text string) {
 	k.t.Helper()
-	rows, problems, err := roster.Parse(strings.NewReader(text), roster.Rules{Calendar: calendar(),
-		Departments: []kiosk.DepartmentID{"cardiology", "radiology"}, Providers: map[kiosk.ProviderID]kiosk.DepartmentID{"dr-vega": "cardiology", "dr-okafor": "radiology"}})
-	if err != nil || len(problems) > 0 {
-		k.t.Fatal(err, problems)
+	rows, err := feed.Read([]byte(text), feed.Mapping{Rules: roster.Rules{Calendar: calendar(),
+		Departments: []kiosk.DepartmentID{"cardiology", "radiology"}, Providers: map[kiosk.ProviderID]kiosk.DepartmentID{"dr-vega": "cardiology", "dr-okafor": "radiology"}}})
+	if err != nil || len(rows.Problems) > 0 {
+		k.t.Fatal(err, rows.Problems)
 	}
-	if _, err := k.list.Import(context.Background(), kiosk.NewAct(ana), rows); err != nil {
+	if _, err := k.list.Import(context.Background(), kiosk.NewAct(ana), rows.Appointments); err != nil {
 		k.t.Fatal(err)
 	}
 }

@@ -11,6 +11,8 @@
 //   - an appointment's QR code is opaque, good for one day, and made by the holder
 //     of the clinic's signing key alone; a kiosk verifies it without a network and
 //     cannot make one;
+//   - an appointment that is cancelled, or moved to another day, goes from every
+//     kiosk's list, and an older version that arrives later does not bring it back;
 //   - an unknown code, a forged one and a mistyped one cost the same work and give
 //     the same answer; so do a wrong name, a wrong birth date and a stranger.
 //
@@ -18,9 +20,10 @@
 // (the patient may be on the way), to put a name anywhere but into sealed rows
 // and roster channels, and to keep them beyond the clinic day that follows.
 //
-//	CSV --Parse--> []Appointment --Import--> view rows + ROSTER events --> other kiosks --Apply--> their rows
+//	file --feed.Read--> []Appointment --Import--> view rows + ROSTER events --> other kiosks --Apply--> their rows
 //	                     |
 //	                     +--Maker.Codes (off the kiosk)--> QR text and typed code per appointment
+//	[]Cancellation --Cancel--> rows marked, without a name + ROSTER events --> other kiosks
 //	scan or typed code --Find--> Appointment
 //	birth date and name --FindByPerson--> identity.Match --> what one person has that day
 //

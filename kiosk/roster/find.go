@@ -60,7 +60,7 @@ func (r *Roster) Find(g Getter, method Method, value phi.Text, day kiosk.Day) (A
 	if len(found) != 1 {
 		found = []kiosk.AppointmentID{"none"} // read a row all the same
 	}
-	s, err := r.get(g, day, found[0])
+	s, err := r.live(g, day, found[0])
 	switch {
 	case err != nil:
 		return Appointment{}, err
@@ -74,7 +74,7 @@ func (r *Roster) Find(g Getter, method Method, value phi.Text, day kiosk.Day) (A
 
 // Appointment gives a day's appointment by its id.
 func (r *Roster) Appointment(g Getter, day kiosk.Day, id kiosk.AppointmentID) (Appointment, bool, error) {
-	s, err := r.get(g, day, id)
+	s, err := r.live(g, day, id)
 	if err != nil || s == nil {
 		return Appointment{}, false, err
 	}

@@ -15,6 +15,7 @@ import (
 // Imported says what an import did.
 type Imported struct {
 	New, Changed, Same int
+	Moved              int // rows of other days that went, as these have the appointment now
 	Days               []kiosk.Day
 }
 
@@ -26,7 +27,9 @@ const (
 )
 
 // Import takes in a list. It returns when everything is durable; rows that are
-// held already as they are cost nothing. Rows that the list lacks stay.
+// held already as they are cost nothing. Rows that the list lacks stay, but for
+// those of other days whose appointment the list has: it was moved. So an
+// appointment's id is one over all days held.
 func (r *Roster) Import(ctx context.Context, act kiosk.Act, list []Appointment) (Imported, error) {
 	done := Imported{}
 	for i := range list {
@@ -56,9 +59,16 @@ func (r *Roster) Import(ctx context.Context, act kiosk.Act, list []Appointment) 
 		}
 		start = end
 	}
-	err := r.store.Update(ctx, func(tx *storage.Tx) error {
+	found, err := r.moved(ctx, list)
+	if err == nil {
+		done.Moved, err = r.strike(ctx, act, found)
+	}
+	if err != nil {
+		return done, fmt.Errorf("cannot import roster: %w", err)
+	}
+	err = r.store.Update(ctx, func(tx *storage.Tx) error {
 		return r.journal.Audit(tx, act, kiosk.RosterImported, kiosk.AuditFacts{
-			Action: fmt.Sprintf("%d new, %d changed, %d same", done.New, done.Changed, done.Same), Resource: days(done.Days)})
+			Action: fmt.Sprintf("%d new, %d changed, %d same, %d moved", done.New, done.Changed, done.Same, done.Moved), Resource: days(done.Days)})
 	})
 	if err != nil {
 		return done, fmt.Errorf("cannot import roster: %w", err)
@@ -90,7 +100,7 @@ func (r *Roster) importList(ctx context.Context, act kiosk.Act, list []Appointme
 				switch {
 				case err != nil:
 					return err
-				case old == nil:
+				case old == nil || old.Row.Cancelled:
 					fresh++
 				case old.Row == a.shape() && old.Department == a.Department:
 					same++

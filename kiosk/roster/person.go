@@ -1,8 +1,6 @@
 package roster
 
 import (
-	"encoding/json"
-	"errors"
 	"slices"
 	"strings"
 
@@ -23,17 +21,12 @@ type Walker interface {
 func (r *Roster) FindByPerson(w Walker, c identity.Claim, day kiosk.Day) (identity.Verdict, []Appointment, error) {
 	var list []Appointment
 	var candidates []identity.Candidate
-	err := w.Walk(rowView, group(day), func(_, value []byte) error {
-		var s stored
-		if err := json.Unmarshal(value, &s); err != nil {
-			return errors.New("roster row is malformed")
-		}
+	err := r.walk(w, day, func(s stored) {
 		a := fromShape(s.Row, s.Department, day)
 		list = append(list, a)
 		candidates = append(candidates, identity.Candidate{
 			Person: string(a.Patient), Birth: a.Birth, Family: a.Family, Given: a.Given, Native: a.Native,
 			Time: phi.New(a.Start.In(r.cfg.Calendar.Zone).Format("15:04")), Phone: a.PhoneLast2})
-		return nil
 	})
 	if err != nil {
 		return identity.None, nil, err

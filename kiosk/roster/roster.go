@@ -43,7 +43,7 @@ type Roster struct {
 
 // Held says what is held of a day.
 type Held struct {
-	Rows    int         // about how many
+	Rows    int         // about how many, without those cancelled
 	Changed storage.HLC // of the event that brought the newest row
 }
 
@@ -59,6 +59,8 @@ func New(cfg Config, store Store) (*Roster, error) {
 	}
 	return &Roster{cfg: cfg, store: store, journal: kiosk.Journal{Organization: cfg.Organization}, days: map[kiosk.Day]Held{}}, nil
 }
+
+const maxRows = 20_000 // of one event
 
 const (
 	rowView  = "roster"      // group: day; key: appointment id
@@ -91,7 +93,9 @@ func (r *Roster) Load(ctx context.Context) error {
 				if err := json.Unmarshal(value, &s); err != nil {
 					return errors.New("roster row is malformed")
 				}
-				held.Rows, held.Changed = held.Rows+1, max(held.Changed, s.HLC)
+				if held.Changed = max(held.Changed, s.HLC); !s.Row.Cancelled {
+					held.Rows++
+				}
 				return nil
 			})
 			if err != nil {
@@ -134,7 +138,7 @@ func (r *Roster) Days() map[kiosk.Day]Held {
 	return maps.Clone(r.days)
 }
 
-// note counts new rows of a day. It may run ahead of a transaction that then fails;
+// note counts rows of a day that are new, or gone where fresh is negative. It may run ahead of a transaction that then fails;
 // the day that it names has been announced all the same.
 func (r *Roster) note(day kiosk.Day, fresh int, at storage.HLC) {
 	r.mu.Lock()
@@ -155,41 +159,61 @@ func (r *Roster) get(g Getter, day kiosk.Day, id kiosk.AppointmentID) (*stored, 
 	return s, nil
 }
 
-// put writes a row and what finds it by code. It tells whether there was none.
-func (r *Roster) put(tx *storage.Tx, day kiosk.Day, s stored) (fresh bool, err error) {
+// put writes a row and what finds it by code. It gives by how much it makes the
+// list longer: 1, 0 or -1.
+func (r *Roster) put(tx *storage.Tx, day kiosk.Day, s stored) (more int, err error) {
+	if s.Row.Cancelled {
+		s.Row = struck(s.Row) // whatever another version left in it
+	}
 	id := s.Row.AppointmentID
 	old, err := r.get(tx, day, id)
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	if old != nil && old.HLC > s.HLC {
-		return false, nil // an older version that came later
+		return 0, nil // an older version that came later
 	}
 	data, err := json.Marshal(s)
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	if err := tx.PutIn(rowView, group(day), []byte(id), data); err != nil {
-		return false, fmt.Errorf("cannot write roster row: %w", err)
+		return 0, fmt.Errorf("cannot write roster row: %w", err)
 	}
 	if err := tx.Put(dayView, []byte(day), []byte(day)); err != nil {
-		return false, fmt.Errorf("cannot write roster day: %w", err)
+		return 0, fmt.Errorf("cannot write roster day: %w", err)
 	}
-	if old != nil && old.Row.Code != s.Row.Code && old.Row.Code != "" {
-		if err := r.link(tx, day, ownKey(old.Row.Code), id, false); err != nil {
-			return false, err
+	was := old != nil && !old.Row.Cancelled
+	now := r.keys(day, s.Row)
+	if was {
+		for _, key := range r.keys(day, old.Row) {
+			if slices.Contains(now, key) {
+				continue
+			}
+			if err := r.link(tx, day, key, id, false); err != nil {
+				return 0, err
+			}
 		}
 	}
-	for _, key := range r.keys(day, s.Row) {
+	for _, key := range now {
 		if err := r.link(tx, day, key, id, true); err != nil {
-			return false, err
+			return 0, err
 		}
 	}
-	return old == nil, nil
+	switch {
+	case was && s.Row.Cancelled:
+		return -1, nil
+	case !was && !s.Row.Cancelled:
+		return 1, nil
+	}
+	return 0, nil
 }
 
-// keys lists what an appointment is found by.
+// keys lists what an appointment is found by: nothing where it is cancelled.
 func (r *Roster) keys(day kiosk.Day, row kiosk.RosterRow) []string {
+	if row.Cancelled {
+		return nil
+	}
 	ref := newReference(r.cfg.RefKey, row.AppointmentID, day)
 	keys := []string{refKey(ref), typedKey(TypedCode(r.cfg.RefKey, row.AppointmentID, day))}
 	if row.Code != "" {
@@ -263,13 +287,11 @@ func (r *Roster) Apply(tx *storage.Tx, m kiosk.Received) (kiosk.Result, error) {
 		if !valid(row) {
 			continue
 		}
-		is, err := r.put(tx, msg.Day, stored{row, c.Department, m.Origin.HLC})
+		more, err := r.put(tx, msg.Day, stored{row, c.Department, m.Origin.HLC})
 		if err != nil {
 			return kiosk.Ignored, err
 		}
-		if taken++; is {
-			fresh++
-		}
+		taken, fresh = taken+1, fresh+more
 	}
 	if taken == 0 {
 		return kiosk.Ignored, nil
@@ -282,14 +304,7 @@ func (r *Roster) Apply(tx *storage.Tx, m kiosk.Received) (kiosk.Result, error) {
 func (r *Roster) List(ctx context.Context, day kiosk.Day) ([]Appointment, error) {
 	var list []Appointment
 	err := r.store.View(ctx, func(v *storage.Reader) error {
-		return v.Walk(rowView, group(day), func(_, value []byte) error {
-			var s stored
-			if err := json.Unmarshal(value, &s); err != nil {
-				return errors.New("roster row is malformed")
-			}
-			list = append(list, fromShape(s.Row, s.Department, day))
-			return nil
-		})
+		return r.walk(v, day, func(s stored) { list = append(list, fromShape(s.Row, s.Department, day)) })
 	})
 	if err != nil {
 		return nil, fmt.Errorf("cannot list roster: %w", err)
