@@ -429,3 +429,35 @@ func dirFor(t *testing.T, path string) keyring.Dir {
 	}
 	return keyring.Dir(path)
 }
+
+// A patient without a code is found by date of birth and name, however the name
+// is written.
+func TestCheckInByNameReachesTheQueue(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t)
+	c.admit("apt-1") // Ada Fictional, born 3 February 1950
+	b := c.browser()
+	ticket, err := b.CheckIn(t.Context(), func() error {
+		for _, step := range []struct {
+			event  string
+			fields map[string]any
+		}{
+			{"start", nil},
+			{"choose", map[string]any{"language": "en"}},
+			{"no-code", nil},
+			{"born", map[string]any{"birth": "1950-02-03"}},
+			{"named", map[string]any{"family": "FICTIONÁL", "given": "ADA"}},
+		} {
+			if err := b.Press(t.Context(), step.event, step.fields); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, func(string) bool { return true })
+	if err != nil || ticket != "A-001" {
+		t.Fatalf("ticket %q, %v\n%s", ticket, err, c.log.String())
+	}
+	if strings.Contains(c.log.String(), "FICTION") || strings.Contains(c.log.String(), "1950-02-03") {
+		t.Error("the log names the patient")
+	}
+}

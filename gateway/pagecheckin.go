@@ -8,6 +8,8 @@ import (
 	"clinicgate/kiosk"
 	"clinicgate/kiosk/checkin"
 	"clinicgate/kiosk/consent"
+	"clinicgate/kiosk/identity"
+	"clinicgate/kiosk/phi"
 	"clinicgate/kiosk/roster"
 	"clinicgate/kiosk/web"
 
@@ -27,8 +29,20 @@ type pageHelp struct {
 	failed bool      // guarded by mu: it could not be made
 }
 
-// Identify looks a code up and commits the arrival.
+// Identify looks a code or a person up and commits the arrival.
 func (p pageCheckIn) Identify(ctx context.Context, in web.Identify) (web.Identified, error) {
+	if in.Method == web.Named {
+		claim := identity.Claim{Birth: in.Person.Birth, Name: fullName(in.Person), Time: in.Person.Time, Phone: in.Person.Phone}
+		found, err := p.checkin.IdentifyPerson(ctx, checkin.PersonInput{Session: in.Session, Claim: claim, Language: in.Language, Request: in.Request})
+		if err != nil {
+			return web.Identified{}, err
+		}
+		out := p.answer(found)
+		if found.Outcome == checkin.NotFound {
+			out.Sentence = "no-person"
+		}
+		return out, nil
+	}
 	method := roster.Scanned
 	if in.Method == web.Typed {
 		method = roster.Typed
@@ -38,6 +52,17 @@ func (p pageCheckIn) Identify(ctx context.Context, in web.Identify) (web.Identif
 		return web.Identified{}, err
 	}
 	return p.answer(found), nil
+}
+
+// fullName parts the names by a comma, so that it is known which is which.
+func fullName(p web.Person) phi.Text {
+	switch {
+	case p.Family.IsZero():
+		return p.Given
+	case p.Given.IsZero():
+		return p.Family
+	}
+	return phi.New(p.Family.Reveal() + ", " + p.Given.Reveal())
 }
 
 // answer is what the page shows of what the check-in found.
@@ -53,6 +78,10 @@ func (p pageCheckIn) answer(found checkin.Identified) web.Identified {
 		if found.DeskSign {
 			out.Sentence = "no-form"
 		}
+	case checkin.AskTime:
+		out.Outcome, out.Ask = web.Asked, web.AppointmentTime
+	case checkin.AskPhone:
+		out.Outcome, out.Ask = web.Asked, web.PhoneDigits
 	case checkin.Already:
 		out.Outcome, out.Done, out.Standing = web.Already, placeShown(found.Place), web.Standing(found.Place.Status)
 		if found.Place.Status == kiosk.Waiting && found.Place.Called {

@@ -25,6 +25,11 @@ type action struct {
 	Event    string    `json:"event"`
 	Language string    `json:"language,omitempty"` // choose
 	Code     string    `json:"code,omitempty"`     // code, scan
+	Birth    string    `json:"birth,omitempty"`    // born: 2006-01-02
+	Family   string    `json:"family,omitempty"`   // named
+	Given    string    `json:"given,omitempty"`    // named
+	Time     string    `json:"time,omitempty"`     // time: 15:04
+	Phone    string    `json:"phone,omitempty"`    // phone: two digits
 	Form     string    `json:"form,omitempty"`     // decide
 	Shown    string    `json:"shown,omitempty"`    // decide: SHA-256 of the text on the screen, hex
 	Granted  *bool     `json:"granted,omitempty"`  // decide
@@ -152,6 +157,8 @@ func (s *Server) apply(x *session, a action) (work, bool) {
 			return nil, false
 		}
 		return s.identify(x, evCode, Typed, phi.New(code), a.Request)
+	case "no-code", "born", "named", "time", "phone", "unknown":
+		return s.byPerson(x, a)
 	case "decide":
 		if a.Granted == nil {
 			return nil, false

@@ -13,8 +13,8 @@ import (
 // the same Request: the second one gives the first one's answer. A nil error
 // means that what happened is durable.
 type CheckIn interface {
-	// Identify looks a code up and, where it belongs to an appointment, commits
-	// the arrival as unfinished.
+	// Identify looks a code or a person up and, where there is an appointment,
+	// commits the arrival as unfinished. Asked commits nothing.
 	Identify(ctx context.Context, in Identify) (Identified, error)
 	// Finish commits the decisions and the place in the queue, all or nothing.
 	Finish(ctx context.Context, in Finish) (Done, error)
@@ -31,21 +31,31 @@ type CheckIn interface {
 	HelpState() HelpState
 }
 
-// Method is how a code reached the page.
+// Method is how the page learned who the patient is.
 type Method string
 
 const (
 	Scanned Method = "scan"
 	Typed   Method = "typed"
+	Named   Method = "named" // by date of birth and name
 )
 
-// Identify is the patient's claim: one code.
+// Identify is the patient's claim: one code, or who she is.
 type Identify struct {
 	Session  string
 	Method   Method
-	Value    phi.Text
-	Language string // tag of the language that the patient chose
+	Value    phi.Text // Scanned, Typed
+	Person   Person   // Named
+	Language string   // tag of the language that the patient chose
 	Request  uuid.UUID
+}
+
+// Person is who a patient without a code says she is.
+type Person struct {
+	Birth         phi.Text // 2006-01-02
+	Family, Given phi.Text // one of them may be empty
+	Time          phi.Text // of the appointment, as 15:04 in the clinic's zone; empty until asked, or not known
+	Phone         phi.Text // its last two digits; empty until asked
 }
 
 // Outcome is what became of an Identify.
@@ -55,6 +65,7 @@ const (
 	Refused Outcome = iota // Sentence says why; the desk helps
 	Found                  // the check-in goes on
 	Already                // checked in before; Done and Standing say where she stands
+	Asked                  // several have this name and date of birth; Ask tells them apart
 )
 
 // Identified is the answer to an Identify.
@@ -62,6 +73,7 @@ type Identified struct {
 	Outcome  Outcome
 	Sentence string // last part of a message key: "not-found", "wrong-day", "late"; empty for none
 	Again    bool   // refused, and another try is allowed
+	Ask      Factor // Asked
 	Entry    uuid.UUID
 	Visit    Visit
 	Forms    []Form // in the patient's language, in the order to be asked; may be empty
@@ -71,6 +83,14 @@ type Identified struct {
 	Standing            Standing
 	MayLeave, MayReturn bool
 }
+
+// Factor is what tells people of one name and date of birth apart.
+type Factor int
+
+const (
+	AppointmentTime Factor = iota + 1
+	PhoneDigits
+)
 
 // Standing is where a patient stands who checked in before.
 type Standing string

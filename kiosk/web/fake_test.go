@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -44,6 +45,14 @@ const (
 	goodScan  = "CHK1:AEBAGBAFAYDQQCIKBMGA2DQPCAIREEYUCULBOGAZDINRYHI6D4"
 	goodTyped = "K7MQ4RT2"
 )
+
+// goodPerson is who is expected and has no code with her.
+const goodPerson = "1957-02-28 MARLOW GRETA  "
+
+// claimed is a claim in one line.
+func claimed(p web.Person) string {
+	return strings.Join([]string{p.Birth.Reveal(), p.Family.Reveal(), p.Given.Reveal(), p.Time.Reveal(), p.Phone.Reveal()}, " ")
+}
 
 var (
 	errBroken = errors.New("store is fenced")
@@ -91,6 +100,9 @@ func (c *clinic) Identify(ctx context.Context, in web.Identify) (web.Identified,
 	c.identify = append(c.identify, in)
 	fail, _ := c.fails(&c.failIdentify)
 	out, scripted := c.outcome[in.Value.Reveal()]
+	if in.Method == web.Named {
+		out, scripted = c.outcome[claimed(in.Person)]
+	}
 	bare := c.noForms
 	c.mu.Unlock()
 	if err := c.wait(ctx); err != nil {
@@ -102,7 +114,7 @@ func (c *clinic) Identify(ctx context.Context, in web.Identify) (web.Identified,
 	if scripted {
 		return out, nil
 	}
-	if v := in.Value.Reveal(); v != goodScan && v != goodTyped {
+	if v := in.Value.Reveal(); v != goodScan && v != goodTyped && claimed(in.Person) != goodPerson {
 		return web.Identified{Outcome: web.Refused, Sentence: "not-found", Again: true}, nil
 	}
 	at := time.Date(2026, 11, 22, 10, 30, 0, 0, newYork())

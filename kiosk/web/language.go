@@ -12,6 +12,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/pelletier/go-toml/v2"
 	"golang.org/x/text/feature/plural"
@@ -30,9 +32,17 @@ const referenceLanguage = "en"
 type Words struct {
 	Tag    string                       `toml:"tag" json:"tag"`
 	Name   string                       `toml:"name" json:"name"`
-	Dir    string                       `toml:"dir" json:"dir"` // "ltr" or "rtl"
+	Dir    string                       `toml:"dir" json:"dir"`    // "ltr" or "rtl"
+	Rows   []string                     `toml:"keyboard" json:"-"` // the letters that names are typed with, a key each
+	Keys   keyboard                     `toml:"-" json:"keyboard"`
 	Text   map[string]string            `toml:"text" json:"text"`
 	Plural map[string]map[string]string `toml:"plural" json:"plural"`
+}
+
+// keyboard is what the page shows for typing a name.
+type keyboard struct {
+	Own   []string `json:"own"`
+	Other []string `json:"other,omitempty"` // Latin letters, where Own are others
 }
 
 // loadWords reads the languages in the order of tags. Files in extra, if not
@@ -55,6 +65,10 @@ func loadWords(tags []string, extra fs.FS) ([]Words, error) {
 		if err != nil {
 			faults = append(faults, err)
 			continue
+		}
+		w.Keys.Own = w.Rows
+		if r, _ := utf8.DecodeRuneInString(w.Rows[0]); !unicode.Is(unicode.Latin, r) {
+			w.Keys.Other = reference.Rows
 		}
 		all = append(all, w)
 	}
@@ -123,6 +137,7 @@ func (w Words) check(reference Words) error {
 	if w.Dir != "ltr" && w.Dir != "rtl" {
 		fault("dir is %q, want \"ltr\" or \"rtl\"", w.Dir)
 	}
+	w.checkKeyboard(fault)
 	for _, key := range slices.Sorted(maps.Keys(reference.Text)) {
 		text, ok := w.Text[key]
 		switch {
@@ -159,6 +174,29 @@ func (w Words) check(reference Words) error {
 		}
 	}
 	return errors.Join(faults...)
+}
+
+const (
+	mostRows = 4
+	mostKeys = 12 // in a row: on the narrowest panel each is still 44 px wide
+)
+
+func (w Words) checkKeyboard(fault func(format string, args ...any)) {
+	if len(w.Rows) == 0 || len(w.Rows) > mostRows {
+		fault("keyboard has %d rows, want 1 to %d", len(w.Rows), mostRows)
+	}
+	seen := map[rune]bool{}
+	for i, row := range w.Rows {
+		if n := utf8.RuneCountInString(row); n == 0 || n > mostKeys {
+			fault("keyboard row %d has %d letters, want 1 to %d", i+1, n, mostKeys)
+		}
+		for _, r := range row {
+			if !unicode.IsLetter(r) && !unicode.IsMark(r) || seen[r] {
+				fault("keyboard row %d: %q is no letter, or is there twice", i+1, r)
+			}
+			seen[r] = true
+		}
+	}
 }
 
 var placeholderForm = regexp.MustCompile(`\{[a-z]+\}`)

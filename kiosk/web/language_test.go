@@ -62,7 +62,7 @@ func TestSentencesAreUsed(t *testing.T) {
 	source := sources.String()
 	w := english(t)
 	// Keys that are put together: refused.{sentence}.title, help.{state}.body, ...
-	madeUp := regexp.MustCompile(`^(refused\.[a-z-]+\.(title|body)|help\.(called|coming|desk)\.(title|body)|board\.status\.[a-z]+|note\.[a-z-]+|already\.[a-z-]+\.(title|body))$`)
+	madeUp := regexp.MustCompile(`^(refused\.[a-z-]+\.(title|body)|help\.(called|coming|desk)\.(title|body)|board\.status\.[a-z]+|note\.[a-z-]+|already\.[a-z-]+\.(title|body)|(birth|name|time|phone)\.(title|body)|entry\.[a-z]+)$`)
 	for key := range w.Text {
 		if !madeUp.MatchString(key) && !strings.Contains(source, `"`+key+`"`) {
 			t.Errorf("text %q is in no page", key)
@@ -134,12 +134,13 @@ func TestDroppedInLanguage(t *testing.T) {
 	w.Text["consent.count"] = "{n}"
 	w.Text["surplus"] = "x"
 	w.Dir = "up"
+	w.Rows = []string{"ABA", ""}
 	_, err := web.New(web.Config{Listen: "127.0.0.1:0", Languages: []string{"ar", "en", "xx"}, Texts: fstest.MapFS{"ar.toml": file()}},
 		web.Deps{CheckIn: newClinic(), Board: newRoom(), Logger: slog.New(slog.DiscardHandler)})
 	if err == nil {
 		t.Fatal("a file with faults is taken")
 	}
-	for _, part := range []string{`"done.title" is missing`, `form "two" is missing`, `"consent.count"`, `"surplus" is not used`, `dir is "up"`, `language "xx"`} {
+	for _, part := range []string{`"done.title" is missing`, `form "two" is missing`, `"consent.count"`, `"surplus" is not used`, `dir is "up"`, "keyboard row 1", "keyboard row 2", `language "xx"`} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("the error does not name %s:\n%v", part, err)
 		}

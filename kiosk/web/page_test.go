@@ -130,6 +130,15 @@ func (c *client) act(event string, fields map[string]any) picture {
 	return c.take(w)
 }
 
+// refused checks that an act does not happen.
+func (c *client) refused(event string, fields map[string]any) {
+	c.t.Helper()
+	if w := c.post(newRequestID(), c.now.Session, event, fields); w.Code != http.StatusConflict {
+		c.t.Errorf("%s in %s: status %d, want 409", event, c.now.State, w.Code)
+	}
+	c.look()
+}
+
 // want checks the state that is shown.
 func (c *client) want(state web.State) picture {
 	c.t.Helper()

@@ -61,14 +61,15 @@ func (s *Server) scanned(x *session, raw string, request uuid.UUID) (work, bool)
 		}
 		return nil, false
 	}
+	if x.state.asks() {
+		return s.identify(x, evScan, methodOf(code), phi.New(code), request)
+	}
 	same := sha256.Sum256([]byte(code)) == x.last
 	switch x.state {
 	case Attract, Language:
 		x.step(evScan)
 		x.held, x.heldMethod = phi.New(code), methodOf(code)
 		return s.onlyLanguage(x, request), true
-	case Identifying:
-		return s.identify(x, evScan, methodOf(code), phi.New(code), request)
 	case Turned:
 		if x.again {
 			return s.identify(x, evScan, methodOf(code), phi.New(code), request)

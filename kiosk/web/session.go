@@ -3,7 +3,9 @@ package web
 import (
 	"context"
 	"crypto/sha256"
+	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"clinicgate/kiosk/phi"
@@ -32,6 +34,8 @@ type session struct {
 	held       phi.Text // a code that was read before a language was chosen
 	heldMethod Method
 	last       [sha256.Size]byte // of the last code, to know a second read of the same one
+
+	person Person // who a patient without a code says she is, as far as asked
 
 	found     Identified
 	decisions []Decision
@@ -67,9 +71,13 @@ func (s *Server) identify(x *session, e event, method Method, value phi.Text, re
 	if !x.step(e) {
 		return nil, false
 	}
-	x.held = phi.Text{}
+	x.held, x.person = phi.Text{}, Person{}
 	x.last = sha256.Sum256([]byte(value.Reveal()))
-	in := Identify{Session: x.id, Method: method, Value: value, Language: x.language, Request: request}
+	return s.lookUp(x, Identify{Session: x.id, Method: method, Value: value, Language: x.language, Request: request}), true
+}
+
+// lookUp asks the check-in who the patient is; the state is Checking.
+func (s *Server) lookUp(x *session, in Identify) work {
 	return func(ctx context.Context) {
 		var out Identified
 		err := attempt(ctx, identifyWithin, func(ctx context.Context) (err error) {
@@ -77,7 +85,81 @@ func (s *Server) identify(x *session, e event, method Method, value phi.Text, re
 			return err
 		})
 		s.answered(x, "identify", out, err)
-	}, true
+	}
+}
+
+// byPerson takes one answer of a patient without a code and, once there is a
+// whole claim, looks the person up by it.
+func (s *Server) byPerson(x *session, a action) (work, bool) {
+	p := x.person
+	switch event(a.Event) {
+	case evNoCode:
+		if x.state == Turned && !x.again || !x.step(evNoCode) {
+			return nil, false
+		}
+		x.held, x.person = phi.Text{}, Person{}
+		return nil, true
+	case evBorn:
+		if x.state != Born {
+			return nil, false
+		}
+		if !possibleBirth(a.Birth, s.now()) {
+			x.notice = "no-such-date"
+			return nil, true
+		}
+		x.step(evBorn)
+		x.person = Person{Birth: phi.New(a.Birth)}
+		return nil, true
+	case evNamed:
+		p = Person{Birth: p.Birth, Family: nameOf(a.Family), Given: nameOf(a.Given)}
+		if p.Family.IsZero() && p.Given.IsZero() {
+			return nil, false
+		}
+	case evTime:
+		if p.Time = phi.New(a.Time); !timeForm.MatchString(a.Time) {
+			return nil, false
+		}
+	case evPhone:
+		if p.Phone = phi.New(a.Phone); !phoneForm.MatchString(a.Phone) {
+			return nil, false
+		}
+	case evUnknown:
+		if !x.step(evUnknown) {
+			return nil, false
+		}
+		x.sentence, x.again = "alike", false // shown where there is nothing more to ask
+		return nil, true
+	}
+	if !x.step(event(a.Event)) {
+		return nil, false
+	}
+	x.person = p
+	return s.lookUp(x, Identify{Session: x.id, Method: Named, Person: p, Language: x.language, Request: a.Request}), true
+}
+
+var (
+	timeForm  = regexp.MustCompile(`^([01][0-9]|2[0-3]):[0-5][0-9]$`)
+	phoneForm = regexp.MustCompile(`^[0-9]{2}$`)
+)
+
+const oldest = 130 // years
+
+// possibleBirth tells whether somebody alive can have been born on a date; the
+// day is that of the time zone that is farthest ahead.
+func possibleBirth(date string, now time.Time) bool {
+	t, err := time.Parse(time.DateOnly, date)
+	return err == nil && !t.After(now.UTC().Add(14*time.Hour)) && t.Year() >= now.Year()-oldest
+}
+
+const maxNameBytes = 200
+
+// nameOf reads a name that was typed; what cannot be one is empty.
+func nameOf(text string) phi.Text {
+	text = strings.TrimSpace(text)
+	if len(text) > maxNameBytes || !printable(text) {
+		return phi.Text{}
+	}
+	return phi.New(text)
 }
 
 // move takes the patient out of the queue, or back.
@@ -117,6 +199,10 @@ func (s *Server) answered(x *session, act string, out Identified, err error) {
 	case out.Outcome == Refused:
 		x.step(evRefused)
 		x.sentence, x.again = out.Sentence, out.Again
+	case out.Outcome == Asked && out.Ask == AppointmentTime:
+		x.step(evAskTime)
+	case out.Outcome == Asked:
+		x.step(evAskPhone)
 	case out.Outcome == Already:
 		x.step(evAlready)
 		x.found, x.done = out, out.Done

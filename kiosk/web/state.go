@@ -7,7 +7,11 @@ const (
 	Attract     State = "attract"   // nobody is here
 	Language    State = "language"  // which language?
 	Identifying State = "identify"  // scan or type a code
-	Checking    State = "checking"  // the code is being looked up
+	Born        State = "birth"     // no code: the date of birth
+	Naming      State = "name"      // and the name
+	WhichTime   State = "time"      // several have both: when is the appointment?
+	WhichPhone  State = "phone"     // and still: the phone's last two digits
+	Checking    State = "checking"  // the code, or the person, is being looked up
 	Consent     State = "consent"   // one form after another
 	Ready       State = "ready"     // no form to answer: one button
 	Finishing   State = "finishing" // the last button was pressed; nothing is promised yet
@@ -19,7 +23,7 @@ const (
 
 // States lists all of them, in the order of a check-in.
 func States() []State {
-	return []State{Attract, Language, Identifying, Checking, Consent, Ready, Finishing, Finished, Known, Moving, Turned}
+	return []State{Attract, Language, Identifying, Born, Naming, WhichTime, WhichPhone, Checking, Consent, Ready, Finishing, Finished, Known, Moving, Turned}
 }
 
 // event is what moves a check-in from one state to another.
@@ -32,7 +36,15 @@ const (
 	evChoose     event = "choose"      // a language, no code read so far
 	evChooseHeld event = "choose-held" // a language, with a code read before
 	evBack       event = "back"
-	evCode       event = "code" // a code was typed
+	evCode       event = "code"    // a code was typed
+	evNoCode     event = "no-code" // there is no code, or it does not work
+	evBorn       event = "born"
+	evNamed      event = "named"
+	evTime       event = "time"
+	evPhone      event = "phone"
+	evUnknown    event = "unknown" // the patient does not know
+	evAskTime    event = "ask-time"
+	evAskPhone   event = "ask-phone"
 	evFound      event = "found"
 	evFoundBare  event = "found-bare" // found, and there is no form to ask
 	evAlready    event = "already"
@@ -57,15 +69,19 @@ const (
 var transitions = map[State]map[event]State{
 	Attract:     {evStart: Language, evScan: Language},
 	Language:    {evScan: Language, evChoose: Identifying, evChooseHeld: Checking, evLeave: Attract, evIdle: Attract},
-	Identifying: {evScan: Checking, evCode: Checking, evBack: Language, evLeave: Attract, evIdle: Attract},
-	Checking:    {evFound: Consent, evFoundBare: Ready, evAlready: Known, evRefused: Turned, evFailed: Turned},
+	Identifying: {evScan: Checking, evCode: Checking, evNoCode: Born, evBack: Language, evLeave: Attract, evIdle: Attract},
+	Born:        {evBorn: Naming, evScan: Checking, evBack: Identifying, evLeave: Attract, evIdle: Attract},
+	Naming:      {evNamed: Checking, evScan: Checking, evBack: Born, evLeave: Attract, evIdle: Attract},
+	WhichTime:   {evTime: Checking, evUnknown: WhichPhone, evScan: Checking, evBack: Naming, evLeave: Attract, evIdle: Attract},
+	WhichPhone:  {evPhone: Checking, evUnknown: Turned, evScan: Checking, evBack: Naming, evLeave: Attract, evIdle: Attract},
+	Checking:    {evAskTime: WhichTime, evAskPhone: WhichPhone, evFound: Consent, evFoundBare: Ready, evAlready: Known, evRefused: Turned, evFailed: Turned},
 	Consent:     {evDecide: Consent, evDecideLast: Finishing, evLeave: Attract, evIdle: Attract},
 	Ready:       {evConfirm: Finishing, evLeave: Attract, evIdle: Attract},
 	Finishing:   {evDone: Finished, evFailed: Turned},
 	Finished:    {evNextScan: Language, evLeave: Attract, evIdle: Attract},
 	Known:       {evDepart: Moving, evReturn: Moving, evNextScan: Language, evLeave: Attract, evIdle: Attract},
 	Moving:      {evFound: Consent, evFoundBare: Ready, evAlready: Known, evRefused: Turned, evFailed: Turned},
-	Turned:      {evAgain: Identifying, evScan: Checking, evNextScan: Language, evLeave: Attract, evIdle: Attract},
+	Turned:      {evAgain: Identifying, evNoCode: Born, evScan: Checking, evNextScan: Language, evLeave: Attract, evIdle: Attract},
 }
 
 // after gives the state that e leads to, and whether e may happen in s.
@@ -77,13 +93,18 @@ func (s State) after(e event) (State, bool) {
 // busy reports whether the state waits for the gateway's own answer.
 func (s State) busy() bool { return s == Checking || s == Finishing || s == Moving }
 
+// asks reports whether the state asks who the patient is: a code answers it.
+func (s State) asks() bool {
+	return s == Identifying || s == Born || s == Naming || s == WhichTime || s == WhichPhone
+}
+
 // stepsLeft is how many things the patient still has to do, this one included;
 // 0 where there is nothing to count.
 func (s State) stepsLeft() int {
 	switch s {
 	case Language:
 		return 3
-	case Identifying, Checking:
+	case Identifying, Born, Naming, WhichTime, WhichPhone, Checking:
 		return 2
 	case Consent, Ready, Finishing:
 		return 1

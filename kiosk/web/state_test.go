@@ -13,6 +13,13 @@ func TestTransitions(t *testing.T) {
 		{web.Attract, "start"}: web.Language, {web.Attract, "scan"}: web.Language,
 		{web.Language, "scan"}: web.Language, {web.Language, "choose"}: web.Identifying, {web.Language, "choose-held"}: web.Checking,
 		{web.Identifying, "scan"}: web.Checking, {web.Identifying, "code"}: web.Checking, {web.Identifying, "back"}: web.Language,
+		{web.Identifying, "no-code"}: web.Born, {web.Turned, "no-code"}: web.Born,
+		{web.Born, "born"}: web.Naming, {web.Born, "back"}: web.Identifying,
+		{web.Naming, "named"}: web.Checking, {web.Naming, "back"}: web.Born,
+		{web.WhichTime, "time"}: web.Checking, {web.WhichTime, "unknown"}: web.WhichPhone, {web.WhichTime, "back"}: web.Naming,
+		{web.WhichPhone, "phone"}: web.Checking, {web.WhichPhone, "unknown"}: web.Turned, {web.WhichPhone, "back"}: web.Naming,
+		{web.Born, "scan"}: web.Checking, {web.Naming, "scan"}: web.Checking, {web.WhichTime, "scan"}: web.Checking, {web.WhichPhone, "scan"}: web.Checking,
+		{web.Checking, "ask-time"}: web.WhichTime, {web.Checking, "ask-phone"}: web.WhichPhone,
 		{web.Checking, "found"}: web.Consent, {web.Checking, "found-bare"}: web.Ready, {web.Checking, "already"}: web.Known,
 		{web.Checking, "refused"}: web.Turned, {web.Checking, "failed"}: web.Turned,
 		{web.Consent, "decide"}: web.Consent, {web.Consent, "decide-last"}: web.Finishing,
@@ -24,7 +31,7 @@ func TestTransitions(t *testing.T) {
 		{web.Finished, "next-scan"}: web.Language, {web.Known, "next-scan"}: web.Language,
 		{web.Turned, "again"}: web.Identifying, {web.Turned, "scan"}: web.Checking, {web.Turned, "next-scan"}: web.Language,
 	}
-	for _, s := range []web.State{web.Language, web.Identifying, web.Consent, web.Ready, web.Finished, web.Known, web.Turned} {
+	for _, s := range []web.State{web.Language, web.Identifying, web.Born, web.Naming, web.WhichTime, web.WhichPhone, web.Consent, web.Ready, web.Finished, web.Known, web.Turned} {
 		want[web.Pair{From: s, Event: "leave"}] = web.Attract
 		want[web.Pair{From: s, Event: "idle"}] = web.Attract
 	}
@@ -67,7 +74,7 @@ func TestEveryStateIsReached(t *testing.T) {
 
 // TestOnlyTheAnswerEndsABusyState keeps time-outs and touches out of a commit.
 func TestOnlyTheAnswerEndsABusyState(t *testing.T) {
-	answers := []string{"found", "found-bare", "already", "refused", "failed", "done"}
+	answers := []string{"ask-time", "ask-phone", "found", "found-bare", "already", "refused", "failed", "done"}
 	for cell := range web.Transitions() {
 		if slices.Contains([]web.State{web.Checking, web.Finishing, web.Moving}, cell.From) && !slices.Contains(answers, cell.Event) {
 			t.Errorf("%s ends %s", cell.Event, cell.From)

@@ -6,6 +6,7 @@ import { Line } from "/assets/link.js";
 import { watchKeys } from "/assets/keys.js";
 import { chime } from "/assets/chime.js";
 import { draw, fillIn } from "/assets/screens.js";
+import * as entry from "/assets/entry.js";
 import { label, plural, text, use } from "/assets/words.js";
 
 const $ = (id) => document.getElementById(id);
@@ -35,9 +36,12 @@ const line = new Line({
 
 const keys = watchKeys({
   onScan: (scan) => act("scan", { code: scan }),
-  onType: (c) => now?.state === "identify" && type(c),
-  onErase: () => now?.state === "identify" && erase(),
+  onType: (c) => (now?.state === "identify" ? type(c) : asked() && entry.type(c)),
+  onErase: () => (now?.state === "identify" ? erase() : asked() && entry.erase()),
 });
+
+// asked tells whether a question of entry.js is on the screen.
+const asked = () => now && drawn && entry.asks(now.state);
 
 // ---- what the gateway says
 
@@ -82,8 +86,9 @@ function frame(picture) {
   $("steps").hidden = !left;
   $("steps").dataset.left = String(left);
   $("steps-text").textContent = left ? plural("steps.left", left) : "";
-  $("back").hidden = picture.state !== "identify";
-  $("leave").hidden = !["language", "identify", "consent", "ready"].includes(picture.state);
+  const asking = entry.asks(picture.state);
+  $("back").hidden = picture.state !== "identify" && !asking;
+  $("leave").hidden = !["language", "identify", "consent", "ready"].includes(picture.state) && !asking;
   const say = picture.help ? `help.${picture.help}` : "";
   const strip = say ? [text(`${say}.title`), text(`${say}.body`)] : picture.notice ? [text(picture.notice)] : [];
   $("strip").replaceChildren(...strip.map((s) => Object.assign(document.createElement("span"), { textContent: s })));
@@ -123,6 +128,7 @@ function forget() {
   drawn = code = "";
   warnedUntil = 0;
   keys.wipe();
+  entry.wipe();
   stage.replaceChildren();
   $("strip").replaceChildren();
   for (const d of document.querySelectorAll("dialog[open]")) d.close();
@@ -201,7 +207,10 @@ stage.addEventListener("click", (e) => {
   const button = e.target.closest("button");
   if (!button || performance.now() - drawnAt < SETTLE) return;
   const { language, key, granted, act: event } = button.dataset;
-  if (language) act("choose", { language });
+  if (asked() && !event) {
+    const say = entry.tap(button);
+    if (say) act(...say);
+  } else if (language) act("choose", { language });
   else if (key) type(key);
   else if (granted) answer(granted === "true");
   else if (button.id === "code-delete") erase();

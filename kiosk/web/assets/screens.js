@@ -1,10 +1,11 @@
 // One screen for each state: a template of the page, filled from the picture.
 // Texts go in as text; no string ever becomes markup.
 
+import { begin } from "/assets/entry.js";
 import { clock, label, number, plural, text } from "/assets/words.js";
 
 // Where two states look the same.
-const SAME = { already: "done" };
+const SAME = { already: "done", birth: "entry", name: "entry", time: "entry", phone: "entry" };
 
 /** draw replaces what stage shows by the picture's screen and moves the focus to its heading. */
 export function draw(stage, picture) {
@@ -13,6 +14,7 @@ export function draw(stage, picture) {
   label(screen);
   FILL[name]?.(screen, picture);
   stage.replaceChildren(screen);
+  if (name === "entry") begin(stage, picture.state);
   stage.scrollTop = 0;
   fillIn(stage, picture);
   stage.querySelector("h1")?.focus({ preventScroll: true });

@@ -45,6 +45,30 @@ export function clock(at, zone) {
   }
 }
 
+/** dateOrder gives "day", "month" and "year" as the language writes them. */
+export const dateOrder = () =>
+  new Intl.DateTimeFormat(words.tag, { day: "numeric", month: "long", year: "numeric" })
+    .formatToParts(new Date(Date.UTC(2000, 0, 15)))
+    .map((part) => part.type)
+    .filter((type) => ["day", "month", "year"].includes(type));
+
+/** monthNames gives the twelve months' names. */
+export const monthNames = () =>
+  Array.from({ length: 12 }, (_, i) =>
+    new Intl.DateTimeFormat(words.tag, { month: "long", calendar: "gregory", timeZone: "UTC" }).format(Date.UTC(2001, i, 15)),
+  );
+
+/** clockParts tells how the language writes a time: half, if any, names the halves of the day, {a, p}. */
+export function clockParts() {
+  const form = new Intl.DateTimeFormat(words.tag, { hour: "numeric", minute: "2-digit", timeZone: "UTC" });
+  if (!form.resolvedOptions().hour12) return {};
+  const half = (hour) => form.formatToParts(Date.UTC(2001, 0, 1, hour)).find((part) => part.type === "dayPeriod")?.value;
+  return { half: { a: half(9) ?? "AM", p: half(15) ?? "PM" } };
+}
+
+/** keyboard gives the rows of letters of the language and, where they are not Latin, the Latin ones. */
+export const keyboard = () => words.keyboard;
+
 /** label fills every element below root that names a sentence. */
 export function label(root) {
   for (const el of root.querySelectorAll("[data-text]")) el.textContent = text(el.dataset.text);
