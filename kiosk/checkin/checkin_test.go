@@ -652,3 +652,29 @@ func TestAnUntrustedClockKeepsTheRoster(t *testing.T) {
 		}
 	})
 }
+
+// Something of the visit is not right: the patient waits like everybody else, and
+// staff see it, also at another kiosk and after a restart.
+func TestDetailsThatAreNotRightAreFlagged(t *testing.T) {
+	k := newKit(t, "lobby-1", 'A')
+	id := k.scan("s1", "apt-1", "en")
+	in := checkin.FinishInput{Session: "s1", Entry: id.Entry, NotRight: true, Decisions: decisions(id.Forms, true), Request: uuid.New()}
+	got := k.wrote(func() {
+		d, err := k.Finish(context.Background(), in)
+		if err != nil || !d.CheckedIn || !d.StaffFlag || d.Ticket != "A-001" {
+			t.Errorf("finished: %+v, %v", d, err)
+		}
+	})
+	if !slices.Contains(got, "1 queue/PATIENT_ADDED") || !slices.Contains(got, "1 queue/STATUS_UPDATED") {
+		t.Errorf("wrote %v", got)
+	}
+	for _, when := range []string{"at once", "after a restart"} {
+		if e, _ := k.queue.Entry(id.Entry); !e.HasFlag(kiosk.FlagDetails) || e.Status != kiosk.Waiting {
+			t.Errorf("%s: %+v", when, e)
+		}
+		k.reopen('A')
+	}
+	if got := k.wrote(func() { _, _ = k.Finish(context.Background(), in) }); len(got) != 0 {
+		t.Errorf("pressed twice wrote %v", got)
+	}
+}

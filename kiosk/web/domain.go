@@ -133,6 +133,7 @@ type Form struct {
 type Finish struct {
 	Session   string
 	Entry     uuid.UUID
+	NotRight  bool // the patient says that something of the visit is not right: staff look into it
 	Decisions []Decision
 	Request   uuid.UUID
 }

@@ -73,7 +73,7 @@ func TestAxe(t *testing.T) {
 		b.Screen("identify")
 		b.typeCode(goodTyped)
 		b.Tap("#code-go")
-		b.Screen("consent")
+		b.confirmed()
 		axe("consent")
 		b.Tap(`[data-granted="true"]`)
 		b.Until("second form", `document.querySelector("main h1").textContent.startsWith("Sharing")`)

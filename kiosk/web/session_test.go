@@ -21,13 +21,13 @@ func TestCheckInByTypedCode(t *testing.T) {
 	desk := newClinic()
 	c := launched(t, start(t, web.Config{}, web.Deps{CheckIn: desk}))
 	c.act("start", nil)
-	if p := c.want(web.Language); p.StepsLeft != 3 {
-		t.Errorf("steps left: %d, want 3", p.StepsLeft)
+	if p := c.want(web.Language); p.StepsLeft != 4 {
+		t.Errorf("steps left: %d, want 4", p.StepsLeft)
 	}
 	c.act("choose", map[string]any{"language": "es"})
 	c.want(web.Identifying)
 	c.act("code", map[string]any{"code": goodTyped})
-	p := c.want(web.Consent)
+	p := c.confirmed()
 	if p.Visit.Name != "M… G…" || p.Visit.At != "2026-11-22T10:30:00-05:00" || p.Visit.Zone != "America/New_York" {
 		t.Errorf("visit: %+v", *p.Visit)
 	}
@@ -81,7 +81,7 @@ func TestScanStartsASession(t *testing.T) {
 		t.Fatalf("after the scan: %+v", p)
 	}
 	c.act("choose", map[string]any{"language": "en"})
-	c.want(web.Consent)
+	c.confirmed()
 	if in := desk.identify[0]; in.Value.Reveal() != goodScan || in.Method != web.Scanned {
 		t.Errorf("identified by %s", in.Method)
 	}
@@ -102,7 +102,7 @@ func TestSecondReadOfTheSameCode(t *testing.T) {
 	c := launched(t, start(t, web.Config{}, web.Deps{CheckIn: desk}))
 	c.act("scan", map[string]any{"code": goodScan})
 	c.act("choose", map[string]any{"language": "en"})
-	c.want(web.Consent)
+	c.confirmed()
 	session := c.now.Session
 	c.act("scan", map[string]any{"code": goodScan})
 	if p := c.want(web.Consent); p.Notice != "" || p.Session != session {
@@ -185,7 +185,7 @@ func TestLeaveAndReturn(t *testing.T) {
 		t.Errorf("leaving twice: %d, want 409", w.Code)
 	}
 	c.act("return", nil)
-	if p := c.want(web.Consent); p.Visit == nil || p.Visit.Department != "Cardiology" {
+	if p := c.confirmed(); p.Visit == nil || p.Visit.Department != "Cardiology" {
 		t.Errorf("back: %+v", p.Visit)
 	}
 	c.answer(true)
@@ -221,9 +221,34 @@ func TestNoFormsToSign(t *testing.T) {
 	c.act("start", nil)
 	c.act("choose", map[string]any{"language": "en"})
 	c.act("code", map[string]any{"code": goodTyped})
-	c.want(web.Ready)
+	c.want(web.Confirming)
 	c.act("confirm", nil)
 	c.want(web.Finished)
+}
+
+// TestNotRightBlocksNobody: staff are told with the last button, forms or none.
+func TestNotRightBlocksNobody(t *testing.T) {
+	t.Parallel()
+	for _, bare := range []bool{true, false} {
+		desk := newClinic()
+		desk.noForms = bare
+		c := launched(t, start(t, web.Config{}, web.Deps{CheckIn: desk}))
+		c.act("scan", map[string]any{"code": goodScan})
+		c.act("choose", map[string]any{"language": "en"})
+		c.want(web.Confirming)
+		c.act("not-right", nil)
+		if !bare {
+			if p := c.want(web.Consent); p.Notice != "note.not-right" {
+				t.Errorf("notice %q", p.Notice)
+			}
+			c.answer(true)
+			c.answer(true)
+		}
+		c.want(web.Finished)
+		if !desk.finish[0].NotRight {
+			t.Error("staff are not told")
+		}
+	}
 }
 
 // TestAnswerIsBoundToTheText refuses an answer to a text that was not shown.
@@ -331,6 +356,7 @@ func TestFailures(t *testing.T) {
 					return
 				}
 				desk.failFinish = times
+				c.confirmed()
 				c.answer(true)
 				c.answer(true)
 				if p := c.want(web.Finished); p.Done.Ticket != "A-017" {

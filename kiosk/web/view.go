@@ -75,8 +75,11 @@ func (s *Server) view() view {
 		f := x.form()
 		v.Form = &formView{f.ID, f.Language, f.Title, f.Text, len(x.decisions) + 1, len(x.found.Forms)}
 		v.Visit = visitOf(x.found.Visit)
-	case Ready:
+	case Confirming:
 		v.Visit = visitOf(x.found.Visit)
+		if len(x.found.Forms) == 0 {
+			v.StepsLeft = 1
+		}
 	case Finished:
 		v.Done = doneOf(x.done)
 	case Known:

@@ -88,7 +88,7 @@ function frame(picture) {
   $("steps-text").textContent = left ? plural("steps.left", left) : "";
   const asking = entry.asks(picture.state);
   $("back").hidden = picture.state !== "identify" && !asking;
-  $("leave").hidden = !["language", "identify", "consent", "ready"].includes(picture.state) && !asking;
+  $("leave").hidden = !["language", "identify", "confirm", "consent"].includes(picture.state) && !asking;
   const say = picture.help ? `help.${picture.help}` : "";
   const strip = say ? [text(`${say}.title`), text(`${say}.body`)] : picture.notice ? [text(picture.notice)] : [];
   $("strip").replaceChildren(...strip.map((s) => Object.assign(document.createElement("span"), { textContent: s })));

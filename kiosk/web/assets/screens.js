@@ -49,7 +49,8 @@ const FILL = {
     body.textContent = form.text;
     title.lang = body.lang = form.language;
   },
-  ready(screen, { visit }) {
+  confirm(screen, { visit, stepsLeft }) {
+    slot(screen, "yes").textContent = text(stepsLeft > 1 ? "confirm.yes" : "confirm.end");
     showVisit(slot(screen, "visit"), visit);
   },
   done(screen, { done, standing }) {
