@@ -339,7 +339,8 @@ func TestE2EKilled(t *testing.T) {
 		{"attract", func() {}},
 		{"language", func() { b.Tap(`[data-act="start"]`) }},
 		{"identify", func() { b.Tap(`[data-language="en"]`) }},
-		{"consent", func() { b.typeCode(goodTyped); b.Tap("#code-go") }},
+		{"confirm", func() { b.typeCode(goodTyped); b.Tap("#code-go") }},
+		{"consent", func() { b.Tap(`[data-act="confirm"]`) }},
 		{"done", func() {
 			b.Tap(`[data-granted="true"]`)
 			b.Until("second form", `document.querySelector("main h1").textContent === "Sharing your record"`)
@@ -351,6 +352,7 @@ func TestE2EKilled(t *testing.T) {
 		for _, step := range steps[:n+1] {
 			step.do()
 			b.Screen(step.screen)
+			time.Sleep(350 * time.Millisecond) // a second touch on a new screen does nothing
 		}
 		b.Do(chromedp.Evaluate[chromedp.Void](`globalThis.goneAfter = 0;
 			new MutationObserver(() => { if (!document.getElementById("gone").hidden && !goneAfter) goneAfter = performance.now() }).observe(document.getElementById("gone"), {attributes: true})`))
@@ -367,7 +369,7 @@ func TestE2EKilled(t *testing.T) {
 			t.Errorf("the page says %q", said)
 		}
 		b.wiped()
-		if n == 3 {
+		if steps[n].screen == "consent" {
 			b.Shoot("17-gone-1080x1920")
 		}
 		g = startGateway(t, g.addr, dir)
