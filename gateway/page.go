@@ -25,7 +25,7 @@ func (g *Gateway) openPage(context.Context) (io.Closer, error) {
 	server, err := web.New(web.Config{
 		Listen: g.cfg.Web.Listen, BoardListen: g.cfg.Board.Listen, Languages: g.cfg.Kiosk.Languages,
 		IdleAfter: g.cfg.Web.Idle.Duration, Signs: signs, Zone: g.cfg.Kiosk.Zone,
-	}, web.Deps{CheckIn: pageCheckIn{g, &pageHelp{}}, Board: pageBoard{g}, Logger: g.log.With("component", "page"), Pass: web.PassFile(filepath.Join(g.cfg.Storage.Dir, "page-pass"))})
+	}, web.Deps{CheckIn: pageCheckIn{g}, Board: pageBoard{g}, Logger: g.log.With("component", "page"), Pass: web.PassFile(filepath.Join(g.cfg.Storage.Dir, "page-pass"))})
 	if err != nil {
 		return nil, hinted{err, "if another program uses the port, stop it or set web.listen or board.listen"}
 	}

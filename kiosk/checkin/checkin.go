@@ -281,6 +281,13 @@ func (s *Service) Run(ctx context.Context) error {
 			s.log.Error("help is not durable yet", "reason", err)
 			wait = time.Second
 		}
+		next, err := s.widenHelp(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.log.Error("help was not widened", "reason", err)
+			wait = time.Second
+		} else if next > 0 {
+			wait = min(wait, next)
+		}
 		// A clock that nobody has set must not cost a list: what is forgotten does not
 		// come again.
 		if today := s.queue.Today(); today != day && s.cfg.Now().Synced {

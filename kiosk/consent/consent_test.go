@@ -283,13 +283,14 @@ func TestLoadFormsReportsEveryProblem(t *testing.T) {
 		"empty.txt":    {Data: []byte(strings.Replace(form("c", "recording", "1", "en"), "Text.\n", "", 1))},
 		"large.txt":    {Data: []byte(form("d", "recording", "1", "en") + strings.Repeat("x", 40<<10))},
 		"other.md":     {Data: []byte("not a form")},
-		"windows.txt":  {Data: []byte(strings.ReplaceAll(form("e", "recording", "1", "en"), "\n", "\r\n"))},
+		"windows.txt":  {Data: []byte(strings.ReplaceAll(form("e", "telehealth", "1", "en"), "\n", "\r\n"))},
+		"z-second.txt": {Data: []byte(form("g", "telehealth", "1", "en"))},
 		"language.txt": {Data: []byte(form("f", "recording", "1", ""))},
 	})
 	if err == nil {
 		t.Fatal("bad forms were accepted")
 	}
-	for _, name := range []string{"version.txt", "nohead.txt", "unknown.txt", "type.txt", "empty.txt", "large.txt", "language.txt"} {
+	for _, name := range []string{"version.txt", "nohead.txt", "unknown.txt", "type.txt", "empty.txt", "large.txt", "language.txt", "z-second.txt"} {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("%s is not reported in: %v", name, err)
 		}

@@ -151,6 +151,10 @@ func readBounded(dir fs.FS, name string) ([]byte, error) {
 
 func (f *Forms) add(form Form) error {
 	for _, o := range f.list {
+		if o.ID != form.ID && o.Type == form.Type {
+			// The newest record of a type counts: an answer to one would stand for the other.
+			return fmt.Errorf("%q and %q are both of type %q: one form for each type", o.ID, form.ID, form.Type)
+		}
 		if o.ID != form.ID {
 			continue
 		}

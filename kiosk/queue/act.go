@@ -63,7 +63,7 @@ func (q *Queue) SetStatus(tx *storage.Tx, act kiosk.Act, id kiosk.EntryID, to ki
 		err = ErrTransition
 	case to == kiosk.NoShow && state.Call.Times == 0:
 		err = ErrNotCalled
-	case from == kiosk.NoShow && act.Actor.Kind == kiosk.ActorPatient && !q.inGrace(state, now):
+	case from == kiosk.NoShow && act.Actor.Kind == kiosk.ActorPatient && (state.Missed > 1 || !q.inGrace(state, now)):
 		err = ErrGrace
 	case from == kiosk.Cancelled && state.Entry.Metadata.Day != q.cfg.Today(now):
 		err = ErrOtherDay
@@ -107,9 +107,9 @@ func (q *Queue) inGrace(s State, now storage.Instant) bool {
 }
 
 // MayReturn reports whether a patient who did not come when called may still
-// come back alone. Staff may put the patient back at any time.
+// come back alone, which is once. Staff may put the patient back at any time.
 func (q *Queue) MayReturn(s State) bool {
-	return s.Entry.Status == kiosk.NoShow && q.inGrace(s, q.cfg.Now())
+	return s.Entry.Status == kiosk.NoShow && s.Missed <= 1 && q.inGrace(s, q.cfg.Now())
 }
 
 func (q *Queue) remove(s *staged, act kiosk.Act, r *row, state State, why kiosk.Removal) (State, error) {
