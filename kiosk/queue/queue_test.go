@@ -313,6 +313,29 @@ func TestPatientReturnsWithinTheGracePeriodOnly(t *testing.T) {
 	}
 }
 
+// The grace is for once; after that a person decides.
+func TestPatientReturnsAloneOnce(t *testing.T) {
+	k := openClinic(t)
+	id := k.add(k.visit("apt-1"))
+	k.set(ana, id, kiosk.Waiting)
+	for i, may := range []bool{true, false} {
+		k.call(ana, id, "")
+		k.set(ana, id, kiosk.NoShow)
+		s, _ := k.State(id)
+		if k.MayReturn(s) != may {
+			t.Errorf("after call %d a return is offered: %v", i+1, !may)
+		}
+		if err := k.trySet(patient, id, kiosk.Waiting); may != (err == nil) || !may && !refusedBy(err, queue.ErrGrace) {
+			t.Errorf("return after call %d: %v", i+1, err)
+		}
+	}
+	k.reopen()
+	if err := k.trySet(patient, id, kiosk.Waiting); !refusedBy(err, queue.ErrGrace) {
+		t.Errorf("return after a restart: %v", err)
+	}
+	k.set(ana, id, kiosk.Waiting)
+}
+
 func TestCancelledComesBackTheSameDayOnlyAndBehindThoseWhoStayed(t *testing.T) {
 	k := openClinic(t)
 	gone := k.add(k.visit("apt-1"))
