@@ -54,7 +54,7 @@ func (b pageBoard) Board() web.BoardView {
 	v := b.queue.Board(b.departments...)
 	out := web.BoardView{UpdatedAt: v.UpdatedAt}
 	for _, c := range v.Called {
-		out.Called = append(out.Called, web.Called{Ticket: boardTicket(c.Ticket), Room: c.Room.String()})
+		out.Called = append(out.Called, web.Called{Ticket: boardTicket(c.Ticket), Room: c.Room.String(), Times: c.Times})
 	}
 	for _, t := range v.Next {
 		out.Next = append(out.Next, boardTicket(t))

@@ -528,6 +528,17 @@ func TestTwoOfflineKiosksMakeOneVisit(t *testing.T) {
 		if n := k.queue.Open(); n != 1 {
 			t.Errorf("%s has %d open entries", k.id, n)
 		}
+		// Whichever number the patient was told, the board has it.
+		b := k.queue.Board()
+		if len(b.Next) != 2 || b.Next[0].String() != "A-001" || b.Next[1].String() != "B-001" {
+			t.Errorf("%s: the board has %v", k.id, b.Next)
+		}
+	}
+	if got := b.scan("s9", "apt-1", "en"); got.Place.Ticket != "B-001" {
+		t.Errorf("the second kiosk tells its own patient %q", got.Place.Ticket)
+	}
+	if got := a.scan("s9", "apt-1", "en"); got.Place.Ticket != "A-001" {
+		t.Errorf("the first kiosk tells %q", got.Place.Ticket)
 	}
 }
 

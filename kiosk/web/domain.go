@@ -195,6 +195,7 @@ type BoardView struct {
 type Called struct {
 	Ticket Ticket
 	Room   string
+	Times  int // how often; a display draws attention to each call
 }
 
 // Wait is a department's expected wait in minutes.
