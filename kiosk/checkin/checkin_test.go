@@ -585,6 +585,19 @@ func TestBeforeTheTimeIsKnown(t *testing.T) {
 	if got := k.scan("s1", "apt-1", "en"); got.Outcome != checkin.WrongDay {
 		t.Errorf("an appointment of the day before the newest list: %s", got.Outcome)
 	}
+	// A clock that stands on a day that there is a list for may be believed that far.
+	k.mu.Lock()
+	k.now.Wall = morning
+	k.mu.Unlock()
+	if got := k.scan("s2", "apt-1", "en"); got.Outcome != checkin.OK {
+		t.Errorf("an appointment of the clock's own day: %s", got.Outcome)
+	}
+	if err := k.EndSession(context.Background(), "s2"); err != nil {
+		t.Error(err)
+	}
+	k.mu.Lock()
+	k.now.Wall = time.Date(2019, 1, 1, 12, 0, 0, 0, time.UTC)
+	k.mu.Unlock()
 	id := k.scan("s1", "apt-7", "en")
 	if d := k.finish("s1", id, true); id.Outcome != checkin.OK || d.Ticket != "A-001" || !d.CheckedIn {
 		t.Errorf("an appointment of the newest list: %+v, %+v", id, d)
