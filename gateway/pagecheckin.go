@@ -65,6 +65,7 @@ func (p pageCheckIn) answer(found checkin.Identified) web.Identified {
 	switch found.Outcome {
 	case checkin.OK:
 		out.Outcome, out.Forms = web.Found, formsShown(found.Forms)
+		out.Sentence = string(found.Timing)
 		if found.DeskSign {
 			out.Sentence = "no-form"
 		}

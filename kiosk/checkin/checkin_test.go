@@ -247,7 +247,7 @@ func TestGuessingIsLimited(t *testing.T) {
 	if guess("s1") != checkin.Locked {
 		t.Error("a session may guess a fourth time")
 	}
-	if got := k.scan("s1", "apt-1", "en"); got.Outcome != checkin.Locked {
+	if got := k.typed("s1", "apt-1"); got.Outcome != checkin.Locked {
 		t.Errorf("a locked session got %s for a right code", got.Outcome)
 	}
 	if got := k.scan("s2", "apt-1", "en"); got.Outcome != checkin.OK {
@@ -257,11 +257,21 @@ func TestGuessingIsLimited(t *testing.T) {
 	for i := range 5 {
 		guess(fmt.Sprint("t", i))
 	}
-	if got := k.scan("s3", "apt-2", "en"); got.Outcome != checkin.Locked {
+	if got := k.typed("s3", "apt-2"); got.Outcome != checkin.Locked {
 		t.Errorf("after eight wrong codes at the kiosk: %s", got.Outcome)
 	}
-	k.pass(10 * time.Minute)
+	// A signed code is no guess, whatever others have tried, and one that is on no
+	// list counts as none.
 	if got := k.scan("s3", "apt-2", "en"); got.Outcome != checkin.OK {
+		t.Errorf("a signed code: %s", got.Outcome)
+	}
+	for range 5 {
+		if got := k.scan("s4", "apt-unknown", "en"); got.Outcome != checkin.NotFound {
+			t.Errorf("a signed code that is on no list: %s", got.Outcome)
+		}
+	}
+	k.pass(10 * time.Minute)
+	if got := k.typed("s4", "apt-2"); got.Outcome != checkin.OK {
 		t.Errorf("ten minutes later: %s", got.Outcome)
 	}
 	if guess("s1"); guess("s1") != checkin.Locked {
@@ -700,5 +710,20 @@ func TestDetailsThatAreNotRightAreFlagged(t *testing.T) {
 	}
 	if got := k.wrote(func() { _, _ = k.Finish(context.Background(), in) }); len(got) != 0 {
 		t.Errorf("pressed twice wrote %v", got)
+	}
+}
+
+// Who comes before the early allowance, or after the appointment, is told.
+func TestTimingIsTold(t *testing.T) {
+	k := newKit(t, "lobby-1", 'A')
+	for _, c := range []struct {
+		pass time.Duration
+		id   string
+		want checkin.Timing
+	}{{0, "apt-3", checkin.ComesEarly}, {0, "apt-1", checkin.OnTime}, {40 * time.Minute, "apt-2", checkin.ComesLate}} {
+		k.pass(c.pass)
+		if got := k.scan("s-"+c.id, c.id, "en"); got.Outcome != checkin.OK || got.Timing != c.want {
+			t.Errorf("%s: %s, timing %q, want %q", c.id, got.Outcome, got.Timing, c.want)
+		}
 	}
 }
