@@ -44,6 +44,7 @@ type picture struct {
 	Refusal *struct {
 		Sentence string
 		Again    bool
+		Where    string
 	}
 }
 

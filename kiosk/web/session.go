@@ -200,6 +200,7 @@ func (s *Server) answered(x *session, act string, out Identified, err error) {
 	case out.Outcome == Refused:
 		x.step(evRefused)
 		x.sentence, x.again = out.Sentence, out.Again
+		x.found = Identified{Visit: Visit{Department: out.Visit.Department}} // where to go instead, and nothing else
 	case out.Outcome == Asked && out.Ask == AppointmentTime:
 		x.step(evAskTime)
 	case out.Outcome == Asked:

@@ -125,6 +125,21 @@ func TestSecondReadOfTheSameCode(t *testing.T) {
 	}
 }
 
+// TestAnotherDepartmentIsNamed: where the visit is, and nothing else of it.
+func TestAnotherDepartmentIsNamed(t *testing.T) {
+	t.Parallel()
+	desk := newClinic()
+	desk.outcome["ELSEWHER"] = web.Identified{Outcome: web.Refused, Sentence: "wrong-department",
+		Visit: web.Visit{Name: phi.New("M… G…"), Department: "Radiology", Provider: "Dr. Osei"}}
+	c := launched(t, start(t, web.Config{}, web.Deps{CheckIn: desk}))
+	c.act("start", nil)
+	c.act("choose", map[string]any{"language": "en"})
+	c.act("code", map[string]any{"code": "ELSEWHER"})
+	if p := c.want(web.Turned); p.Refusal.Where != "Radiology" || p.Visit != nil {
+		t.Errorf("refusal %+v, visit %v", *p.Refusal, p.Visit)
+	}
+}
+
 func TestRefusedAndAgain(t *testing.T) {
 	t.Parallel()
 	desk := newClinic()
@@ -429,7 +444,10 @@ func TestIdle(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		go s.Watching(ctx)
 		c := launched(t, s)
-		c.toConsent()
+		c.act("start", nil)
+		c.act("choose", map[string]any{"language": "en"})
+		c.act("code", map[string]any{"code": goodTyped})
+		c.want(web.Confirming)
 		session := c.now.Session
 		for extension := range 12 {
 			time.Sleep(24 * time.Second)
@@ -441,14 +459,23 @@ func TestIdle(t *testing.T) {
 				t.Fatalf("extension %d: %d ms to answer, want about 19 s", extension, p.IdleMs)
 			}
 			time.Sleep(18 * time.Second)
-			if p := c.act("active", nil); p.IdleMs != 0 || p.State != web.Consent || p.Form.Number != 1 {
+			if p := c.act("active", nil); p.IdleMs != 0 || p.State != web.Confirming {
 				t.Fatalf("extension %d: %+v", extension, p)
 			}
 		}
-		c.answer(true)
-		time.Sleep(44 * time.Second)
-		if p := c.look(); p.Session != session {
-			t.Fatal("wiped too early")
+		// A form may be read in peace: half a second for each word comes on top.
+		c.confirmed()
+		reading := time.Duration(len(strings.Fields(formText))) * time.Second / 2
+		if reading < 20*time.Second {
+			t.Fatal("the form is too short for this test")
+		}
+		time.Sleep(24*time.Second + reading)
+		if p := c.look(); p.IdleMs != 0 {
+			t.Errorf("warned while there is still to read: %d ms left", p.IdleMs)
+		}
+		time.Sleep(20 * time.Second)
+		if p := c.look(); p.Session != session || p.IdleMs == 0 {
+			t.Fatal("wiped too early, or not warned")
 		}
 		time.Sleep(2 * time.Second)
 		p := c.look()

@@ -60,6 +60,7 @@ type standing struct {
 type refusal struct {
 	Sentence string `json:"sentence"` // message keys refused.{sentence}.title and .body
 	Again    bool   `json:"again,omitempty"`
+	Where    string `json:"where,omitempty"` // department that the visit is in
 }
 
 // view makes the picture of now. Server.mu is held.
@@ -86,7 +87,7 @@ func (s *Server) view() view {
 		v.Done = doneOf(x.done)
 		v.Standing = &standing{s.standingKey(x.found.Standing), x.found.MayLeave, x.found.MayReturn}
 	case Turned:
-		v.Refusal = &refusal{Sentence: s.sentenceKey(x.sentence), Again: x.again}
+		v.Refusal = &refusal{Sentence: s.sentenceKey(x.sentence), Again: x.again, Where: x.found.Visit.Department}
 	}
 	if x.warned {
 		v.IdleMs = max(1, s.idleLeft(x).Milliseconds())

@@ -81,6 +81,8 @@ const FILL = {
   refused(screen, { refusal }) {
     say(screen, `refused.${refusal.sentence}.title`, `refused.${refusal.sentence}.body`);
     when(screen, "again", refusal.again);
+    slot(screen, "elsewhere").textContent = refusal.where ?? "";
+    slot(screen, "elsewhere").hidden = !refusal.where;
   },
 };
 
