@@ -277,6 +277,55 @@ func TestRestartKeepsEverything(t *testing.T) {
 	}
 }
 
+// behind lets something happen between a reading of the store and what becomes of it.
+type behind struct {
+	*storage.Store
+	after func()
+}
+
+func (b *behind) View(ctx context.Context, fn func(r *storage.Reader) error) error {
+	err := b.Store.View(ctx, fn)
+	if after := b.after; after != nil {
+		b.after = nil
+		after()
+	}
+	return err
+}
+
+// Reading everything again, after a commit whose outcome was unknown, does not undo
+// in memory what was committed while it read.
+func TestReadingAgainKeepsWhatIsNewer(t *testing.T) {
+	k := openClinic(t)
+	late := &behind{Store: k.store}
+	var err error
+	if k.Queue, err = queue.New(k.cfg, late, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Load(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	id := k.add(k.visit("apt-1"))
+	k.set(ana, id, kiosk.Waiting)
+	var next kiosk.EntryID
+	late.after = func() {
+		k.call(ana, id, "")
+		next = k.add(k.visit("apt-2"))
+		k.provider("dr-vega", kiosk.Available)
+	}
+	if err := k.Load(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if s, _ := k.State(id); s.Call.Times != 1 {
+		t.Errorf("the call is forgotten: %+v", s)
+	}
+	if _, ok := k.Entry(next); !ok {
+		t.Error("a new entry is forgotten")
+	}
+	if b := k.Board(); b.Providers[0].Status != kiosk.Available.PatientView() {
+		t.Errorf("the provider is %s", b.Providers[0].Status)
+	}
+}
+
 func TestAddTwiceIsOneEntry(t *testing.T) {
 	k := openClinic(t)
 	e := k.visit("apt-1")
