@@ -727,3 +727,19 @@ func TestTimingIsTold(t *testing.T) {
 		}
 	}
 }
+
+// A cancelled appointment is said to be cancelled, and its code is no guess.
+func TestCancelledAppointmentIsSaid(t *testing.T) {
+	k := newKit(t, "lobby-1", 'A')
+	if _, err := k.list.Cancel(context.Background(), kiosk.NewAct(ana), []roster.Cancellation{{ID: "apt-2", Day: today}}); err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		if got := k.typed("s1", "apt-2"); got.Outcome != checkin.Cancelled {
+			t.Errorf("outcome %s", got.Outcome)
+		}
+	}
+	if got := k.typed("s1", "apt-1"); got.Outcome != checkin.OK {
+		t.Errorf("the session's next code: %s", got.Outcome)
+	}
+}

@@ -24,6 +24,7 @@ const (
 	OK              Outcome = "ok"               // go on with the forms
 	Already         Outcome = "already"          // checked in before: see Place and Actions
 	NotFound        Outcome = "not-found"        // wrong or unknown; the desk helps
+	Cancelled       Outcome = "cancelled"        // genuine, and cancelled since
 	WrongDay        Outcome = "wrong-day"        // genuine, for another day
 	WrongDepartment Outcome = "wrong-department" // this kiosk does not serve it: see Visit
 	Early           Outcome = "early"
@@ -123,6 +124,8 @@ func (s *Service) Identify(ctx context.Context, in IdentifyInput) (Identified, e
 			s.attempts.failed(in.Session, now.Wall)
 		}
 		return s.refuse(ctx, act, in.Method, NotFound, Visit{})
+	case errors.Is(err, roster.ErrCancelled):
+		return s.refuse(ctx, act, in.Method, Cancelled, Visit{})
 	case errors.Is(err, roster.ErrOtherDay):
 		return s.refuse(ctx, act, in.Method, WrongDay, Visit{})
 	case err != nil:

@@ -190,7 +190,7 @@ func (r *Roster) put(tx *storage.Tx, day kiosk.Day, s stored) (more int, err err
 	}
 	was := old != nil && !old.Row.Cancelled
 	now := r.keys(day, s.Row)
-	if was {
+	if old != nil {
 		for _, key := range r.keys(day, old.Row) {
 			if slices.Contains(now, key) {
 				continue
@@ -214,12 +214,9 @@ func (r *Roster) put(tx *storage.Tx, day kiosk.Day, s stored) (more int, err err
 	return 0, nil
 }
 
-// keys lists what an appointment is found by: nothing where it is cancelled.
+// keys lists what an appointment is found by.
 func (r *Roster) keys(day kiosk.Day, row kiosk.RosterRow) []string {
-	if row.Cancelled {
-		return nil
-	}
-	ref := newReference(r.cfg.RefKey, row.AppointmentID, day)
+	ref := newReference(r.cfg.RefKey, row.AppointmentID, day) // a cancelled one is found, to say so
 	keys := []string{refKey(ref), typedKey(TypedCode(r.cfg.RefKey, row.AppointmentID, day))}
 	if row.Code != "" {
 		keys = append(keys, ownKey(row.Code))
