@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -16,7 +15,6 @@ import (
 	"clinicgate/devices"
 	"clinicgate/gateway/control"
 	"clinicgate/kiosk"
-	"clinicgate/kiosk/queue"
 	"clinicgate/kiosk/roster"
 	"clinicgate/kiosk/roster/feed"
 	"clinicgate/storage"
@@ -313,22 +311,4 @@ func (g *Gateway) clinicKeys() []byte {
 		h.Write(g.keys.first(kind))
 	}
 	return h.Sum(nil)
-}
-
-var errNotFound = &control.Error{Code: control.NotFound, Message: "there is no such entry today", Next: "`clinicgate queue list` shows the entries"}
-
-// refusedAct puts a refusal of the queue's rules into the channel's words.
-func refusedAct(err error) error {
-	var r *queue.Refusal
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, queue.ErrNotFound):
-		return errNotFound
-	case errors.As(err, &r):
-		return &control.Error{Code: control.Conflict, Message: r.Error(), Next: "`clinicgate queue list` shows the present state"}
-	case errors.Is(err, storage.ErrFull):
-		return &control.Error{Code: control.Unavailable, Message: "the store is full", Next: "restore the connection to PubNub, or raise storage.budget"}
-	}
-	return err
 }
