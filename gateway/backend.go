@@ -24,7 +24,7 @@ import (
 // openControl binds the local channel.
 func (g *Gateway) openControl(context.Context) (io.Closer, error) {
 	server, err := control.New(g.cfg.Control, control.Backend{
-		Status: statusBackend{g}, Page: pageBackend{g}, Queue: queueBackend{g}, Roster: rosterBackend{g},
+		Status: statusBackend{g}, Page: pageBackend{g}, Queue: queueBackend{g}, Desk: deskBackend{g}, Roster: rosterBackend{g},
 		Keys: g.keysBackend(), Audit: auditBackend{g}, Store: storeBackend{g},
 	}, g.log.With("component", "control"))
 	if err != nil {
@@ -42,7 +42,7 @@ func (g statusBackend) Status(ctx context.Context, _ control.Caller) (control.St
 	st := g.store.Status()
 	s := control.Status{
 		Version: g.o.Version, Kiosk: string(g.self), Site: g.cfg.Kiosk.Site, Pid: os.Getpid(), Started: g.trusted(g.started), Now: now.Wall, Synced: now.Synced,
-		Page:  control.PageStatus{Listen: g.web.Addr(), Board: g.web.BoardAddr(), Browser: g.web.Launched()},
+		Page:  control.PageStatus{Listen: g.web.Addr(), Board: g.web.BoardAddr(), Browser: g.web.Launched(), Desk: g.deskURL()},
 		Queue: control.QueueStatus{Open: g.queue.Open(), Unfinished: len(g.checkin.Unfinished()), Help: len(g.checkin.ActiveHelp())},
 		Store: control.StoreStatus{State: "open", Life: st.Life, Used: st.Used, Budget: g.cfg.Storage.Budget.Bytes, Commits: st.Commits,
 			AuditSize: st.AuditSize, Checkpoint: st.CheckpointAt, Recovered: g.found,
