@@ -91,6 +91,7 @@ type kit struct {
 	room  *room
 	log   *lockedBuffer
 	now   func() time.Time
+	full  bool // a busy morning, for pictures
 	*desk.Server
 }
 
@@ -141,11 +142,21 @@ func (k *kit) open() {
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	k.Server, err = desk.New(context.Background(), k.cfg, desk.Deps{Clinic: k.room, Store: k.store, Now: k.now,
+	k.Server, err = desk.New(context.Background(), k.cfg, desk.Deps{Clinic: k.clinic(), Store: k.store, Now: k.now,
 		Logger: slog.New(slog.NewTextHandler(k.log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	if err != nil {
 		k.t.Fatal(err)
 	}
+}
+
+// busy gives the clinic of a busy morning; it is there with tag e2e.
+var busy func(*room) desk.Clinic
+
+func (k *kit) clinic() desk.Clinic {
+	if k.full {
+		return busy(k.room)
+	}
+	return k.room
 }
 
 func (k *kit) close() {

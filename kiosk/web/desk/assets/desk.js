@@ -39,6 +39,8 @@ const make = (name, className, content = "") => {
   return el;
 };
 
+const dayName = (day) =>
+  new Intl.DateTimeFormat(root.lang, { weekday: "short", day: "numeric", month: "short", timeZone: "UTC" }).format(new Date(day));
 const time = (at) => clock(new Date(at), shown.clinic.zone);
 const may = (event) => shown?.may?.includes(event) ?? false;
 
@@ -189,8 +191,8 @@ function drawEntry(el, e, c) {
   for (const flag of e.flags ?? []) notes.push(["care", text(`flag.${flag}`) || flag]);
   el.querySelector(".notes").replaceChildren(...notes.map(([kind, said]) => make("i", kind, said)));
   el.querySelector(".where").replaceChildren(
-    make("span", "", nameOf(c.departments, e.department)),
-    make("span", "quiet", nameOf(c.providers, e.provider)),
+    make("span", "", nameOf(c.providers, e.provider) || nameOf(c.departments, e.department)),
+    make("span", "quiet", e.provider ? nameOf(c.departments, e.department) : ""),
   );
   const when = [text("row.since", { time: time(e.checkIn) })];
   if (e.appointment) when.push(text("row.appointment", { time: time(e.appointment) }));
@@ -370,7 +372,7 @@ $("print").onclick = async () => {
   if (!answer || !shown) return;
   const { day } = answer;
   const at = (t) => clock(new Date(t), day.zone);
-  $("paper").querySelector("h1").textContent = text("paper.title", { day: day.day });
+  $("paper").querySelector("h2").textContent = text("paper.title", { day: `${dayName(day.day)} (${day.day})` });
   $("paper").querySelector("tbody").replaceChildren(
     ...day.rows.map((r) => {
       const needs = [r.walkIn && text("paper.walkin"), r.interpreter && text("row.interpreter"), r.language && tongue(r.language)];
@@ -447,7 +449,7 @@ setInterval(() => {
 }, 1000);
 
 function tick() {
-  $("clock").textContent = shown?.clinic ? `${shown.clinic.day} · ${clock(new Date(), shown.clinic.zone)}` : "";
+  $("clock").textContent = shown?.clinic ? `${dayName(shown.clinic.day)} · ${clock(new Date(), shown.clinic.zone)}` : "";
 }
 
 await use(root.lang);
