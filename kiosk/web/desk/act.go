@@ -260,7 +260,7 @@ func (s *Server) sessionOf(r *http.Request, id string) (x *session, known bool) 
 	if b == nil {
 		return nil, false
 	}
-	now := s.now()
+	now := s.count()
 	x = s.sessions[b.ID]
 	// Whose time is over does not come back by an act that comes before the tick.
 	if x == nil || x.id != id || now.Sub(x.seen) >= s.idle {

@@ -81,8 +81,8 @@ func (s *Server) Pair(by kiosk.Actor, name string) (code string, expires time.Ti
 	if len(s.browsers) >= maxBrowsers {
 		return "", expires, ErrManyBrowsers
 	}
-	s.pairing = &pairing{code: door.HashOf(code), name: name, by: by, expires: s.now().Add(pairLife)}
-	return code[:codeLen/2] + "-" + code[codeLen/2:], s.pairing.expires, nil
+	s.pairing = &pairing{code: door.HashOf(code), name: name, by: by, expires: s.count().Add(pairLife)}
+	return code[:codeLen/2] + "-" + code[codeLen/2:], s.now().Add(pairLife), nil
 }
 
 // newCode gives 40 random bits in letters that are easy to read out.
@@ -108,7 +108,7 @@ func cleanCode(typed string) string {
 func (s *Server) redeem(ctx context.Context, typed, address string) (cookie string, err error) {
 	s.mu.Lock()
 	p := s.pairing
-	now := s.now()
+	now := s.count()
 	good := false
 	if p != nil {
 		p.tries++
@@ -127,7 +127,7 @@ func (s *Server) redeem(ctx context.Context, typed, address string) (cookie stri
 		return "", errPairing
 	}
 	pass, hash := door.NewSecret()
-	row := &browserRow{ID: "b-" + strings.ToLower(newCode()), Name: p.name, Hash: hash[:], Paired: now.UTC(), By: p.by.String(), used: now}
+	row := &browserRow{ID: "b-" + strings.ToLower(newCode()), Name: p.name, Hash: hash[:], Paired: s.now().UTC(), By: p.by.String(), used: now}
 	data, err := json.Marshal(row)
 	if err != nil {
 		return "", fmt.Errorf("cannot encode browser: %w", err)

@@ -186,11 +186,25 @@ func TestIdleLogoff(t *testing.T) {
 func TestLateActDoesNotExtend(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	k := newKit(t, func(k *kit) { k.now = func() time.Time { return now } })
+	k := newKit(t, func(k *kit) { k.count = func() time.Time { return now } })
 	c, session := k.in("ana", anaPIN)
 	now = now.Add(5 * time.Minute)
 	if w := k.act(c, session, "call", fmt.Sprintf(`,"entry":%q`, entryID)); w.Code != http.StatusConflict || k.room.done() != 0 {
 		t.Errorf("a late act: %d %s", w.Code, w.Body)
+	}
+}
+
+// A clock that is set back an hour does not keep a session open for an hour.
+func TestClockSetBack(t *testing.T) {
+	t.Parallel()
+	wall, counted := time.Now(), time.Now()
+	k := newKit(t, func(k *kit) {
+		k.now, k.count = func() time.Time { return wall }, func() time.Time { return counted }
+	})
+	c, session := k.in("ana", anaPIN)
+	wall, counted = wall.Add(-time.Hour), counted.Add(5*time.Minute)
+	if w := k.act(c, session, "stay", ""); w.Code != http.StatusConflict {
+		t.Errorf("a sign five minutes after the last: %d", w.Code)
 	}
 }
 

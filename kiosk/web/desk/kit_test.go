@@ -91,6 +91,7 @@ type kit struct {
 	room  *room
 	log   *lockedBuffer
 	now   func() time.Time
+	count func() time.Time
 	full  bool // a busy morning, for pictures
 	*desk.Server
 }
@@ -142,7 +143,7 @@ func (k *kit) open() {
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	k.Server, err = desk.New(context.Background(), k.cfg, desk.Deps{Clinic: k.clinic(), Store: k.store, Now: k.now,
+	k.Server, err = desk.New(context.Background(), k.cfg, desk.Deps{Clinic: k.clinic(), Store: k.store, Now: k.now, Count: k.count,
 		Logger: slog.New(slog.NewTextHandler(k.log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	if err != nil {
 		k.t.Fatal(err)

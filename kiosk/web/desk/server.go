@@ -48,7 +48,13 @@ type Deps struct {
 	Clinic Clinic
 	Store  Store
 	Logger *slog.Logger
-	Now    func() time.Time // optional: time.Now
+	// Now tells the time of day, for certificates and for what is kept. Once the
+	// true time becomes known it may jump. Optional: time.Now.
+	Now func() time.Time
+	// Count tells how long something lasts, whatever becomes of the time of day: a
+	// session must not outlive its idleness because a clock was set back. Optional:
+	// time.Now, which counts monotonically.
+	Count func() time.Time
 }
 
 // The views of the store that are the desk's own.
@@ -64,6 +70,7 @@ type Server struct {
 	deps    Deps
 	log     *slog.Logger
 	now     func() time.Time
+	count   func() time.Time
 	journal kiosk.Journal
 	idle    time.Duration
 	staff   map[string]Staff // by folded id
@@ -116,13 +123,16 @@ func New(ctx context.Context, cfg Config, deps Deps) (*Server, error) {
 		return nil, errors.New("the desk needs the names or addresses by which it is reached")
 	}
 	s := &Server{
-		cfg: cfg, deps: deps, log: deps.Logger, now: deps.Now, journal: kiosk.Journal{Organization: cfg.Organization}, idle: cfg.Idle,
+		cfg: cfg, deps: deps, log: deps.Logger, now: deps.Now, count: deps.Count, journal: kiosk.Journal{Organization: cfg.Organization}, idle: cfg.Idle,
 		staff: map[string]Staff{}, epoch: uuid.NewString(), turn: make(chan struct{}, 1), again: make(chan struct{}, 1),
 		acts: rate.NewLimiter(20, 60), logins: rate.NewLimiter(2, 10), pairs: rate.NewLimiter(1, 10), pairAudits: rate.NewLimiter(rate.Every(3*time.Minute), 20),
 		browsers: map[door.SecretHash]*browserRow{}, sessions: map[string]*session{}, guesses: guesses{}, streams: map[*stream]struct{}{},
 	}
 	if s.now == nil {
 		s.now = time.Now
+	}
+	if s.count == nil {
+		s.count = time.Now
 	}
 	if s.idle == 0 {
 		s.idle = defaultIdle
@@ -231,7 +241,7 @@ func (s *Server) watch(ctx context.Context) {
 	defer cancel()
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
-	fresh, cert := s.now(), s.now()
+	fresh, cert := s.count(), s.count()
 	for {
 		select {
 		case <-ctx.Done():
@@ -245,15 +255,15 @@ func (s *Server) watch(ctx context.Context) {
 			}
 		case <-second.C:
 			s.endIdle(ctx)
-			if now := s.now(); now.Sub(cert).Abs() >= certEvery {
+			if now := s.count(); now.Sub(cert) >= certEvery {
 				cert = now
 				s.certs.renew(ctx)
 			}
-			if s.now().Sub(fresh).Abs() < viewEvery {
+			if s.count().Sub(fresh) < viewEvery {
 				continue
 			}
 		}
-		fresh = s.now()
+		fresh = s.count()
 		if err := s.refresh(ctx); err != nil && ctx.Err() == nil {
 			s.log.Error("cannot read what the desk shows", "reason", err)
 		}

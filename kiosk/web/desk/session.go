@@ -49,11 +49,11 @@ func (s *Server) login(ctx context.Context, browser *browserRow, typed, pin, add
 	defer s.endTurn()
 	claimed := folded(typed)
 	s.mu.Lock()
-	if left := s.guesses.wait(claimed, browser.ID, s.now()); left > 0 {
+	if left := s.guesses.wait(claimed, browser.ID, s.count()); left > 0 {
 		s.mu.Unlock()
 		return &waitError{left}
 	}
-	s.guesses.wrong(claimed, browser.ID, s.now())
+	s.guesses.wrong(claimed, browser.ID, s.count())
 	s.mu.Unlock()
 
 	person, known := s.person(typed)
@@ -81,7 +81,7 @@ func (s *Server) login(ctx context.Context, browser *browserRow, typed, pin, add
 		return errors.Join(errLogin, s.audit(ctx, kiosk.NewAct(actor), kiosk.StaffLoginRefused,
 			kiosk.AuditFacts{Action: "login", Outcome: kiosk.OutcomeRefused, Resource: browser.ID, Address: address}))
 	}
-	now := s.now()
+	now := s.count()
 	x := &session{id: uuid.NewString(), staff: person, browser: browser.ID, address: address, since: now, seen: now}
 	act := kiosk.NewAct(x.actor())
 	act.Session = x.id
@@ -138,7 +138,7 @@ func (s *Server) sayEnded(ctx context.Context, how string, ended ...*session) {
 
 // endIdle ends the sessions whose person gave no sign for too long.
 func (s *Server) endIdle(ctx context.Context) {
-	now := s.now()
+	now := s.count()
 	var idle, long []*session
 	s.mu.Lock()
 	for _, x := range s.sessions {

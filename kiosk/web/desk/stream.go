@@ -54,8 +54,8 @@ func (s *Server) openStream(r *http.Request) *stream {
 	if open >= maxStreams {
 		s.dropStream(oldest)
 	}
-	b.used = s.now()
-	st := &stream{browser: b.ID, wake: make(chan struct{}, 1), ended: make(chan struct{}), since: s.now()}
+	b.used = s.count()
+	st := &stream{browser: b.ID, wake: make(chan struct{}, 1), ended: make(chan struct{}), since: s.count()}
 	s.streams[st] = struct{}{}
 	return st
 }
