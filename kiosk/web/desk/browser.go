@@ -213,7 +213,9 @@ func (s *Server) loadBrowsers(ctx context.Context) error {
 		return r.Walk(browserView, nil, func(_, value []byte) error {
 			var row browserRow
 			if json.Unmarshal(value, &row) != nil || len(row.Hash) != len(door.SecretHash{}) {
-				return errors.New("stored browser is malformed")
+				// One browser has to be paired again; the kiosk runs.
+				s.log.Error("stored browser of the desk is malformed and left out")
+				return nil
 			}
 			s.browsers[door.SecretHash(row.Hash)] = &row
 			return nil

@@ -28,9 +28,9 @@ import (
 // certificates keeps the desk's certificate: the config's, read anew when its
 // file changes, or one that an authority of this kiosk's own issues.
 //
-// The authority may speak for the desk's hosts only, so that a desk's computer
-// that trusts it trusts it for nothing else; other hosts in the config mean a
-// new authority. Both keys lie in the sealed store.
+// The authority may speak for the desk's hosts only, and for names below them,
+// so that a desk's computer that trusts it trusts it for nothing else; other
+// hosts in the config mean a new authority. Both keys lie in the sealed store.
 type certificates struct {
 	cfg     Config
 	store   Store
@@ -130,8 +130,8 @@ func (c *certificates) read() error {
 func (c *certificates) issue(ctx context.Context) error {
 	var authority, leaf *tls.Certificate
 	err := c.store.View(ctx, func(r *storage.Reader) (err error) {
-		if authority, err = readTLS(r, "authority"); err == nil {
-			leaf, err = readTLS(r, "leaf")
+		if authority, err = c.stored(r, "authority"); err == nil {
+			leaf, err = c.stored(r, "leaf")
 		}
 		return err
 	})
@@ -164,7 +164,9 @@ func (c *certificates) issue(ctx context.Context) error {
 			return nil
 		})
 		if err != nil {
-			return fmt.Errorf("cannot keep the desk's certificate: %w", err)
+			// A full store must not keep the kiosk from running. It is used until the
+			// next start, which makes another.
+			c.log.Error("the desk's certificate could not be kept", "reason", err)
 		}
 	}
 	pair := *leaf
@@ -173,16 +175,22 @@ func (c *certificates) issue(ctx context.Context) error {
 	return nil
 }
 
-func readTLS(r *storage.Reader, key string) (*tls.Certificate, error) {
+// stored reads a certificate; nil when there is none, or none that can be used.
+func (c *certificates) stored(r *storage.Reader, key string) (*tls.Certificate, error) {
 	data, err := r.Get(tlsView, []byte(key))
 	if err != nil || data == nil {
 		return nil, err
 	}
 	var row tlsRow
 	if err := json.Unmarshal(data, &row); err != nil {
-		return nil, errors.New("stored certificate is malformed")
+		row = tlsRow{}
 	}
-	return row.pair()
+	pair, err := row.pair()
+	if err != nil {
+		c.log.Error("stored certificate of the desk is malformed and made anew", "which", key)
+		return nil, nil
+	}
+	return pair, nil
 }
 
 func (t tlsRow) pair() (*tls.Certificate, error) {

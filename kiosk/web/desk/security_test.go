@@ -21,6 +21,7 @@ import (
 
 	"clinicgate/kiosk"
 	"clinicgate/kiosk/web/desk"
+	"clinicgate/storage"
 )
 
 // The table of Host, Origin and Sec-Fetch values, from a browser that is paired
@@ -599,6 +600,40 @@ func TestHandshake(t *testing.T) {
 		}
 	}
 }
+
+// Rows that cannot be used, and a store that takes no more, cost a pairing or a
+// certificate; the kiosk runs all the same.
+func TestDamagedRowsAndAFullStore(t *testing.T) {
+	t.Parallel()
+	k := newKit(t, nil)
+	c := k.pair()
+	err := k.store.Update(t.Context(), func(tx *storage.Tx) error {
+		return errors.Join(tx.Put("desk-browser", []byte("b-broken"), []byte("{")), tx.Put("desk-tls", []byte("leaf"), []byte("[]")),
+			tx.Put("desk-tls", []byte("authority"), []byte(`{"cert":"AAAA"}`)))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.reopen()
+	if got := k.see(c); got.raw == "" || len(k.Browsers()) != 1 {
+		t.Errorf("after damage the desk shows %q to %d browsers", got.raw, len(k.Browsers()))
+	}
+	if !strings.Contains(k.log.String(), "made anew") || !strings.Contains(k.log.String(), "left out") {
+		t.Errorf("the log does not tell of the damage: %s", k.log.String())
+	}
+	cfg := k.cfg
+	cfg.Hosts = []string{"other.example"} // needs a new authority
+	s, err := desk.New(t.Context(), cfg, desk.Deps{Clinic: k.room, Store: fullStore{k.store}, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatalf("on a full store: %v", err)
+	}
+	_ = s.Close()
+}
+
+// fullStore takes nothing.
+type fullStore struct{ *storage.Store }
+
+func (fullStore) Update(context.Context, func(*storage.Tx) error) error { return storage.ErrFull }
 
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
