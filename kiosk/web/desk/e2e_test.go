@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/security"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -151,6 +153,41 @@ func TestE2EDeskByKeyboard(t *testing.T) {
 	// The refusals of a page that is not paired, and of a wrong PIN, are on the
 	// browser's console as any such answer is.
 	b.SpotlessBut([]string{"401", "403"}, []string{"127.0.0.1:" + port}, []string{"Canary", anaPIN, code, "A-003"})
+}
+
+// The list for paper is what goes to the printer, and nothing else of the page.
+func TestE2EDeskPrint(t *testing.T) {
+	k, b := serveDesk(t, 1280, 800)
+	k.pin("ana", anaPIN)
+	k.enter(b)
+	chromium.Evaluate[bool](b, `(window.print = () => {}, true)`)
+	b.Do(chromedp.Focus("#print"), chromedp.KeyEvent(kb.Enter))
+	b.Until("the list", `!document.querySelector("#paper").hidden && document.querySelectorAll("#paper tbody tr").length === 1`)
+	if on := chromium.Evaluate[float64](b, `document.querySelector("#paper").offsetHeight`); on != 0 {
+		t.Error("the list for paper is on the screen")
+	}
+	within, cancel := context.WithTimeout(b.Ctx, time.Minute)
+	defer cancel()
+	if _, err := chromedp.Call(within, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"}); err != nil {
+		t.Fatal(err)
+	}
+	shown := chromium.Evaluate[string](b, `[...document.body.children].filter((e) => e.offsetHeight > 0).map((e) => e.id).join()`)
+	if shown != "paper" {
+		t.Errorf("on paper are %q, want the list alone", shown)
+	}
+	b.Shoot("desk-paper")
+	pdf, err := chromedp.Run(within, chromedp.PrintToPDF())
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := os.Getenv("CLINICGATE_SCREENSHOTS")
+	if dir == "" {
+		dir = t.ArtifactDir()
+	}
+	if err := os.WriteFile(filepath.Join(dir, "desk-paper.pdf"), pdf, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.Until("the list wiped", `document.querySelectorAll("#paper tbody tr").length === 0`)
 }
 
 // When the gateway is gone the names are off the screen within three seconds.
