@@ -237,6 +237,9 @@ func (g *Gateway) takeList(ctx context.Context, act kiosk.Act, list feed.List) (
 	}
 	var cancelled []roster.Cancellation
 	for _, c := range list.Cancelled {
+		if c.NoShow {
+			continue // the patient may still come; whether that is too late is a rule of ours
+		}
 		cancelled = append(cancelled, roster.Cancellation{ID: c.ID, Day: c.Day})
 	}
 	gone, err = g.roster.Cancel(ctx, act, cancelled)

@@ -27,6 +27,7 @@ const (
 	ConsentDeclined       AuditType = "PATIENT_CONSENT_DECLINED"
 	EmergencyAcknowledged AuditType = "EMERGENCY_ESCALATION_ACKNOWLEDGED"
 	EmergencyResolved     AuditType = "EMERGENCY_ESCALATION_RESOLVED"
+	EmergencyWidened      AuditType = "EMERGENCY_ESCALATION_WIDENED"
 
 	PatientIdentified     AuditType = "PATIENT_IDENTIFIED"
 	IdentificationRefused AuditType = "PATIENT_IDENTIFICATION_REFUSED"
@@ -101,6 +102,7 @@ func AuditCatalogue() []AuditKind {
 		{EmergencyTriggered, Critical, "emergency"},
 		{EmergencyAcknowledged, Critical, "emergency"},
 		{EmergencyResolved, Critical, "emergency"},
+		{EmergencyWidened, Critical, "emergency"},
 		{NotificationSent, Info, "notification"},
 		{PatientIdentified, Info, "queue-entry"},
 		{IdentificationRefused, Warning, "session"},

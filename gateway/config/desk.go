@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -39,8 +38,6 @@ const (
 	maxHosts = 16
 	maxStaff = 500
 )
-
-var hostForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$`)
 
 // validHost accepts a name as a browser sends it, or an address as it is
 // written shortest: the Host header is compared letter by letter.

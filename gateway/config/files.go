@@ -36,6 +36,9 @@ func (c Config) CheckFiles() error {
 	if info, ok := r.stat("consent.forms", c.Consent.Forms); ok && !info.IsDir() {
 		r.bad("consent.forms", c.Consent.Forms, "a folder", "")
 	}
+	if info, ok := r.stat("web.texts", c.Web.Texts); ok && !info.IsDir() {
+		r.bad("web.texts", c.Web.Texts, "a folder", "")
+	}
 	if info, ok := r.stat("roster.folder", c.Roster.Folder); ok && !info.IsDir() {
 		r.bad("roster.folder", c.Roster.Folder, "a folder", "")
 	}

@@ -151,6 +151,18 @@ func TestMovedAppointmentsLeaveTheOldDay(t *testing.T) {
 	}
 }
 
+// A clinic that numbers its appointments anew each day has moved nobody.
+func TestTheSameNumberOfAnotherPersonIsNoMove(t *testing.T) {
+	k := newKit(t, "lobby-1")
+	k.take("1,MRN-1,Roe,Jane,,cardiology,,2026-11-23 09:00,,,,\n2,MRN-2,Doe,Jim,,cardiology,,2026-11-23 10:00,,,,\n")
+	if done := k.take("1,MRN-7,Poe,Ann,,cardiology,,2026-11-24 09:00,,,,\n2,MRN-8,Moe,Ben,,cardiology,,2026-11-24 10:00,,,,\n"); done.Moved != 0 {
+		t.Errorf("moved: %+v", done)
+	}
+	if got := k.ids(today) + "/" + k.ids(tomorrow); got != "1 2/1 2" {
+		t.Errorf("lists %s", got)
+	}
+}
+
 // Whatever is imported, moved and cancelled, and in whichever order another kiosk
 // hears of it, both hold the same, also after a start.
 func TestPropertyCancellationsConverge(t *testing.T) {

@@ -72,6 +72,16 @@ func (r *Roster) Find(g Getter, method Method, value phi.Text, day kiosk.Day) (A
 	return Appointment{}, ErrUnknown
 }
 
+// Genuine reports whether a scan is one of the clinic's signed codes, of whatever
+// day: nobody comes by one by guessing.
+func (r *Roster) Genuine(method Method, value phi.Text) bool {
+	if method != Scanned || len(value.Reveal()) > 1024 {
+		return false
+	}
+	_, _, err := r.cfg.Codes.read(value.Reveal())
+	return err == nil
+}
+
 // Appointment gives a day's appointment by its id.
 func (r *Roster) Appointment(g Getter, day kiosk.Day, id kiosk.AppointmentID) (Appointment, bool, error) {
 	s, err := r.live(g, day, id)

@@ -114,12 +114,17 @@ func (r *Roster) Load(ctx context.Context) error {
 	return nil
 }
 
-// Today gives the clinic day: that of the clock, or, while nobody has told the
-// time since the machine started, that of the newest list held.
+// Today gives the clinic day: that of the clock. While nobody has told the time since
+// the machine started, it is that of the clock if there is a list for it, and else,
+// the clock being wrong, that of the newest list: a day without internet must not
+// turn into tomorrow because tomorrow's list is there.
 func (r *Roster) Today(now storage.Instant) kiosk.Day {
 	if !now.Synced {
 		r.mu.RLock()
 		defer r.mu.RUnlock()
+		if d := r.cfg.Calendar.Day(now.Wall); r.days[d].Rows > 0 {
+			return d
+		}
 		var newest kiosk.Day
 		for d := range r.days {
 			newest = max(newest, d)

@@ -165,11 +165,8 @@ func (s *Server) apply(x *session, a action) (work, bool) {
 			return nil, false
 		}
 		return s.decide(x, a.Form, a.Shown, *a.Granted, a.Request)
-	case "confirm":
-		if !x.step(evConfirm) {
-			return nil, false
-		}
-		return s.finish(x, a.Request), true
+	case "confirm", "not-right":
+		return s.confirm(x, a.Event == "confirm", a.Request)
 	case "again":
 		if x.state == Turned && !x.again {
 			return nil, false

@@ -58,6 +58,7 @@ type boardPicture struct {
 type boardCall struct {
 	Ticket string `json:"ticket"`
 	Room   string `json:"room,omitempty"` // empty: ask at the desk
+	Times  int    `json:"times"`
 }
 
 type boardWait struct {
@@ -76,7 +77,7 @@ type boardProvider struct {
 func (s *Server) picture(v BoardView) boardPicture {
 	p := boardPicture{Build: s.build, Zone: s.zone, Called: []boardCall{}, Next: []string{}, Waits: []boardWait{}, Providers: []boardProvider{}}
 	for _, c := range firstOf(v.Called, maxCalled) {
-		p.Called = append(p.Called, boardCall{c.Ticket.String(), s.sign(c.Room)})
+		p.Called = append(p.Called, boardCall{c.Ticket.String(), s.sign(c.Room), c.Times})
 	}
 	for _, t := range firstOf(v.Next, maxNext) {
 		p.Next = append(p.Next, t.String())
