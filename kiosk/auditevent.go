@@ -47,6 +47,15 @@ const (
 	QueueConflict         AuditType = "QUEUE_CONFLICT"
 	ProviderStatusChanged AuditType = "PROVIDER_STATUS_CHANGED"
 
+	StaffLoggedIn     AuditType = "STAFF_LOGGED_IN"
+	StaffLoginRefused AuditType = "STAFF_LOGIN_REFUSED"
+	StaffLoggedOff    AuditType = "STAFF_LOGGED_OFF"
+	StaffPINSet       AuditType = "STAFF_PIN_SET"
+	BrowserPaired     AuditType = "DESK_BROWSER_PAIRED"
+	PairingRefused    AuditType = "DESK_PAIRING_REFUSED"
+	BrowserRevoked    AuditType = "DESK_BROWSER_REVOKED"
+	DayListPrinted    AuditType = "DESK_DAY_LIST_PRINTED"
+
 	RosterImported AuditType = "ROSTER_IMPORTED"
 
 	ServiceStarted     AuditType = "SERVICE_STARTED"
@@ -111,6 +120,14 @@ func AuditCatalogue() []AuditKind {
 		{QueueActRefused, Warning, "queue-entry"},
 		{QueueConflict, Warning, "queue-entry"},
 		{ProviderStatusChanged, Info, "provider"},
+		{StaffLoggedIn, Info, "desk-browser"},
+		{StaffLoginRefused, Warning, "desk-browser"},
+		{StaffLoggedOff, Info, "desk-browser"},
+		{StaffPINSet, Warning, "staff"},
+		{BrowserPaired, Warning, "desk-browser"},
+		{PairingRefused, Warning, "desk-browser"},
+		{BrowserRevoked, Warning, "desk-browser"},
+		{DayListPrinted, Warning, "roster"},
 		{RosterImported, Info, "roster"},
 		{ServiceStarted, Info, "service"},
 		{ServiceStopped, Info, "service"},

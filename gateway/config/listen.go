@@ -61,7 +61,7 @@ func (m MQTT) validate(_ *Config, r *report) {
 func validateListeners(c *Config, r *report) {
 	taken := map[string]string{}
 	for _, l := range []struct{ path, addr string }{
-		{"web.listen", c.Web.Listen}, {"board.listen", c.Board.Listen}, {"mqtt.listen", c.MQTT.Listen},
+		{"web.listen", c.Web.Listen}, {"board.listen", c.Board.Listen}, {"desk.listen", c.Desk.Listen}, {"mqtt.listen", c.MQTT.Listen},
 	} {
 		_, port, err := splitListen(l.addr)
 		if err != nil || port == "0" {

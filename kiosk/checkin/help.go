@@ -137,6 +137,12 @@ func (s *Service) ActiveHelp() []Help {
 	return s.help.list(func(h Help) bool { return h.Status == kiosk.EscalationActive })
 }
 
+// OpenHelp lists the calls that nobody has resolved, oldest first: those that
+// still sound, and those that somebody takes care of.
+func (s *Service) OpenHelp() []Help {
+	return s.help.list(func(h Help) bool { return h.Status.Rank() < kiosk.EscalationResolved.Rank() })
+}
+
 // HelpCall gives a call by its id.
 func (s *Service) HelpCall(id uuid.UUID) (Help, bool) {
 	return s.help.find(func(h Help) bool { return h.ID == id })

@@ -80,8 +80,14 @@ func TestHelpIsOnUntilAPersonAcknowledges(t *testing.T) {
 				t.Errorf("acknowledged: %+v, %v", a, err)
 			}
 		}
+		if open := k.OpenHelp(); len(open) != 2 || open[0].ID != h.ID || open[0].By != "staff:ana" {
+			t.Errorf("an acknowledged call is not open until it is resolved: %+v", open)
+		}
 		if r, err := k.Resolve(ctx, kiosk.NewAct(ana), h.ID); err != nil || r.Status != kiosk.EscalationResolved {
 			t.Errorf("resolved: %+v, %v", r, err)
+		}
+		if open := k.OpenHelp(); len(open) != 1 || open[0].ID == h.ID {
+			t.Errorf("a resolved call is open: %+v", open)
 		}
 		if a, err := k.Acknowledge(ctx, kiosk.NewAct(ana), h.ID); err != nil || a.Status != kiosk.EscalationResolved {
 			t.Errorf("acknowledged after it was resolved: %+v, %v", a, err)
