@@ -43,6 +43,7 @@ type Help struct {
 
 	session string
 	entry   kiosk.EntryID
+	guessed bool // the department is one that was told later: the call's own message has not come
 }
 
 // helpDesk keeps the calls in memory. The alarm hangs on it and on nothing else.
@@ -74,6 +75,11 @@ func (d *helpDesk) show(h Help) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if old, known := d.calls[h.ID]; known {
+		if h.guessed {
+			h.Department, h.guessed = old.Department, old.guessed
+		} else if old.guessed {
+			old.Department, old.guessed = h.Department, false
+		}
 		h.Durable, h.Widened = h.Durable || old.Durable, h.Widened || old.Widened
 		if old.Status.Rank() > h.Status.Rank() {
 			old.Durable, old.Widened = h.Durable, h.Widened
@@ -303,7 +309,7 @@ func (s *Service) widenHelp(ctx context.Context) (next time.Duration, err error)
 				}
 				wider := h
 				wider.Department = d.ID
-				if err := s.publishHelp(tx, h.act(), wider, kiosk.EmergencyWidened, kiosk.DeriveID(h.ID, "widened", string(d.ID))); err != nil {
+				if err := s.publishHelp(tx, h.act(), wider, kiosk.EmergencyWidened, widenedID(h.ID, d.ID)); err != nil {
 					return err
 				}
 			}
@@ -316,6 +322,12 @@ func (s *Service) widenHelp(ctx context.Context) (next time.Duration, err error)
 		s.help.show(h)
 	}
 	return next, err
+}
+
+// widenedID is the id of the message that tells another department of a call; by it
+// others know that the call is not that department's own.
+func widenedID(call uuid.UUID, d kiosk.DepartmentID) uuid.UUID {
+	return kiosk.DeriveID(call, "widened", string(d))
 }
 
 // callStaff asks staff to a video visit that has no consent. It is this
@@ -387,11 +399,18 @@ func (s *Service) applyHelp(tx *storage.Tx, m kiosk.Received, msg *kiosk.Emergen
 		return kiosk.Ignored, nil
 	}
 	h, known := s.HelpCall(msg.ID)
+	widened := m.ID == widenedID(msg.ID, c.Department)
 	switch {
+	case known && h.guessed && !widened:
+		h.Department, h.guessed = c.Department, false
+		if h.Status.Rank() >= msg.Status.Rank() {
+			s.help.show(h)
+			return kiosk.Applied, putHelp(tx, h)
+		}
 	case known && h.Status.Rank() >= msg.Status.Rank():
 		return kiosk.Known, nil
 	case !known:
-		h = Help{ID: msg.ID, Kind: Elsewhere, Department: c.Department, Severity: msg.Severity, At: m.Origin.HLC.Time(), Durable: true}
+		h = Help{ID: msg.ID, Kind: Elsewhere, Department: c.Department, Severity: msg.Severity, At: m.Origin.HLC.Time(), Durable: true, Widened: widened, guessed: widened}
 		if m.Publisher == "" {
 			h.Kiosk = kiosk.KioskID(m.Origin.Kiosk)
 		}
@@ -424,6 +443,7 @@ type helpRow struct {
 	Entry      kiosk.EntryID          `json:"n,omitzero"`
 	Answered   kiosk.Timestamp        `json:"w,omitzero"`
 	Widened    bool                   `json:"x,omitempty"`
+	Guessed    bool                   `json:"g,omitempty"`
 }
 
 // putHelp writes a call, unless what became of it since is stored already.
@@ -434,15 +454,29 @@ func putHelp(tx *storage.Tx, h Help) error {
 	}
 	if old != nil {
 		var row helpRow
-		if json.Unmarshal(old, &row) == nil && row.Status.Rank() > h.Status.Rank() {
-			return nil
+		if json.Unmarshal(old, &row) == nil {
+			if h.guessed {
+				h.Department, h.guessed = row.Department, row.Guessed
+			}
+			if row.Status.Rank() > h.Status.Rank() {
+				if h.guessed || !row.Guessed {
+					return nil
+				}
+				row.Department, row.Guessed = h.Department, false
+				return putRow(tx, row)
+			}
 		}
 	}
-	data, err := json.Marshal(helpRow{h.ID, h.Kind, h.Kiosk, h.Department, h.Ticket, h.Severity, kiosk.At(h.At), h.Status, h.By, h.session, h.entry, kiosk.At(h.Answered), h.Widened})
+	return putRow(tx, helpRow{h.ID, h.Kind, h.Kiosk, h.Department, h.Ticket, h.Severity, kiosk.At(h.At), h.Status, h.By, h.session, h.entry,
+		kiosk.At(h.Answered), h.Widened, h.guessed})
+}
+
+func putRow(tx *storage.Tx, row helpRow) error {
+	data, err := json.Marshal(row)
 	if err != nil {
 		return err
 	}
-	if err := tx.Put(helpView, h.ID[:], data); err != nil {
+	if err := tx.Put(helpView, row.ID[:], data); err != nil {
 		return fmt.Errorf("cannot write call for help: %w", err)
 	}
 	return nil
@@ -464,7 +498,7 @@ func (s *Service) loadHelp(ctx context.Context) error {
 				return nil
 			}
 			s.help.show(Help{ID: row.ID, Kind: row.Kind, Kiosk: row.Kiosk, Department: row.Department, Ticket: row.Ticket, Severity: row.Severity,
-				At: row.At.Time, Status: row.Status, By: row.By, Answered: row.Answered.Time, Widened: row.Widened, Durable: true,
+				At: row.At.Time, Status: row.Status, By: row.By, Answered: row.Answered.Time, Widened: row.Widened, guessed: row.Guessed, Durable: true,
 				session: row.Session, entry: row.Entry})
 			return nil
 		})
