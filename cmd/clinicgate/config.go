@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"clinicgate/gateway/config"
+	"clinicgate/kiosk/web"
 )
 
 func (a *app) configCommand() *cobra.Command {
@@ -97,6 +98,11 @@ func (a *app) configCheck() *cobra.Command {
 					return err
 				}
 				problems, _ = errors.AsType[config.Problems](settings.CheckFiles())
+				for _, tag := range settings.Kiosk.Languages {
+					if err := web.CheckLanguages([]string{tag}); err != nil {
+						problems = append(problems, config.Problem{Path: "kiosk.languages", Value: tag, What: err.Error()})
+					}
+				}
 			}
 			type setting struct {
 				Line  int    `json:"line,omitempty"`
