@@ -118,6 +118,7 @@ func (w walk) run(t *testing.T, width, height int) {
 	b.Until("called", `document.getElementById("strip").textContent !== ""`)
 	own("help-called")
 	desk.set(func(c *clinic) { c.state = web.HelpNone })
+	b.Until("help came, and nothing moves any more", `document.getElementById("strip").textContent === ""`)
 	b.Tap("#code-go")
 	screen("refused")
 	b.Tap(`[data-act="no-code"]`)
