@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -16,7 +15,6 @@ import (
 	"clinicgate/devices"
 	"clinicgate/gateway/control"
 	"clinicgate/kiosk"
-	"clinicgate/kiosk/queue"
 	"clinicgate/kiosk/roster"
 	"clinicgate/kiosk/roster/feed"
 	"clinicgate/storage"
@@ -26,7 +24,7 @@ import (
 // openControl binds the local channel.
 func (g *Gateway) openControl(context.Context) (io.Closer, error) {
 	server, err := control.New(g.cfg.Control, control.Backend{
-		Status: statusBackend{g}, Page: pageBackend{g}, Queue: queueBackend{g}, Roster: rosterBackend{g},
+		Status: statusBackend{g}, Page: pageBackend{g}, Queue: queueBackend{g}, Desk: deskBackend{g}, Roster: rosterBackend{g},
 		Keys: g.keysBackend(), Audit: auditBackend{g}, Store: storeBackend{g},
 	}, g.log.With("component", "control"))
 	if err != nil {
@@ -44,7 +42,7 @@ func (g statusBackend) Status(ctx context.Context, _ control.Caller) (control.St
 	st := g.store.Status()
 	s := control.Status{
 		Version: g.o.Version, Kiosk: string(g.self), Site: g.cfg.Kiosk.Site, Pid: os.Getpid(), Started: g.trusted(g.started), Now: now.Wall, Synced: now.Synced,
-		Page:  control.PageStatus{Listen: g.web.Addr(), Board: g.web.BoardAddr(), Browser: g.web.Launched()},
+		Page:  control.PageStatus{Listen: g.web.Addr(), Board: g.web.BoardAddr(), Browser: g.web.Launched(), Desk: g.deskURL()},
 		Queue: control.QueueStatus{Open: g.queue.Open(), Unfinished: len(g.checkin.Unfinished()), Help: len(g.checkin.ActiveHelp())},
 		Store: control.StoreStatus{State: "open", Life: st.Life, Used: st.Used, Budget: g.cfg.Storage.Budget.Bytes, Commits: st.Commits,
 			AuditSize: st.AuditSize, Checkpoint: st.CheckpointAt, Recovered: g.found,
@@ -239,6 +237,9 @@ func (g *Gateway) takeList(ctx context.Context, act kiosk.Act, list feed.List) (
 	}
 	var cancelled []roster.Cancellation
 	for _, c := range list.Cancelled {
+		if c.NoShow {
+			continue // the patient may still come; whether that is too late is a rule of ours
+		}
 		cancelled = append(cancelled, roster.Cancellation{ID: c.ID, Day: c.Day})
 	}
 	gone, err = g.roster.Cancel(ctx, act, cancelled)
@@ -313,22 +314,4 @@ func (g *Gateway) clinicKeys() []byte {
 		h.Write(g.keys.first(kind))
 	}
 	return h.Sum(nil)
-}
-
-var errNotFound = &control.Error{Code: control.NotFound, Message: "there is no such entry today", Next: "`clinicgate queue list` shows the entries"}
-
-// refusedAct puts a refusal of the queue's rules into the channel's words.
-func refusedAct(err error) error {
-	var r *queue.Refusal
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, queue.ErrNotFound):
-		return errNotFound
-	case errors.As(err, &r):
-		return &control.Error{Code: control.Conflict, Message: r.Error(), Next: "`clinicgate queue list` shows the present state"}
-	case errors.Is(err, storage.ErrFull):
-		return &control.Error{Code: control.Unavailable, Message: "the store is full", Next: "restore the connection to PubNub, or raise storage.budget"}
-	}
-	return err
 }

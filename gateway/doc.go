@@ -12,5 +12,5 @@
 //	devices --scan--> kiosk/web --> kiosk/checkin --> storage.Update
 //	MQTT ---bridge--> intake ---------------------------^   |
 //	PubNub --downlink--> apply -------------------------^   v
-//	PubNub <--uplink-- outbox            board, control, mirror <-- Watch
+//	PubNub <--uplink-- outbox            board, desk, control, mirror <-- Watch
 package gateway

@@ -25,6 +25,7 @@ import (
 	"clinicgate/kiosk/queue"
 	"clinicgate/kiosk/roster"
 	"clinicgate/kiosk/web"
+	"clinicgate/kiosk/web/desk"
 	"clinicgate/storage"
 	"clinicgate/storage/keyring"
 )
@@ -47,6 +48,7 @@ type Options struct {
 type Addresses struct {
 	Page    string
 	Board   string // empty when there is no listener of its own
+	Desk    string // where the desk's browsers go; empty when it is off
 	MQTT    string // empty when there is no broker
 	Control string
 }
@@ -81,6 +83,7 @@ type Gateway struct {
 	down      downlinks
 	mirror    *mirror.Mirror
 	web       *web.Server
+	desk      *desk.Server // nil when it is off
 	broker    *bridge.Broker
 	devices   *devices.Set
 	control   *control.Server
@@ -142,7 +145,7 @@ func run(ctx context.Context, cfg config.Config, o Options, found string) error 
 		}
 	}()
 	for _, step := range []func(context.Context) (io.Closer, error){
-		g.openKeys, g.openStore, g.openClinic, g.openPubNub, g.openDevices, g.openPage, g.openControl,
+		g.openKeys, g.openStore, g.openClinic, g.openPubNub, g.openDevices, g.openPage, g.openDesk, g.openControl,
 	} {
 		c, err := step(ctx)
 		if c != nil {
@@ -188,6 +191,7 @@ func (g *Gateway) parts() []part {
 		{"link", g.runLink},
 		{"mirror", g.runMirror},
 		{"page", g.web.Run},
+		{"desk", g.runDesk},
 		{"broker", g.broker.Run},
 		{"devices", func(ctx context.Context) error { return g.devices.Run(ctx, g.scanned) }},
 		{"control", g.control.Run},
@@ -217,7 +221,7 @@ func (g *Gateway) supervise(ctx context.Context) error {
 	}
 	g.log.Info("gateway runs", "kiosk", string(g.self), "page", g.web.Addr(), "created", g.opened.Created, "clean", g.opened.Clean)
 	if g.o.Ready != nil {
-		g.o.Ready(Addresses{Page: g.web.Addr(), Board: g.web.BoardAddr(), MQTT: g.broker.Addr(), Control: g.cfg.Control.Path})
+		g.o.Ready(Addresses{Page: g.web.Addr(), Board: g.web.BoardAddr(), Desk: g.deskURL(), MQTT: g.broker.Addr(), Control: g.cfg.Control.Path})
 	}
 	<-ctx.Done()
 	ended := make(chan struct{})

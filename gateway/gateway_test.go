@@ -98,7 +98,7 @@ department = "cardiology"
 room = "101"
 `
 
-func newClinic(t *testing.T) *clinic {
+func newClinic(t *testing.T, changes ...func(*config.Config)) *clinic {
 	t.Helper()
 	c := &clinic{t: t, pubnub: emulator.New(emulator.Options{RecordBodies: true})}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -117,6 +117,9 @@ func newClinic(t *testing.T) *clinic {
 	text := fmt.Sprintf(settings, data, key, l.Addr().String(), filepath.Join(dir, "c", "sock"))
 	if c.cfg, err = config.Parse([]byte(text), dir); err != nil {
 		t.Fatal(err)
+	}
+	for _, change := range changes {
+		change(&c.cfg)
 	}
 	ring, err := keyring.Create(t.Context(), dirFor(t, data), keyring.KeyFile(key), keyring.Options{Classes: gateway.Classes()})
 	if err != nil {

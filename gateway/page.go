@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"net"
+	"os"
 	"path/filepath"
 
 	"clinicgate/kiosk/queue"
@@ -22,10 +24,14 @@ func (g *Gateway) openPage(context.Context) (io.Closer, error) {
 	for _, p := range g.cfg.Providers {
 		signs = append(signs, p.Name, p.Room)
 	}
+	var texts fs.FS
+	if dir := g.cfg.Web.Texts; dir != "" {
+		texts = os.DirFS(dir)
+	}
 	server, err := web.New(web.Config{
-		Listen: g.cfg.Web.Listen, BoardListen: g.cfg.Board.Listen, Languages: g.cfg.Kiosk.Languages,
-		IdleAfter: g.cfg.Web.Idle.Duration, Signs: signs, Zone: g.cfg.Kiosk.Zone,
-	}, web.Deps{CheckIn: pageCheckIn{g, &pageHelp{}}, Board: pageBoard{g}, Logger: g.log.With("component", "page"), Pass: web.PassFile(filepath.Join(g.cfg.Storage.Dir, "page-pass"))})
+		Listen: g.cfg.Web.Listen, BoardListen: g.cfg.Board.Listen, BoardHosts: g.cfg.Board.Hosts, Languages: g.cfg.Kiosk.Languages,
+		Clinic: g.cfg.Kiosk.Clinic, Texts: texts, IdleAfter: g.cfg.Web.Idle.Duration, Signs: signs, Zone: g.cfg.Kiosk.Zone,
+	}, web.Deps{CheckIn: pageCheckIn{g}, Board: pageBoard{g}, Logger: g.log.With("component", "page"), Pass: web.PassFile(filepath.Join(g.cfg.Storage.Dir, "page-pass"))})
 	if err != nil {
 		return nil, hinted{err, "if another program uses the port, stop it or set web.listen or board.listen"}
 	}
@@ -54,7 +60,7 @@ func (b pageBoard) Board() web.BoardView {
 	v := b.queue.Board(b.departments...)
 	out := web.BoardView{UpdatedAt: v.UpdatedAt}
 	for _, c := range v.Called {
-		out.Called = append(out.Called, web.Called{Ticket: boardTicket(c.Ticket), Room: c.Room.String()})
+		out.Called = append(out.Called, web.Called{Ticket: boardTicket(c.Ticket), Room: c.Room.String(), Times: c.Times})
 	}
 	for _, t := range v.Next {
 		out.Next = append(out.Next, boardTicket(t))

@@ -3,7 +3,7 @@ package gateway
 import (
 	"context"
 	"slices"
-	"sync"
+	"time"
 
 	"clinicgate/kiosk"
 	"clinicgate/kiosk/checkin"
@@ -17,17 +17,7 @@ import (
 )
 
 // pageCheckIn is the check-in as the page asks for it.
-type pageCheckIn struct {
-	*Gateway
-	help *pageHelp
-}
-
-// pageHelp remembers the page's latest call for help.
-type pageHelp struct {
-	mu     sync.Mutex
-	id     uuid.UUID // guarded by mu
-	failed bool      // guarded by mu: it could not be made
-}
+type pageCheckIn struct{ *Gateway }
 
 // Identify looks a code or a person up and commits the arrival.
 func (p pageCheckIn) Identify(ctx context.Context, in web.Identify) (web.Identified, error) {
@@ -75,6 +65,7 @@ func (p pageCheckIn) answer(found checkin.Identified) web.Identified {
 	switch found.Outcome {
 	case checkin.OK:
 		out.Outcome, out.Forms = web.Found, formsShown(found.Forms)
+		out.Sentence = string(found.Timing)
 		if found.DeskSign {
 			out.Sentence = "no-form"
 		}
@@ -109,7 +100,7 @@ func placeShown(p checkin.Place) web.Done {
 
 // Finish commits the decisions and the place in the queue.
 func (p pageCheckIn) Finish(ctx context.Context, in web.Finish) (web.Done, error) {
-	f := checkin.FinishInput{Session: in.Session, Entry: kiosk.EntryID(in.Entry), Request: in.Request}
+	f := checkin.FinishInput{Session: in.Session, Entry: kiosk.EntryID(in.Entry), NotRight: in.NotRight, Request: in.Request}
 	for _, d := range in.Decisions {
 		f.Decisions = append(f.Decisions, consent.Decision{FormID: d.FormID, Version: d.Version, Language: d.Language, SHA256: d.SHA256, Granted: d.Granted, Method: consent.Tapped})
 	}
@@ -165,33 +156,28 @@ func (p pageCheckIn) EndSession(ctx context.Context, session string) error {
 	return p.checkin.EndSession(ctx, session)
 }
 
-// Help calls a person. The alarm in the clinic does not wait for the disk; the
-// answer to the page does.
+// Help calls a person. The alarm does not wait for the disk; HelpState tells
+// whether the call is recorded.
 func (p pageCheckIn) Help(ctx context.Context, session string, kind web.HelpKind, _ uuid.UUID) error {
-	h, err := p.checkin.Help(ctx, session, checkin.HelpKind(kind))
-	p.help.mu.Lock()
-	defer p.help.mu.Unlock()
-	if h.ID != uuid.Nil {
-		p.help.id = h.ID
-	}
-	p.help.failed = err != nil && h.ID == uuid.Nil
+	_, err := p.checkin.Help(ctx, session, checkin.HelpKind(kind))
 	return err
 }
 
-// HelpState tells how far the latest call has come.
+// writeTime is how long a call may take to be recorded before the page says so.
+const writeTime = time.Second
+
+// HelpState tells how far this kiosk's call has come. It promises a person only
+// where one can know: the call is recorded, and there is a way to somebody.
 func (p pageCheckIn) HelpState() web.HelpState {
-	p.help.mu.Lock()
-	id, failed := p.help.id, p.help.failed
-	p.help.mu.Unlock()
-	if failed {
-		return web.HelpDesk
-	}
-	h, ok := p.checkin.HelpCall(id)
+	h, ok := p.checkin.KioskHelp()
+	online, _ := p.client.Link()
 	switch {
-	case !ok || h.Status == kiosk.EscalationResolved:
+	case !ok:
 		return web.HelpNone
 	case h.Status == kiosk.EscalationAcknowledged:
 		return web.HelpComing
+	case !online, !h.Durable && p.clock.Now().Wall.Sub(h.At) > writeTime:
+		return web.HelpDesk
 	}
 	return web.HelpCalled
 }

@@ -105,8 +105,14 @@ func TestAStoreDamagedWhileRunningIsRecoveredAndRebuilt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := strings.Count(strings.Join(c.read("audit.org", keys.Public), "\n"), "STORE_RECOVERED"); n != 1 {
-		t.Errorf("the audit log says %d times that the store was recovered", n)
+	said := map[string]bool{}
+	for _, event := range c.read("audit.org", keys.Public) {
+		if strings.Contains(event, "STORE_RECOVERED") {
+			said[event] = true // PubNub may hold it twice, where an answer was lost
+		}
+	}
+	if len(said) != 1 {
+		t.Errorf("the audit log says %d times that the store was recovered", len(said))
 	}
 	if n := strings.Count(c.log.String(), "not as it was left"); n != 1 {
 		t.Errorf("the log says it %d times", n)

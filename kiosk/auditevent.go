@@ -27,6 +27,7 @@ const (
 	ConsentDeclined       AuditType = "PATIENT_CONSENT_DECLINED"
 	EmergencyAcknowledged AuditType = "EMERGENCY_ESCALATION_ACKNOWLEDGED"
 	EmergencyResolved     AuditType = "EMERGENCY_ESCALATION_RESOLVED"
+	EmergencyWidened      AuditType = "EMERGENCY_ESCALATION_WIDENED"
 
 	PatientIdentified     AuditType = "PATIENT_IDENTIFIED"
 	IdentificationRefused AuditType = "PATIENT_IDENTIFICATION_REFUSED"
@@ -45,6 +46,15 @@ const (
 	QueueActRefused       AuditType = "QUEUE_ACT_REFUSED"
 	QueueConflict         AuditType = "QUEUE_CONFLICT"
 	ProviderStatusChanged AuditType = "PROVIDER_STATUS_CHANGED"
+
+	StaffLoggedIn     AuditType = "STAFF_LOGGED_IN"
+	StaffLoginRefused AuditType = "STAFF_LOGIN_REFUSED"
+	StaffLoggedOff    AuditType = "STAFF_LOGGED_OFF"
+	StaffPINSet       AuditType = "STAFF_PIN_SET"
+	BrowserPaired     AuditType = "DESK_BROWSER_PAIRED"
+	PairingRefused    AuditType = "DESK_PAIRING_REFUSED"
+	BrowserRevoked    AuditType = "DESK_BROWSER_REVOKED"
+	DayListPrinted    AuditType = "DESK_DAY_LIST_PRINTED"
 
 	RosterImported AuditType = "ROSTER_IMPORTED"
 
@@ -92,6 +102,7 @@ func AuditCatalogue() []AuditKind {
 		{EmergencyTriggered, Critical, "emergency"},
 		{EmergencyAcknowledged, Critical, "emergency"},
 		{EmergencyResolved, Critical, "emergency"},
+		{EmergencyWidened, Critical, "emergency"},
 		{NotificationSent, Info, "notification"},
 		{PatientIdentified, Info, "queue-entry"},
 		{IdentificationRefused, Warning, "session"},
@@ -109,6 +120,14 @@ func AuditCatalogue() []AuditKind {
 		{QueueActRefused, Warning, "queue-entry"},
 		{QueueConflict, Warning, "queue-entry"},
 		{ProviderStatusChanged, Info, "provider"},
+		{StaffLoggedIn, Info, "desk-browser"},
+		{StaffLoginRefused, Warning, "desk-browser"},
+		{StaffLoggedOff, Info, "desk-browser"},
+		{StaffPINSet, Warning, "staff"},
+		{BrowserPaired, Warning, "desk-browser"},
+		{PairingRefused, Warning, "desk-browser"},
+		{BrowserRevoked, Warning, "desk-browser"},
+		{DayListPrinted, Warning, "roster"},
 		{RosterImported, Info, "roster"},
 		{ServiceStarted, Info, "service"},
 		{ServiceStopped, Info, "service"},

@@ -94,7 +94,7 @@ func Definitions() []Definition {
 
 		{Family: EmergencyFamily, Type: "EMERGENCY_ESCALATION", Discriminator: "action", Class: queueClass, Lane: storage.LaneEmergency,
 			Publishers: signed | ByProvider, Retain: record, Priority: true,
-			Audit: []AuditType{EmergencyTriggered, EmergencyAcknowledged, EmergencyResolved}},
+			Audit: []AuditType{EmergencyTriggered, EmergencyWidened, EmergencyAcknowledged, EmergencyResolved}},
 
 		{Family: ConsentFamily, Type: "CONSENT_RECORDED", Discriminator: "type", Class: consentClass, Lane: storage.LaneConsent,
 			Publishers: signed, Retain: record, Priority: true,

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"clinicgate/gateway/config"
+	"clinicgate/kiosk/consent"
 	"clinicgate/kiosk/web"
 )
 
@@ -92,6 +93,7 @@ func (a *app) configCheck() *cobra.Command {
 			if err != nil && !isProblems {
 				return &mistake{err: err, hint: "`clinicgate config init` writes a new file; --config names another"}
 			}
+			var notes []string
 			if err == nil {
 				settings, err := config.Load(a.configPath)
 				if err != nil {
@@ -102,6 +104,9 @@ func (a *app) configCheck() *cobra.Command {
 					if err := web.CheckLanguages([]string{tag}); err != nil {
 						problems = append(problems, config.Problem{Path: "kiosk.languages", Value: tag, What: err.Error()})
 					}
+				}
+				if len(problems) == 0 {
+					problems, notes = checkForms(settings)
 				}
 			}
 			type setting struct {
@@ -115,13 +120,17 @@ func (a *app) configCheck() *cobra.Command {
 				OK       bool            `json:"ok"`
 				Settings []setting       `json:"settings"`
 				Problems config.Problems `json:"problems"`
-			}{Path: a.configPath, OK: len(problems) == 0, Settings: []setting{}, Problems: problems}
+				Notes    []string        `json:"notes,omitempty"`
+			}{Path: a.configPath, OK: len(problems) == 0, Settings: []setting{}, Problems: problems, Notes: notes}
 			for _, e := range lines {
 				result.Settings = append(result.Settings, setting{e.Line, e.Path, e.Value, e.Doc})
 			}
 			err = a.show(result, func(t *table) {
 				if !brief {
 					explain(t, lines)
+				}
+				for _, n := range notes {
+					t.line("note: %s", n)
 				}
 				if len(problems) == 0 {
 					t.line("%s is in order.", a.configPath)
@@ -141,6 +150,21 @@ func (a *app) configCheck() *cobra.Command {
 	}
 	c.Flags().BoolVar(&brief, "brief", false, "name problems only")
 	return c
+}
+
+// checkForms reads the clinic's consent forms as the service will.
+func checkForms(settings config.Config) (problems config.Problems, notes []string) {
+	forms := consent.EmbeddedForms()
+	if dir := settings.Consent.Forms; dir != "" {
+		var err error
+		if forms, err = consent.LoadForms(os.DirFS(dir)); err != nil {
+			for _, line := range strings.Split(err.Error(), "\n") {
+				problems = append(problems, config.Problem{Path: "consent.forms", What: line})
+			}
+			return problems, nil
+		}
+	}
+	return nil, forms.Notes(settings.Kiosk.Languages)
 }
 
 func explain(t *table, lines []config.Explanation) {

@@ -16,7 +16,7 @@ import (
 
 // fakeBackend is a made-up clinic behind a control channel.
 func fakeBackend() control.Backend {
-	return control.Backend{Status: fakeStatus{}, Page: fakePage{}, Queue: fakeQueue{}, Roster: fakeRoster{}, Keys: fakeKeys{}, Audit: fakeAudit{}, Store: fakeStore{}}
+	return control.Backend{Status: fakeStatus{}, Page: fakePage{}, Queue: fakeQueue{}, Desk: fakeDesk{}, Roster: fakeRoster{}, Keys: fakeKeys{}, Audit: fakeAudit{}, Store: fakeStore{}}
 }
 
 func before(d time.Duration) time.Time { return time.Now().Add(-d - 5*time.Second) }
@@ -137,6 +137,36 @@ func (fakeQueue) Help(context.Context, control.Caller) (control.HelpList, error)
 
 func (fakeQueue) AcknowledgeHelp(_ context.Context, by control.Caller, in control.AcknowledgeHelp) (control.Help, error) {
 	return control.Help{ID: in.ID, AcknowledgedBy: string(by.Actor.Kind)}, nil
+}
+
+type fakeDesk struct{}
+
+var fakeBrowser = control.DeskBrowser{ID: "b-7k2m9qxw", Name: "front desk", Paired: time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC), By: "staff:it", Staff: "ana"}
+
+func (fakeDesk) Pair(_ context.Context, _ control.Caller, in control.DeskPair) (control.DeskPairing, error) {
+	return control.DeskPairing{Code: "7K2M-9QXW", Expires: time.Now().Add(10 * time.Minute), URLs: []string{"https://desk.clinic.example:8472/"}, Fingerprint: "AB:CD"}, nil
+}
+
+func (fakeDesk) Browsers(context.Context, control.Caller) (control.DeskBrowsers, error) {
+	return control.DeskBrowsers{Browsers: []control.DeskBrowser{fakeBrowser}}, nil
+}
+
+func (fakeDesk) Revoke(_ context.Context, _ control.Caller, in control.DeskRevoke) (control.DeskBrowsers, error) {
+	if in.ID != fakeBrowser.ID {
+		return control.DeskBrowsers{}, &control.Error{Code: control.NotFound, Message: "there is no such browser", Next: "`clinicgate desk browsers` lists them"}
+	}
+	return control.DeskBrowsers{Browsers: []control.DeskBrowser{}}, nil
+}
+
+func (fakeDesk) SetPIN(_ context.Context, _ control.Caller, in control.DeskPIN) (control.None, error) {
+	if in.PIN != "730184" {
+		return control.None{}, &control.Error{Code: control.Invalid, Message: "a PIN is 6 to 12 digits", Next: "choose another"}
+	}
+	return control.None{}, nil
+}
+
+func (fakeDesk) Certificate(context.Context, control.Caller) (control.DeskCertificate, error) {
+	return control.DeskCertificate{PEM: "-----BEGIN CERTIFICATE-----\n", Fingerprint: "AB:CD", Own: true}, nil
 }
 
 type fakeRoster struct{}

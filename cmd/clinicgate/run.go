@@ -50,11 +50,14 @@ error, or to log.file of the config.`,
 }
 
 func (a *app) showAddresses(at gateway.Addresses) error {
-	data := map[string]string{"page": at.Page, "board": at.Board, "mqtt": at.MQTT, "control": at.Control}
+	data := map[string]string{"page": at.Page, "board": at.Board, "desk": at.Desk, "mqtt": at.MQTT, "control": at.Control}
 	return a.show(data, func(t *table) {
 		t.row("page", at.Page)
 		if at.Board != "" {
 			t.row("board", at.Board)
+		}
+		if at.Desk != "" {
+			t.row("desk", at.Desk)
 		}
 		if at.MQTT != "" {
 			t.row("mqtt", at.MQTT)

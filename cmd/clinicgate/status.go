@@ -31,6 +31,9 @@ func showStatus(t *table, s control.Status) {
 	if s.Page.Board != "" {
 		t.row("board", s.Page.Board)
 	}
+	if s.Page.Desk != "" {
+		t.row("desk", s.Page.Desk)
+	}
 	t.row("queue", fmt.Sprintf("%d open, %d unfinished, calls for help: %d", s.Queue.Open, s.Queue.Unfinished, s.Queue.Help))
 	if n := s.Queue.WaitsPromised; n > 0 {
 		t.row("waits", fmt.Sprintf("%d %% of %d kept what was promised today, %d %% were over ten minutes late", 100*s.Queue.WaitsMet/n, n, 100*s.Queue.WaitsLate/n))

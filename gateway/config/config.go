@@ -9,6 +9,7 @@ type Config struct {
 	Sync        Sync         `toml:"sync"`
 	Web         Web          `toml:"web"`
 	Board       Board        `toml:"board"`
+	Desk        Desk         `toml:"desk"`
 	Control     Control      `toml:"control"`
 	MQTT        MQTT         `toml:"mqtt"`
 	CheckIn     CheckIn      `toml:"checkin"`
@@ -18,6 +19,7 @@ type Config struct {
 	Log         Log          `toml:"log"`
 	Departments []Department `toml:"department"`
 	Providers   []Provider   `toml:"provider"`
+	Staff       []Staff      `toml:"staff"`
 	Devices     []Device     `toml:"device"`
 }
 
@@ -33,6 +35,7 @@ func Default() Config {
 		Sync:      Sync{Batch: BatchAuto, Compress: true, Unsigned: UnsignedBound},
 		Web:       Web{Listen: "127.0.0.1:8470", Idle: seconds(60)},
 		Board:     Board{},
+		Desk:      Desk{Hosts: []string{}, Idle: minutes(5)},
 		Control: Control{Path: defaultControlPath, Roles: Roles{
 			Admin: []Principal{}, Technician: []Principal{}, Desk: []Principal{}, KioskSession: []Principal{}}},
 		MQTT:    MQTT{Listen: "127.0.0.1:1883"},

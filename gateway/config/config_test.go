@@ -155,7 +155,7 @@ func TestEveryKeyIsExplained(t *testing.T) {
 		explained[strings.ReplaceAll(e.Path, "[1]", "")] = true
 	}
 	for _, key := range config.Keys() {
-		if !explained[key] && !strings.HasPrefix(key, "device.") {
+		if !explained[key] && !strings.HasPrefix(key, "device.") && !strings.HasPrefix(key, "staff.") {
 			t.Errorf("keys.toml does not explain %s", key)
 		}
 	}
@@ -189,12 +189,12 @@ func TestSample(t *testing.T) {
 		}
 	}
 	filled := config.Sample(c)
-	filled = strings.NewReplacer("#[[device]]", "[[device]]", "\n#id", "\nid", "\n#class", "\nclass", "\n#port", "\nport").Replace(filled)
+	filled = strings.NewReplacer("#[[staff]]", "[[staff]]", "\n#name", "\nname", "\n#roles", "\nroles", "#[[device]]", "[[device]]", "\n#id", "\nid", "\n#class", "\nclass", "\n#port", "\nport").Replace(filled)
 	got, err := config.Parse([]byte(filled), t.TempDir())
 	if err != nil {
 		t.Fatalf("the filled sample: %v", err)
 	}
-	if got.Kiosk.Zone != "Europe/Madrid" || len(got.Devices) != 1 {
+	if got.Kiosk.Zone != "Europe/Madrid" || len(got.Devices) != 1 || len(got.Staff) != 1 || got.Staff[0].Roles[0] != config.StaffDesk {
 		t.Errorf("the filled sample lost values: %+v", got)
 	}
 }

@@ -1,11 +1,13 @@
 package config
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"io/fs"
 	"os"
 	"runtime"
+	"time"
 )
 
 // CheckFiles looks at the files that a valid config names: whether they are
@@ -18,6 +20,7 @@ func (c Config) CheckFiles() error {
 		{"pubnub.token_file", c.PubNub.TokenFile},
 		{"pubnub.proxy_credentials_file", c.PubNub.ProxyCredentialsFile},
 		{"key_source.file", c.KeySource.File},
+		{"desk.key", c.Desk.Key},
 	}
 	for _, s := range secret {
 		info, ok := r.stat(s.path, s.file)
@@ -33,6 +36,9 @@ func (c Config) CheckFiles() error {
 	if info, ok := r.stat("consent.forms", c.Consent.Forms); ok && !info.IsDir() {
 		r.bad("consent.forms", c.Consent.Forms, "a folder", "")
 	}
+	if info, ok := r.stat("web.texts", c.Web.Texts); ok && !info.IsDir() {
+		r.bad("web.texts", c.Web.Texts, "a folder", "")
+	}
 	if info, ok := r.stat("roster.folder", c.Roster.Folder); ok && !info.IsDir() {
 		r.bad("roster.folder", c.Roster.Folder, "a folder", "")
 	}
@@ -41,10 +47,35 @@ func (c Config) CheckFiles() error {
 			r.bad("pubnub.ca_file", c.PubNub.CAFile, "certificates in PEM form", "")
 		}
 	}
+	c.checkCertificate(&r)
 	if len(r.problems) > 0 {
 		return r.problems
 	}
 	return nil
+}
+
+// checkCertificate looks at the desk's certificate: whether it fits its key and
+// the desk's hosts, and whether browsers take it today.
+func (c Config) checkCertificate(r *report) {
+	if _, ok := r.stat("desk.certificate", c.Desk.Certificate); !ok || c.Desk.Key == "" {
+		return
+	}
+	pair, err := tls.LoadX509KeyPair(c.Desk.Certificate, c.Desk.Key)
+	switch {
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrNotExist):
+		return // not for this account to see, or said above
+	case err != nil:
+		r.bad("desk.certificate", c.Desk.Certificate, "a certificate in PEM form that belongs to desk.key", "")
+		return
+	}
+	if now := time.Now(); now.Before(pair.Leaf.NotBefore) || now.After(pair.Leaf.NotAfter) {
+		r.bad("desk.certificate", c.Desk.Certificate, "a certificate that is valid now", "it ended or begins on another day: "+pair.Leaf.NotAfter.Format(time.DateOnly)+" is its last")
+	}
+	for _, h := range c.Desk.Hosts {
+		if pair.Leaf.VerifyHostname(h) != nil {
+			r.bad("desk.hosts", h, "names and addresses that the desk's certificate holds", "take it out, or get a certificate that holds it")
+		}
+	}
 }
 
 // stat looks at a file that the config names; ok is false for none, for one that

@@ -13,6 +13,7 @@ type Kiosk struct {
 	Letter       string    `toml:"letter"`
 	Site         string    `toml:"site"`
 	Organization string    `toml:"organization"`
+	Clinic       string    `toml:"clinic"`
 	Zone         string    `toml:"zone"`
 	DayStarts    ClockTime `toml:"day_starts"`
 	Languages    []string  `toml:"languages"`
@@ -60,6 +61,9 @@ func (k Kiosk) validate(c *Config, r *report) {
 	}
 	r.id("kiosk.site", k.Site, "a short name for the building, such as \"main\"")
 	r.id("kiosk.organization", k.Organization, "the clinic's id on PubNub channels, such as \"riverside\"")
+	if !plainLine(k.Clinic, maxNameLen) {
+		r.bad("kiosk.clinic", k.Clinic, "one line of at most 120 bytes", "")
+	}
 	if k.Zone == "" {
 		r.missing("kiosk.zone", "the clinic's time zone, such as \"America/New_York\"")
 	} else if _, err := loadZone(k.Zone); err != nil {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"net"
+	"regexp"
 	"strconv"
 	"time"
 )
@@ -10,11 +11,13 @@ import (
 type Web struct {
 	Listen string   `toml:"listen"`
 	Idle   Duration `toml:"idle"`
+	Texts  string   `toml:"texts"`
 }
 
 // Board is the waiting room's board for displays other than the kiosk's own.
 type Board struct {
-	Listen string `toml:"listen"`
+	Listen string   `toml:"listen"`
+	Hosts  []string `toml:"hosts"`
 }
 
 // MQTT is the embedded broker for devices on this machine.
@@ -31,12 +34,19 @@ func (w Web) validate(_ *Config, r *report) {
 	r.between("web.idle", w.Idle, 20*time.Second, time.Hour)
 }
 
+var hostForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$`)
+
 func (b Board) validate(_ *Config, r *report) {
 	if b.Listen == "" {
 		return
 	}
 	if _, _, err := splitListen(b.Listen); err != nil {
 		r.bad("board.listen", b.Listen, "empty, or address:port", "such as \"0.0.0.0:8471\" for every display on the network")
+	}
+	for _, h := range b.Hosts {
+		if !hostForm.MatchString(h) {
+			r.bad("board.hosts", h, "names without a port, such as \"kiosk-1.clinic.example\"", "")
+		}
 	}
 }
 
@@ -51,7 +61,7 @@ func (m MQTT) validate(_ *Config, r *report) {
 func validateListeners(c *Config, r *report) {
 	taken := map[string]string{}
 	for _, l := range []struct{ path, addr string }{
-		{"web.listen", c.Web.Listen}, {"board.listen", c.Board.Listen}, {"mqtt.listen", c.MQTT.Listen},
+		{"web.listen", c.Web.Listen}, {"board.listen", c.Board.Listen}, {"desk.listen", c.Desk.Listen}, {"mqtt.listen", c.MQTT.Listen},
 	} {
 		_, port, err := splitListen(l.addr)
 		if err != nil || port == "0" {

@@ -92,12 +92,13 @@ func (c *Config) Validate() error {
 
 func (c *Config) validate(r *report) {
 	for _, section := range []interface{ validate(*Config, *report) }{
-		c.Kiosk, c.Storage, c.KeySource, c.PubNub, c.Sync, c.Web, c.Board, c.Control, c.MQTT, c.CheckIn, c.Queue, c.Roster, c.Log,
+		c.Kiosk, c.Storage, c.KeySource, c.PubNub, c.Sync, c.Web, c.Board, c.Desk, c.Control, c.MQTT, c.CheckIn, c.Queue, c.Roster, c.Log,
 	} {
 		section.validate(c, r)
 	}
 	validateListeners(c, r)
 	validateClinic(c, r)
+	validateStaff(c, r)
 	validateDevices(c, r)
 }
 
@@ -105,7 +106,7 @@ func (c *Config) validate(r *report) {
 func (c *Config) resolve(folder string) {
 	for _, p := range []*string{
 		&c.Storage.Dir, &c.KeySource.File, &c.PubNub.TokenFile, &c.PubNub.ProxyCredentialsFile,
-		&c.PubNub.CAFile, &c.Control.Path, &c.Consent.Forms, &c.Roster.Folder, &c.Log.File,
+		&c.PubNub.CAFile, &c.Desk.Certificate, &c.Desk.Key, &c.Control.Path, &c.Consent.Forms, &c.Web.Texts, &c.Roster.Folder, &c.Log.File,
 	} {
 		if *p != "" && !filepath.IsAbs(*p) && !isPipe(*p) {
 			*p = filepath.Join(folder, *p)

@@ -16,6 +16,7 @@ type Backend struct {
 	Status Statuses
 	Page   Page
 	Queue  Queue
+	Desk   DeskPage
 	Roster Roster
 	Keys   Keys
 	Audit  Audit
@@ -48,6 +49,16 @@ type Queue interface {
 	SetProvider(context.Context, Caller, SetProvider) (Provider, error)
 	Help(context.Context, Caller) (HelpList, error)
 	AcknowledgeHelp(context.Context, Caller, AcknowledgeHelp) (Help, error)
+}
+
+// DeskPage is who may use the desk's page.
+type DeskPage interface {
+	Pair(context.Context, Caller, DeskPair) (DeskPairing, error)
+	Browsers(context.Context, Caller) (DeskBrowsers, error)
+	// Revoke ends what the browser shows before it returns.
+	Revoke(context.Context, Caller, DeskRevoke) (DeskBrowsers, error)
+	SetPIN(context.Context, Caller, DeskPIN) (None, error)
+	Certificate(context.Context, Caller) (DeskCertificate, error)
 }
 
 // Roster is the list of appointments.

@@ -86,6 +86,24 @@ func (b queue) AcknowledgeHelp(context.Context, control.Caller, control.Acknowle
 	return
 }
 
+type deskPage struct{ *backend }
+
+func (b deskPage) Pair(context.Context, control.Caller, control.DeskPair) (p control.DeskPairing, err error) {
+	return
+}
+func (b deskPage) Browsers(context.Context, control.Caller) (l control.DeskBrowsers, err error) {
+	return
+}
+func (b deskPage) Revoke(context.Context, control.Caller, control.DeskRevoke) (l control.DeskBrowsers, err error) {
+	return
+}
+func (b deskPage) SetPIN(context.Context, control.Caller, control.DeskPIN) (n control.None, err error) {
+	return
+}
+func (b deskPage) Certificate(context.Context, control.Caller) (c control.DeskCertificate, err error) {
+	return
+}
+
 type roster struct{ *backend }
 
 func (b roster) Import(_ context.Context, _ control.Caller, in control.RosterImport) (control.RosterImported, error) {
@@ -130,7 +148,7 @@ func (b store) Compact(context.Context, control.Caller, control.None, func(contr
 }
 
 func (b *backend) all() control.Backend {
-	return control.Backend{Status: statuses{b}, Page: b, Queue: queue{b}, Roster: roster{b}, Keys: keys{b}, Audit: audit{b}, Store: store{b}}
+	return control.Backend{Status: statuses{b}, Page: b, Queue: queue{b}, Desk: deskPage{b}, Roster: roster{b}, Keys: keys{b}, Audit: audit{b}, Store: store{b}}
 }
 
 // serve runs a server on a socket of its own until the test ends.
@@ -220,6 +238,11 @@ queue/undo          -              yes   -           yes
 provider/status     -              yes   -           yes
 help/list           -              yes   yes         yes
 help/acknowledge    -              yes   yes         yes
+desk/pair           -              yes   -           yes
+desk/browsers       -              yes   -           yes
+desk/revoke         -              yes   -           yes
+desk/pin            -              -     -           yes
+desk/certificate    -              yes   yes         yes
 roster/import       -              yes   -           yes
 keys/list           -              -     yes         yes
 keys/import         -              -     -           yes

@@ -59,6 +59,12 @@ func endpoints(b Backend) []endpoint {
 		read("help/list", people, b.Queue.Help),
 		act("help/acknowledge", people, b.Queue.AcknowledgeHelp),
 
+		act("desk/pair", desk, b.Desk.Pair),
+		read("desk/browsers", desk, b.Desk.Browsers),
+		act("desk/revoke", desk, b.Desk.Revoke),
+		act("desk/pin", Admin, b.Desk.SetPIN), // whoever sets a PIN can act under that name
+		read("desk/certificate", people, b.Desk.Certificate),
+
 		upload("roster/import", desk, b.Roster.Import),
 
 		read("keys/list", tech, b.Keys.List),

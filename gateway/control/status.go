@@ -31,6 +31,7 @@ type PageStatus struct {
 	Listen  string `json:"listen"`          // address in use
 	Board   string `json:"board,omitempty"` // address of the board for other displays
 	Browser bool   `json:"browser"`         // a browser holds the page's session
+	Desk    string `json:"desk,omitempty"`  // where the desk's browsers go
 }
 
 // QueueStatus counts today's entries.

@@ -43,7 +43,7 @@ type Config struct {
 	Durable  []string         // channels read from history
 	Live     []string         // channels only listened to
 	Unsigned bool             // sync.unsigned = "bound"
-	Backfill time.Duration    // how far back a channel is read the first time
+	Backfill time.Duration    // how far back a channel is read the first time, at most; default a week
 	Now      func() time.Time // trusted time; zero while nobody has told it
 	// Apply changes the clinic's state in the transaction that stores the event.
 	Apply func(tx *storage.Tx, b Believed) error
@@ -98,7 +98,9 @@ func New(cfg Config, service Service, cipher Cipher, store Store, registry Regis
 		return nil, errors.New("downlink needs a place to apply events")
 	}
 	if cfg.Backfill <= 0 {
-		cfg.Backfill = 36 * time.Hour
+		// A kiosk may have worked for days before it meets PubNub for the first time,
+		// and how many its clock cannot be asked.
+		cfg.Backfill = 7 * 24 * time.Hour
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -336,9 +338,21 @@ func (d *Downlink) place(ctx context.Context, channel string) (*place, error) {
 		if now.IsZero() {
 			return nil, errNoTime
 		}
-		p.cursor = ticks(now.Add(-d.cfg.Backfill))
+		p.cursor = ticks(now.Add(-min(d.cfg.Backfill, kept(channel))))
 	}
 	return p, nil
+}
+
+// kept is for how long anything that comes on a channel is kept here: what is
+// older would only be forgotten again.
+func kept(channel string) (age time.Duration) {
+	ch, _ := kiosk.ParseChannel(channel)
+	for _, d := range kiosk.Definitions() {
+		if d.Family == ch.Family {
+			age = max(age, d.Retain.Age)
+		}
+	}
+	return age
 }
 
 var errNoTime = errors.New("nobody has told the time yet, so it is not known from when to read")

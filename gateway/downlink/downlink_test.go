@@ -263,6 +263,25 @@ func TestDownlinkReadsWhatIsThere(t *testing.T) {
 	})
 }
 
+// A kiosk that worked for days before it met PubNub reads what was said since, and
+// no more of it than is kept.
+func TestDownlinkReadsFarEnoughBack(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.untold.Store(true) // nobody tells the time without a network
+		time.Sleep(time.Minute)
+		b.send("lobby-1", 0, b.event("lobby-1", 1))
+		time.Sleep(5 * 24 * time.Hour)
+		b.untold.Store(false)
+		time.Sleep(2 * sweepEvery)
+		b.wantTook("lobby-1", 1)
+	})
+	for channel, want := range map[string]time.Duration{"roster.cardiology": 48 * time.Hour, department: 30 * 24 * time.Hour} {
+		if got := kept(channel); got != want {
+			t.Errorf("%s is kept for %v, want %v", channel, got, want)
+		}
+	}
+}
+
 // The bell rings for what is live; with no bell at all the sweep finds it.
 func TestDownlinkNeedsNoBell(t *testing.T) {
 	inBubble(t, func(b *bench) {

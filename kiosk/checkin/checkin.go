@@ -176,8 +176,12 @@ func (s *Service) release(session string) (hold, bool) {
 	return h, ok
 }
 
+// atOthers is how long a check-in at another kiosk is taken to go on.
+const atOthers = 3 * time.Minute
+
 // Unfinished lists today's visits that were identified and not finished and that
-// no session holds, oldest first: someone walked away, or the kiosk stopped.
+// no session holds, oldest first: someone walked away, or the kiosk stopped. Whose
+// session another kiosk may still hold is listed after a while.
 func (s *Service) Unfinished() []kiosk.Entry {
 	held := map[kiosk.EntryID]bool{}
 	s.mu.Lock()
@@ -185,8 +189,12 @@ func (s *Service) Unfinished() []kiosk.Entry {
 		held[h.entry] = !h.done
 	}
 	s.mu.Unlock()
+	now := s.cfg.Now().Wall
 	var list []kiosk.Entry
 	for _, st := range s.queue.States(s.queue.Today()) {
+		if st.Home != string(s.cfg.Kiosk) && now.Sub(st.Entry.CheckInTime) < atOthers {
+			continue
+		}
 		if st.Entry.Status == kiosk.CheckedIn && !held[st.Entry.ID] {
 			list = append(list, st.Entry)
 		}
@@ -280,6 +288,13 @@ func (s *Service) Run(ctx context.Context) error {
 		if err := s.settleHelp(ctx); err != nil && ctx.Err() == nil {
 			s.log.Error("help is not durable yet", "reason", err)
 			wait = time.Second
+		}
+		next, err := s.widenHelp(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.log.Error("help was not widened", "reason", err)
+			wait = time.Second
+		} else if next > 0 {
+			wait = min(wait, next)
 		}
 		// A clock that nobody has set must not cost a list: what is forgotten does not
 		// come again.

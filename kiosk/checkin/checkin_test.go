@@ -247,7 +247,7 @@ func TestGuessingIsLimited(t *testing.T) {
 	if guess("s1") != checkin.Locked {
 		t.Error("a session may guess a fourth time")
 	}
-	if got := k.scan("s1", "apt-1", "en"); got.Outcome != checkin.Locked {
+	if got := k.typed("s1", "apt-1"); got.Outcome != checkin.Locked {
 		t.Errorf("a locked session got %s for a right code", got.Outcome)
 	}
 	if got := k.scan("s2", "apt-1", "en"); got.Outcome != checkin.OK {
@@ -257,11 +257,21 @@ func TestGuessingIsLimited(t *testing.T) {
 	for i := range 5 {
 		guess(fmt.Sprint("t", i))
 	}
-	if got := k.scan("s3", "apt-2", "en"); got.Outcome != checkin.Locked {
+	if got := k.typed("s3", "apt-2"); got.Outcome != checkin.Locked {
 		t.Errorf("after eight wrong codes at the kiosk: %s", got.Outcome)
 	}
-	k.pass(10 * time.Minute)
+	// A signed code is no guess, whatever others have tried, and one that is on no
+	// list counts as none.
 	if got := k.scan("s3", "apt-2", "en"); got.Outcome != checkin.OK {
+		t.Errorf("a signed code: %s", got.Outcome)
+	}
+	for range 5 {
+		if got := k.scan("s4", "apt-unknown", "en"); got.Outcome != checkin.NotFound {
+			t.Errorf("a signed code that is on no list: %s", got.Outcome)
+		}
+	}
+	k.pass(10 * time.Minute)
+	if got := k.typed("s4", "apt-2"); got.Outcome != checkin.OK {
 		t.Errorf("ten minutes later: %s", got.Outcome)
 	}
 	if guess("s1"); guess("s1") != checkin.Locked {
@@ -528,6 +538,17 @@ func TestTwoOfflineKiosksMakeOneVisit(t *testing.T) {
 		if n := k.queue.Open(); n != 1 {
 			t.Errorf("%s has %d open entries", k.id, n)
 		}
+		// Whichever number the patient was told, the board has it.
+		b := k.queue.Board()
+		if len(b.Next) != 2 || b.Next[0].String() != "A-001" || b.Next[1].String() != "B-001" {
+			t.Errorf("%s: the board has %v", k.id, b.Next)
+		}
+	}
+	if got := b.scan("s9", "apt-1", "en"); got.Place.Ticket != "B-001" {
+		t.Errorf("the second kiosk tells its own patient %q", got.Place.Ticket)
+	}
+	if got := a.scan("s9", "apt-1", "en"); got.Place.Ticket != "A-001" {
+		t.Errorf("the first kiosk tells %q", got.Place.Ticket)
 	}
 }
 
@@ -574,6 +595,19 @@ func TestBeforeTheTimeIsKnown(t *testing.T) {
 	if got := k.scan("s1", "apt-1", "en"); got.Outcome != checkin.WrongDay {
 		t.Errorf("an appointment of the day before the newest list: %s", got.Outcome)
 	}
+	// A clock that stands on a day that there is a list for may be believed that far.
+	k.mu.Lock()
+	k.now.Wall = morning
+	k.mu.Unlock()
+	if got := k.scan("s2", "apt-1", "en"); got.Outcome != checkin.OK {
+		t.Errorf("an appointment of the clock's own day: %s", got.Outcome)
+	}
+	if err := k.EndSession(context.Background(), "s2"); err != nil {
+		t.Error(err)
+	}
+	k.mu.Lock()
+	k.now.Wall = time.Date(2019, 1, 1, 12, 0, 0, 0, time.UTC)
+	k.mu.Unlock()
 	id := k.scan("s1", "apt-7", "en")
 	if d := k.finish("s1", id, true); id.Outcome != checkin.OK || d.Ticket != "A-001" || !d.CheckedIn {
 		t.Errorf("an appointment of the newest list: %+v, %+v", id, d)
@@ -651,4 +685,61 @@ func TestAnUntrustedClockKeepsTheRoster(t *testing.T) {
 			t.Errorf("%d rows are left two days later", n)
 		}
 	})
+}
+
+// Something of the visit is not right: the patient waits like everybody else, and
+// staff see it, also at another kiosk and after a restart.
+func TestDetailsThatAreNotRightAreFlagged(t *testing.T) {
+	k := newKit(t, "lobby-1", 'A')
+	id := k.scan("s1", "apt-1", "en")
+	in := checkin.FinishInput{Session: "s1", Entry: id.Entry, NotRight: true, Decisions: decisions(id.Forms, true), Request: uuid.New()}
+	got := k.wrote(func() {
+		d, err := k.Finish(context.Background(), in)
+		if err != nil || !d.CheckedIn || !d.StaffFlag || d.Ticket != "A-001" {
+			t.Errorf("finished: %+v, %v", d, err)
+		}
+	})
+	if !slices.Contains(got, "1 queue/PATIENT_ADDED") || !slices.Contains(got, "1 queue/STATUS_UPDATED") {
+		t.Errorf("wrote %v", got)
+	}
+	for _, when := range []string{"at once", "after a restart"} {
+		if e, _ := k.queue.Entry(id.Entry); !e.HasFlag(kiosk.FlagDetails) || e.Status != kiosk.Waiting {
+			t.Errorf("%s: %+v", when, e)
+		}
+		k.reopen('A')
+	}
+	if got := k.wrote(func() { _, _ = k.Finish(context.Background(), in) }); len(got) != 0 {
+		t.Errorf("pressed twice wrote %v", got)
+	}
+}
+
+// Who comes before the early allowance, or after the appointment, is told.
+func TestTimingIsTold(t *testing.T) {
+	k := newKit(t, "lobby-1", 'A')
+	for _, c := range []struct {
+		pass time.Duration
+		id   string
+		want checkin.Timing
+	}{{0, "apt-3", checkin.ComesEarly}, {0, "apt-1", checkin.OnTime}, {40 * time.Minute, "apt-2", checkin.ComesLate}} {
+		k.pass(c.pass)
+		if got := k.scan("s-"+c.id, c.id, "en"); got.Outcome != checkin.OK || got.Timing != c.want {
+			t.Errorf("%s: %s, timing %q, want %q", c.id, got.Outcome, got.Timing, c.want)
+		}
+	}
+}
+
+// A cancelled appointment is said to be cancelled, and its code is no guess.
+func TestCancelledAppointmentIsSaid(t *testing.T) {
+	k := newKit(t, "lobby-1", 'A')
+	if _, err := k.list.Cancel(context.Background(), kiosk.NewAct(ana), []roster.Cancellation{{ID: "apt-2", Day: today}}); err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		if got := k.typed("s1", "apt-2"); got.Outcome != checkin.Cancelled {
+			t.Errorf("outcome %s", got.Outcome)
+		}
+	}
+	if got := k.typed("s1", "apt-1"); got.Outcome != checkin.OK {
+		t.Errorf("the session's next code: %s", got.Outcome)
+	}
 }

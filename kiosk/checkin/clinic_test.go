@@ -209,6 +209,16 @@ func (k *kit) scan(session, appointment, language string) checkin.Identified {
 	return got
 }
 
+func (k *kit) typed(session string, appointment kiosk.AppointmentID) checkin.Identified {
+	k.t.Helper()
+	got, err := k.Identify(context.Background(), checkin.IdentifyInput{Session: session, Method: roster.Typed,
+		Value: phi.New(roster.TypedCode(refKey, appointment, today)), Language: "en", Request: uuid.New()})
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	return got
+}
+
 func (k *kit) finish(session string, id checkin.Identified, granted bool) checkin.Done {
 	k.t.Helper()
 	got, err := k.Finish(context.Background(), checkin.FinishInput{Session: session, Entry: id.Entry, Decisions: decisions(id.Forms, granted), Request: uuid.New()})

@@ -18,6 +18,7 @@ import (
 type FinishInput struct {
 	Session   string
 	Entry     kiosk.EntryID
+	NotRight  bool // the patient says that something of the visit is not right
 	Decisions []consent.Decision
 	Request   uuid.UUID // the same for a repeated request
 }
@@ -60,6 +61,11 @@ func (s *Service) Finish(ctx context.Context, in FinishInput) (Done, error) {
 		if err != nil || state.Entry.Status != kiosk.CheckedIn {
 			return err // checked in meanwhile, at another kiosk
 		}
+		if in.NotRight {
+			if _, err := s.queue.Flag(tx, act, in.Entry, kiosk.FlagDetails); err != nil {
+				return err
+			}
+		}
 		if mode := state.Entry.Metadata.Mode; mode == kiosk.Video && !c.Telehealth.InEffect(now(tx)) {
 			called, err = s.callStaff(tx, act, state.Entry)
 			return err
@@ -79,7 +85,7 @@ func (s *Service) Finish(ctx context.Context, in FinishInput) (Done, error) {
 	s.finished(in.Session)
 	e, _ := s.queue.Entry(in.Entry)
 	d := Done{Place: s.place(in.Entry, cmp.Or(h.language, e.Metadata.Language)), CheckedIn: e.Status != kiosk.CheckedIn}
-	d.StaffFlag = !d.CheckedIn || e.HasFlag(kiosk.FlagConsentDeclined) || e.HasFlag(kiosk.FlagConsentDesk) || e.HasFlag(kiosk.FlagConsentMissing)
+	d.StaffFlag = !d.CheckedIn || e.HasFlag(kiosk.FlagConsentDeclined) || e.HasFlag(kiosk.FlagConsentDesk) || e.HasFlag(kiosk.FlagConsentMissing) || e.HasFlag(kiosk.FlagDetails)
 	return d, nil
 }
 

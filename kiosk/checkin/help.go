@@ -36,8 +36,10 @@ type Help struct {
 	Severity   string
 	At         time.Time
 	Status     kiosk.EscalationStatus
-	By         string // who acknowledged or resolved it
-	Durable    bool   // on disk; the alarm does not wait for it
+	By         string    // who acknowledged or resolved it
+	Answered   time.Time // when that became known here
+	Widened    bool      // nobody answered in time: every department was told
+	Durable    bool      // on disk; the alarm does not wait for it
 
 	session string
 	entry   kiosk.EntryID
@@ -55,6 +57,11 @@ const (
 	maxCalls = 256
 	helpView = "help" // key: id
 	helpKept = 24 * time.Hour
+
+	// widenAfter is how long one department has to answer before all are told.
+	widenAfter = 30 * time.Second
+	// comingFor is how long "someone is coming" is said after a person answered.
+	comingFor = 3 * time.Minute
 )
 
 func newHelpDesk() *helpDesk {
@@ -67,9 +74,9 @@ func (d *helpDesk) show(h Help) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if old, known := d.calls[h.ID]; known {
-		h.Durable = h.Durable || old.Durable
+		h.Durable, h.Widened = h.Durable || old.Durable, h.Widened || old.Widened
 		if old.Status.Rank() > h.Status.Rank() {
-			old.Durable = h.Durable
+			old.Durable, old.Widened = h.Durable, h.Widened
 			h = old
 		}
 	} else if len(d.calls) >= maxCalls {
@@ -130,9 +137,30 @@ func (s *Service) ActiveHelp() []Help {
 	return s.help.list(func(h Help) bool { return h.Status == kiosk.EscalationActive })
 }
 
+// OpenHelp lists the calls that nobody has resolved, oldest first: those that
+// still sound, and those that somebody takes care of.
+func (s *Service) OpenHelp() []Help {
+	return s.help.list(func(h Help) bool { return h.Status.Rank() < kiosk.EscalationResolved.Rank() })
+}
+
 // HelpCall gives a call by its id.
 func (s *Service) HelpCall(id uuid.UUID) (Help, bool) {
 	return s.help.find(func(h Help) bool { return h.ID == id })
+}
+
+// KioskHelp gives the patient's call for help that this kiosk's page tells of: the
+// oldest that nobody has answered, else the last one that somebody just has.
+func (s *Service) KioskHelp() (h Help, ok bool) {
+	now := s.cfg.Now().Wall
+	for _, c := range s.help.list(func(h Help) bool { return h.Kiosk == s.cfg.Kiosk && (h.Kind == Ill || h.Kind == NeedHelp) }) {
+		switch {
+		case c.Status == kiosk.EscalationActive:
+			return c, true
+		case c.Status == kiosk.EscalationAcknowledged && now.Sub(c.Answered) < comingFor:
+			h, ok = c, true
+		}
+	}
+	return h, ok
 }
 
 // WatchHelp gives a channel that is rung when a call is raised or changes. Call
@@ -183,10 +211,10 @@ func (s *Service) Help(ctx context.Context, session string, kind HelpKind) (Help
 	s.help.show(h)
 	if err := s.writeHelp(ctx, h); err != nil {
 		s.log.Error("help is on and not durable yet", "reason", err)
-		select {
-		case s.help.wake <- struct{}{}:
-		default:
-		}
+	}
+	select { // Run tries again, or waits for an answer
+	case s.help.wake <- struct{}{}:
+	default:
 	}
 	now, _ := s.HelpCall(h.ID)
 	return now, nil
@@ -199,7 +227,7 @@ func (h Help) act() kiosk.Act {
 
 // raised gives the call as it was raised, whatever became of it since.
 func (h Help) raised() Help {
-	h.Status, h.By = kiosk.EscalationActive, ""
+	h.Status, h.By, h.Answered = kiosk.EscalationActive, "", time.Time{}
 	return h
 }
 
@@ -220,8 +248,13 @@ func (s *Service) writeHelp(ctx context.Context, h Help) error {
 	return nil
 }
 
-// escalate publishes a call, or what became of it.
+// escalate publishes a call, or what became of it, to its department.
 func (s *Service) escalate(tx *storage.Tx, act kiosk.Act, h Help, audit kiosk.AuditType) error {
+	return s.publishHelp(tx, act, h, audit, uuid.Nil)
+}
+
+// publishHelp publishes a call under an id; uuid.Nil: that of the act and the call.
+func (s *Service) publishHelp(tx *storage.Tx, act kiosk.Act, h Help, audit kiosk.AuditType, id uuid.UUID) error {
 	msg := kiosk.EmergencyEscalation{
 		Action: "EMERGENCY_ESCALATION", ID: h.ID, EscalatedBy: kiosk.Actor{Kind: kiosk.ActorKiosk, ID: string(h.Kiosk)}.String(),
 		Severity: h.Severity, Reason: "patient " + string(h.Kind), Timestamp: kiosk.At(now(tx)), Status: h.Status,
@@ -233,7 +266,7 @@ func (s *Service) escalate(tx *storage.Tx, act kiosk.Act, h Help, audit kiosk.Au
 		msg.UpdatedBy = act.Actor.String()
 	}
 	_, err := s.journal.Record(tx, act, kiosk.What{
-		Kind: "emergency/EMERGENCY_ESCALATION", Channel: kiosk.EmergencyChannel(h.Department), Body: msg, Audit: audit,
+		Kind: "emergency/EMERGENCY_ESCALATION", ID: id, Channel: kiosk.EmergencyChannel(h.Department), Body: msg, Audit: audit,
 		Facts: kiosk.AuditFacts{Action: string(h.Kind) + " " + string(h.Status), Resource: h.ID.String()},
 	})
 	return err
@@ -246,6 +279,43 @@ func (s *Service) settleHelp(ctx context.Context) error {
 		errs = append(errs, s.writeHelp(ctx, h))
 	}
 	return errors.Join(errs...)
+}
+
+// widenHelp tells every department of calls that nobody answered in time, and
+// gives the time until the next one is due; 0 for none.
+func (s *Service) widenHelp(ctx context.Context) (next time.Duration, err error) {
+	now := s.cfg.Now().Wall
+	waiting := func(h Help) bool {
+		return h.Status == kiosk.EscalationActive && h.Kiosk == s.cfg.Kiosk && (h.Kind == Ill || h.Kind == NeedHelp) && h.Durable && !h.Widened
+	}
+	for _, h := range s.help.list(waiting) {
+		if left := widenAfter - now.Sub(h.At); left > 0 {
+			if next == 0 || left < next {
+				next = left
+			}
+			continue
+		}
+		h.Widened = true
+		if failed := s.queue.Update(ctx, func(tx *storage.Tx) error {
+			for _, d := range s.cfg.Departments {
+				if d.ID == h.Department {
+					continue
+				}
+				wider := h
+				wider.Department = d.ID
+				if err := s.publishHelp(tx, h.act(), wider, kiosk.EmergencyWidened, kiosk.DeriveID(h.ID, "widened", string(d.ID))); err != nil {
+					return err
+				}
+			}
+			return putHelp(tx, h)
+		}); failed != nil {
+			err = fmt.Errorf("cannot tell all departments of a call for help: %w", failed)
+			continue
+		}
+		s.log.Warn("nobody has answered a call for help; every department is told")
+		s.help.show(h)
+	}
+	return next, err
 }
 
 // callStaff asks staff to a video visit that has no consent. It is this
@@ -283,7 +353,7 @@ func (s *Service) moveHelp(ctx context.Context, act kiosk.Act, id uuid.UUID, to 
 		return h, nil // somebody did so already
 	}
 	raised := h.raised()
-	h.Status, h.By = to, act.Actor.String()
+	h.Status, h.By, h.Answered = to, act.Actor.String(), s.cfg.Now().Wall
 	err := s.queue.Update(ctx, func(tx *storage.Tx) error {
 		var err error
 		if !raised.Durable {
@@ -328,7 +398,7 @@ func (s *Service) applyHelp(tx *storage.Tx, m kiosk.Received, msg *kiosk.Emergen
 	}
 	h.Status = msg.Status
 	if h.Status != kiosk.EscalationActive {
-		h.By = string(m.Publisher)
+		h.By, h.Answered = string(m.Publisher), s.cfg.Now().Wall
 		if a, err := kiosk.ParseActor(msg.UpdatedBy); err == nil && m.Publisher == "" {
 			h.By = a.String()
 		}
@@ -352,6 +422,8 @@ type helpRow struct {
 	By         string                 `json:"b,omitempty"`
 	Session    string                 `json:"e,omitempty"`
 	Entry      kiosk.EntryID          `json:"n,omitzero"`
+	Answered   kiosk.Timestamp        `json:"w,omitzero"`
+	Widened    bool                   `json:"x,omitempty"`
 }
 
 // putHelp writes a call, unless what became of it since is stored already.
@@ -366,7 +438,7 @@ func putHelp(tx *storage.Tx, h Help) error {
 			return nil
 		}
 	}
-	data, err := json.Marshal(helpRow{h.ID, h.Kind, h.Kiosk, h.Department, h.Ticket, h.Severity, kiosk.At(h.At), h.Status, h.By, h.session, h.entry})
+	data, err := json.Marshal(helpRow{h.ID, h.Kind, h.Kiosk, h.Department, h.Ticket, h.Severity, kiosk.At(h.At), h.Status, h.By, h.session, h.entry, kiosk.At(h.Answered), h.Widened})
 	if err != nil {
 		return err
 	}
@@ -392,7 +464,8 @@ func (s *Service) loadHelp(ctx context.Context) error {
 				return nil
 			}
 			s.help.show(Help{ID: row.ID, Kind: row.Kind, Kiosk: row.Kiosk, Department: row.Department, Ticket: row.Ticket, Severity: row.Severity,
-				At: row.At.Time, Status: row.Status, By: row.By, Durable: true, session: row.Session, entry: row.Entry})
+				At: row.At.Time, Status: row.Status, By: row.By, Answered: row.Answered.Time, Widened: row.Widened, Durable: true,
+				session: row.Session, entry: row.Entry})
 			return nil
 		})
 	})

@@ -80,8 +80,14 @@ func TestHelpIsOnUntilAPersonAcknowledges(t *testing.T) {
 				t.Errorf("acknowledged: %+v, %v", a, err)
 			}
 		}
+		if open := k.OpenHelp(); len(open) != 2 || open[0].ID != h.ID || open[0].By != "staff:ana" {
+			t.Errorf("an acknowledged call is not open until it is resolved: %+v", open)
+		}
 		if r, err := k.Resolve(ctx, kiosk.NewAct(ana), h.ID); err != nil || r.Status != kiosk.EscalationResolved {
 			t.Errorf("resolved: %+v, %v", r, err)
+		}
+		if open := k.OpenHelp(); len(open) != 1 || open[0].ID == h.ID {
+			t.Errorf("a resolved call is open: %+v", open)
 		}
 		if a, err := k.Acknowledge(ctx, kiosk.NewAct(ana), h.ID); err != nil || a.Status != kiosk.EscalationResolved {
 			t.Errorf("acknowledged after it was resolved: %+v, %v", a, err)
@@ -260,4 +266,54 @@ func TestLateWriteDoesNotUndoAnAnswer(t *testing.T) {
 	if n := len(k.ActiveHelp()); n != 0 {
 		t.Errorf("%d calls are on after a restart", n)
 	}
+}
+
+// Who does not answer in half a minute is not the only one who is told, once. The
+// page tells of the call until a person answers it, and a while longer.
+func TestHelpWidens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newKit(t, "lobby-1", 'A')
+		defer func() { _ = k.store.Close(context.Background()) }()
+		ctx, cancel := context.WithCancel(context.Background())
+		ended := make(chan error, 1)
+		go func() { ended <- k.Run(ctx) }()
+		pass := func(d time.Duration) {
+			k.pass(d)
+			time.Sleep(d)
+			synctest.Wait()
+		}
+		if _, ok := k.KioskHelp(); ok {
+			t.Error("the page tells of a call before there is one")
+		}
+		h, err := k.Help(ctx, "s1", checkin.NeedHelp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := k.wrote(func() { pass(25 * time.Second) }); len(got) != 0 {
+			t.Errorf("written before half a minute: %v", got)
+		}
+		got := k.wrote(func() { pass(10 * time.Second); pass(time.Minute) })
+		if diff := cmp.Diff([]string{"1 audit/EMERGENCY_ESCALATION_WIDENED", "1 emergency/EMERGENCY_ESCALATION"}, got); diff != "" {
+			t.Errorf("written after half a minute (-want +got):\n%s", diff)
+		}
+		if now, ok := k.KioskHelp(); !ok || now.ID != h.ID || now.Status != kiosk.EscalationActive || !now.Widened {
+			t.Errorf("the page tells of %+v", now)
+		}
+		if _, err := k.Acknowledge(ctx, kiosk.NewAct(ana), h.ID); err != nil {
+			t.Fatal(err)
+		}
+		if now, ok := k.KioskHelp(); !ok || now.Status != kiosk.EscalationAcknowledged {
+			t.Errorf("once answered the page tells of %+v, %v", now, ok)
+		}
+		if got := k.wrote(func() { pass(4 * time.Minute) }); len(got) != 0 {
+			t.Errorf("written after the answer: %v", got)
+		}
+		if now, ok := k.KioskHelp(); ok {
+			t.Errorf("long after the answer the page still tells of %+v", now)
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
 }

@@ -24,6 +24,7 @@ const (
 	OK              Outcome = "ok"               // go on with the forms
 	Already         Outcome = "already"          // checked in before: see Place and Actions
 	NotFound        Outcome = "not-found"        // wrong or unknown; the desk helps
+	Cancelled       Outcome = "cancelled"        // genuine, and cancelled since
 	WrongDay        Outcome = "wrong-day"        // genuine, for another day
 	WrongDepartment Outcome = "wrong-department" // this kiosk does not serve it: see Visit
 	Early           Outcome = "early"
@@ -56,6 +57,7 @@ type IdentifyInput struct {
 type Identified struct {
 	Outcome  Outcome
 	Sentence string // key of the page's sentence, as in "outcome.early"
+	Timing   Timing // when OK
 	Entry    kiosk.EntryID
 	Visit    Visit
 	Forms    []consent.Form // to decide on, in the patient's language
@@ -63,6 +65,15 @@ type Identified struct {
 	Place    Place          // when Already
 	Actions  []Action       // when Already
 }
+
+// Timing is how an arrival lies to its appointment.
+type Timing string
+
+const (
+	OnTime     Timing = ""
+	ComesEarly Timing = "early" // more than the early allowance before
+	ComesLate  Timing = "late"  // after it
+)
 
 // Visit is what a patient sees of the appointment.
 type Visit struct {
@@ -97,7 +108,8 @@ func (s *Service) Identify(ctx context.Context, in IdentifyInput) (Identified, e
 	}
 	now := s.cfg.Now()
 	act := patientAct(in.Session, in.Request)
-	if s.attempts.locked(in.Session, now.Wall) {
+	genuine := s.roster.Genuine(in.Method, in.Value)
+	if !genuine && s.attempts.locked(in.Session, now.Wall) {
 		return s.refuse(ctx, act, in.Method, Locked, Visit{})
 	}
 	day := s.queue.Today()
@@ -108,8 +120,12 @@ func (s *Service) Identify(ctx context.Context, in IdentifyInput) (Identified, e
 	})
 	switch {
 	case errors.Is(err, roster.ErrUnknown):
-		s.attempts.failed(in.Session, now.Wall)
+		if !genuine { // else a list is missing, and the patient is not guessing
+			s.attempts.failed(in.Session, now.Wall)
+		}
 		return s.refuse(ctx, act, in.Method, NotFound, Visit{})
+	case errors.Is(err, roster.ErrCancelled):
+		return s.refuse(ctx, act, in.Method, Cancelled, Visit{})
 	case errors.Is(err, roster.ErrOtherDay):
 		return s.refuse(ctx, act, in.Method, WrongDay, Visit{})
 	case err != nil:
@@ -134,7 +150,16 @@ func (s *Service) admit(ctx context.Context, act kiosk.Act, in IdentifyInput, fo
 			return s.refuse(ctx, act, in.Method, Late, visit)
 		}
 	}
-	return s.arrive(ctx, act, in, found, id, visit)
+	out, err := s.arrive(ctx, act, in, found, id, visit)
+	if out.Outcome == OK && now.Synced {
+		switch early := found.Start.Sub(now.Wall); {
+		case early > s.cfg.EarlyAllowance:
+			out.Timing = ComesEarly
+		case early < 0:
+			out.Timing = ComesLate
+		}
+	}
+	return out, err
 }
 
 func checkInput(session, language string, request uuid.UUID) error {

@@ -129,7 +129,7 @@ func TestIdentifyPersonIsLimited(t *testing.T) {
 	if got := k.named("s1", "1980-02-29", "Marguerite Quixote", "", ""); got.Outcome != checkin.Locked {
 		t.Errorf("a locked session got %s for a right name", got.Outcome)
 	}
-	if got := k.scan("s1", "apt-1", "en"); got.Outcome != checkin.Locked {
+	if got := k.typed("s1", "apt-1"); got.Outcome != checkin.Locked {
 		t.Errorf("a session locked by names got %s for a right code", got.Outcome)
 	}
 	for i := range 5 {

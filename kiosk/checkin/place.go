@@ -19,7 +19,7 @@ func (s *Service) place(id kiosk.EntryID, language string) Place {
 	}
 	e := st.Entry
 	_, where := s.department(e.Department, language)
-	p := Place{Ticket: e.Metadata.Ticket, Status: e.Status, Called: st.Call.Times > 0, Where: where}
+	p := Place{Ticket: s.queue.Number(st), Status: e.Status, Called: st.Call.Times > 0, Where: where}
 	if p.Called {
 		p.Room = s.queue.CallRoom(st).String()
 	}

@@ -268,7 +268,7 @@ func TestNewerFormMakesAGrantStale(t *testing.T) {
 
 func form(id, typ, version, language string) string {
 	return "+++\nid = \"" + id + "\"\ntype = \"" + typ + "\"\nversion = \"" + version + "\"\nbasis = \"treatment-consent\"\nlanguage = \"" + language +
-		"\"\ntitle = \"T\"\nscope = \"clinic\"\nmodes = [\"in-person\"]\n+++\nText.\n"
+		"\"\ntitle = \"T\"\nscope = \"clinic\"\nmodes = [\"in-person\"]\n[elements]\nrefusal = \"Text\"\n+++\nText.\n"
 }
 
 func TestLoadFormsReportsEveryProblem(t *testing.T) {
@@ -283,13 +283,14 @@ func TestLoadFormsReportsEveryProblem(t *testing.T) {
 		"empty.txt":    {Data: []byte(strings.Replace(form("c", "recording", "1", "en"), "Text.\n", "", 1))},
 		"large.txt":    {Data: []byte(form("d", "recording", "1", "en") + strings.Repeat("x", 40<<10))},
 		"other.md":     {Data: []byte("not a form")},
-		"windows.txt":  {Data: []byte(strings.ReplaceAll(form("e", "recording", "1", "en"), "\n", "\r\n"))},
+		"windows.txt":  {Data: []byte(strings.ReplaceAll(form("e", "telehealth", "1", "en"), "\n", "\r\n"))},
+		"z-second.txt": {Data: []byte(form("g", "telehealth", "1", "en"))},
 		"language.txt": {Data: []byte(form("f", "recording", "1", ""))},
 	})
 	if err == nil {
 		t.Fatal("bad forms were accepted")
 	}
-	for _, name := range []string{"version.txt", "nohead.txt", "unknown.txt", "type.txt", "empty.txt", "large.txt", "language.txt"} {
+	for _, name := range []string{"version.txt", "nohead.txt", "unknown.txt", "type.txt", "empty.txt", "large.txt", "language.txt", "z-second.txt"} {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("%s is not reported in: %v", name, err)
 		}
@@ -301,6 +302,49 @@ func TestLoadFormsReportsEveryProblem(t *testing.T) {
 		if strings.Contains(err.Error(), name) {
 			t.Errorf("%s is reported in: %v", name, err)
 		}
+	}
+}
+
+// An authorization that leaves out one of the elements of 45 CFR 164.508(c), or says
+// that it has one where the text has not, is refused by the element's name.
+func TestFormsStateWhatTheirBasisRequires(t *testing.T) {
+	elements := []string{"information", "discloser", "recipient", "purpose", "expiry", "revocation", "conditioning", "redisclosure"}
+	write := func(leave, lie string) []byte {
+		head := "+++\nid = \"a\"\ntype = \"data-sharing\"\nversion = \"1\"\nbasis = \"authorization-164.508\"\nlanguage = \"en\"\n" +
+			"title = \"T\"\nscope = \"clinic\"\nmodes = [\"video\"]\nreviewer = \"A. Nurse\"\nreviewed = 2026-01-15\n[elements]\n"
+		text := ""
+		for _, e := range elements {
+			passage := "About " + e + "."
+			text += passage + " "
+			if e == lie {
+				passage = "Nothing of the kind."
+			}
+			if e != leave {
+				head += e + " = \"" + passage + "\"\n"
+			}
+		}
+		return []byte(head + "+++\n" + text + "\n")
+	}
+	f, err := consent.ParseForm(write("", ""))
+	if err != nil || f.Reviewer != "A. Nurse" || f.Reviewed != "2026-01-15" {
+		t.Fatalf("a whole authorization: %+v, %v", f, err)
+	}
+	for _, e := range elements {
+		if _, err := consent.ParseForm(write(e, "")); err == nil || !strings.Contains(err.Error(), "state its "+e) {
+			t.Errorf("without %s: %v", e, err)
+		}
+		if _, err := consent.ParseForm(write("", e)); err == nil || !strings.Contains(err.Error(), "elements."+e) {
+			t.Errorf("with another passage for %s: %v", e, err)
+		}
+	}
+	half := strings.Replace(string(write("", "")), "reviewed = 2026-01-15\n", "", 1)
+	if _, err := consent.ParseForm([]byte(half)); err == nil {
+		t.Error("a reviewer without a date is taken")
+	}
+	notes := consent.EmbeddedForms().Notes([]string{"en", "vi"})
+	if !slices.ContainsFunc(notes, func(n string) bool { return strings.Contains(n, "in vi") }) ||
+		!slices.ContainsFunc(notes, func(n string) bool { return strings.Contains(n, "nobody has vouched") }) {
+		t.Errorf("notes %q", notes)
 	}
 }
 

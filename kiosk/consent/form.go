@@ -32,9 +32,19 @@ const (
 	NPPAcknowledgment Basis = "npp-acknowledgement"
 )
 
-func (b Basis) valid() bool {
-	return slices.Contains([]Basis{TreatmentConsent, Authorization, StateTelehealth, RecordingConsent, NPPAcknowledgment}, b)
+// required lists, by basis, what the text of a form must state. Those of an
+// authorization are 45 CFR 164.508(c); signature and date are in the record. The
+// others are what a patient must know to decide.
+var required = map[Basis][]string{
+	TreatmentConsent: {"refusal"},
+	Authorization: {"information", "discloser", "recipient", "purpose", "expiry",
+		"revocation", "conditioning", "redisclosure"},
+	StateTelehealth:   {"limits", "refusal"},
+	RecordingConsent:  {"purpose", "refusal"},
+	NPPAcknowledgment: {},
 }
+
+func (b Basis) valid() bool { _, ok := required[b]; return ok }
 
 // Form is one consent form in one language.
 type Form struct {
@@ -48,7 +58,12 @@ type Form struct {
 	Text     string        // paragraphs, an empty line between them
 	Valid    time.Duration // how long a grant lasts; 0: no end
 	Modes    []kiosk.Mode  // visits that it is shown for
-	SHA256   string        // hex, of Title, two line feeds, Text: exactly what is shown
+
+	// Reviewer is who vouches for the text in this language, and Reviewed the date
+	// of it, as 2006-01-02; both empty when nobody has yet.
+	Reviewer, Reviewed string
+
+	SHA256 string // hex, of Title, two line feeds, Text: exactly what is shown
 }
 
 // Forms are the forms of a clinic.
@@ -87,6 +102,10 @@ func EmbeddedForms() *Forms {
 //	scope = "clinic"
 //	valid_days = 365             # 0 or absent: until revoked
 //	modes = ["in-person", "video"]
+//	reviewer = "M. Ortega, interpreter"   # who vouches for the text in this language
+//	reviewed = 2026-01-15
+//	[elements]                   # where the text states what the basis requires
+//	refusal = "You can say no."  # a passage of the text, word for word
 //	+++
 //	We share ...
 //
@@ -132,6 +151,10 @@ func readBounded(dir fs.FS, name string) ([]byte, error) {
 
 func (f *Forms) add(form Form) error {
 	for _, o := range f.list {
+		if o.ID != form.ID && o.Type == form.Type {
+			// The newest record of a type counts: an answer to one would stand for the other.
+			return fmt.Errorf("%q and %q are both of type %q: one form for each type", o.ID, form.ID, form.Type)
+		}
 		if o.ID != form.ID {
 			continue
 		}
@@ -164,6 +187,9 @@ func ParseForm(data []byte) (Form, error) {
 		Scope     string            `toml:"scope"`
 		ValidDays int               `toml:"valid_days"`
 		Modes     []kiosk.Mode      `toml:"modes"`
+		Reviewer  string            `toml:"reviewer"`
+		Reviewed  *toml.LocalDate   `toml:"reviewed"`
+		Elements  map[string]string `toml:"elements"`
 	}
 	if err := toml.NewDecoder(bytes.NewReader(head)).DisallowUnknownFields().Decode(&h); err != nil {
 		return Form{}, fmt.Errorf("head: %w", err)
@@ -182,6 +208,7 @@ func ParseForm(data []byte) (Form, error) {
 		{h.Language != "" && len(h.Language) <= 40, "language: a tag such as en"},
 		{form.Title != "", "title"},
 		{form.Text != "", "text after the head"},
+		{(h.Reviewer == "") == (h.Reviewed == nil) && len(h.Reviewer) <= 100, "reviewer and reviewed together, or neither"},
 		{h.ValidDays >= 0 && h.ValidDays <= 36500, "valid_days: 0 to 36500"},
 		{len(h.Modes) > 0 && !slices.ContainsFunc(h.Modes, func(m kiosk.Mode) bool { return !m.Valid() }), "modes: in-person, video"},
 	}
@@ -191,10 +218,43 @@ func ParseForm(data []byte) (Form, error) {
 			errs = append(errs, errors.New("want "+c.want))
 		}
 	}
+	for _, element := range required[h.Basis] {
+		switch passage := strings.TrimSpace(h.Elements[element]); {
+		case passage == "":
+			errs = append(errs, fmt.Errorf("basis %s requires the text to state its %s: name the passage under [elements]", h.Basis, element))
+		case !strings.Contains(form.Text, passage):
+			errs = append(errs, fmt.Errorf("elements.%s is no passage of the text", element))
+		}
+	}
+	if h.Reviewed != nil {
+		form.Reviewed = h.Reviewed.String()
+	}
+	form.Reviewer = h.Reviewer
 	sum := sha256.Sum256([]byte(form.Title + "\n\n" + form.Text))
 	form.SHA256 = hex.EncodeToString(sum[:])
 	return form, errors.Join(errs...)
 }
+
+// Notes say what a clinic should know of its forms before a patient meets them:
+// languages of the page in which nothing can be signed, and texts that nobody has
+// vouched for.
+func (f *Forms) Notes(languages []string) (notes []string) {
+	for _, language := range languages {
+		for _, mode := range []kiosk.Mode{kiosk.InPerson, kiosk.Video} {
+			if _, ok := f.For(mode, language); !ok {
+				notes = append(notes, fmt.Sprintf("not every form of a visit %s is there in %s: those patients sign at the desk", modeWords[mode], language))
+			}
+		}
+	}
+	for _, form := range f.list {
+		if form.Reviewer == "" {
+			notes = append(notes, fmt.Sprintf("form %s in %s: nobody has vouched for its text (reviewer, reviewed)", form.ID, form.Language))
+		}
+	}
+	return notes
+}
+
+var modeWords = map[kiosk.Mode]string{kiosk.InPerson: "in person", kiosk.Video: "by video"}
 
 // For gives the forms that a visit needs, in the patient's language. When one of
 // them is missing in that language none is given and ok is false: nothing is

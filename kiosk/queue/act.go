@@ -29,8 +29,21 @@ func (q *Queue) Add(tx *storage.Tx, act kiosk.Act, e kiosk.Entry) (kiosk.Entry, 
 	if _, err := shape.Entry(); err != nil {
 		return kiosk.Entry{}, false, err
 	}
-	state, err = q.announce(s, act, r, shape)
+	state, err = q.announce(s, act, r, shape, "")
 	return state.Entry, true, err
+}
+
+// Flag tells staff that an entry needs a person's attention: the entry is
+// announced again with the flag. Where it has it, nothing is written.
+func (q *Queue) Flag(tx *storage.Tx, act kiosk.Act, id kiosk.EntryID, f kiosk.Flag) (kiosk.Entry, error) {
+	s, r, state, err := q.open(tx, id)
+	if err != nil || state.Entry.HasFlag(f) {
+		return state.Entry, err
+	}
+	e := state.Entry.Clone()
+	e.Metadata.Flags = append(e.Metadata.Flags, f)
+	state, err = q.announce(s, act, r, e.Shape(), "flag "+string(f))
+	return state.Entry, err
 }
 
 // SetStatus makes one of the nine transitions. Cancelling and completing also
@@ -50,7 +63,7 @@ func (q *Queue) SetStatus(tx *storage.Tx, act kiosk.Act, id kiosk.EntryID, to ki
 		err = ErrTransition
 	case to == kiosk.NoShow && state.Call.Times == 0:
 		err = ErrNotCalled
-	case from == kiosk.NoShow && act.Actor.Kind == kiosk.ActorPatient && !q.inGrace(state, now):
+	case from == kiosk.NoShow && act.Actor.Kind == kiosk.ActorPatient && (state.Missed > 1 || !q.inGrace(state, now)):
 		err = ErrGrace
 	case from == kiosk.Cancelled && state.Entry.Metadata.Day != q.cfg.Today(now):
 		err = ErrOtherDay
@@ -73,18 +86,19 @@ func (q *Queue) SetStatus(tx *storage.Tx, act kiosk.Act, id kiosk.EntryID, to ki
 	case to == kiosk.Cancelled:
 		state, err = q.remove(s, act, r, state, kiosk.RemovedCancelled)
 	case removed != "":
-		state, err = q.announce(s, act, r, state.Entry.Shape())
+		state, err = q.announce(s, act, r, state.Entry.Shape(), "")
 	}
 	return state.Entry, err
 }
 
 // announce publishes the whole entry: a new one, or one that comes back after
 // its removal, for readers that had dropped it.
-func (q *Queue) announce(s *staged, act kiosk.Act, r *row, shape kiosk.EntryShape) (State, error) {
+func (q *Queue) announce(s *staged, act kiosk.Act, r *row, shape kiosk.EntryShape, action string) (State, error) {
 	_, now := s.tx.Now()
 	return q.record(s, act, r, kiosk.What{
-		Kind: "queue/PATIENT_ADDED",
-		Body: kiosk.PatientAdded{Action: "PATIENT_ADDED", Entry: shape, Timestamp: kiosk.At(now.Wall)},
+		Kind:  "queue/PATIENT_ADDED",
+		Body:  kiosk.PatientAdded{Action: "PATIENT_ADDED", Entry: shape, Timestamp: kiosk.At(now.Wall)},
+		Facts: kiosk.AuditFacts{Action: action},
 	}, Fact{Kind: Added, Entry: &shape, Queue: shape.DepartmentID, By: act.Actor.String()})
 }
 
@@ -93,9 +107,9 @@ func (q *Queue) inGrace(s State, now storage.Instant) bool {
 }
 
 // MayReturn reports whether a patient who did not come when called may still
-// come back alone. Staff may put the patient back at any time.
+// come back alone, which is once. Staff may put the patient back at any time.
 func (q *Queue) MayReturn(s State) bool {
-	return s.Entry.Status == kiosk.NoShow && q.inGrace(s, q.cfg.Now())
+	return s.Entry.Status == kiosk.NoShow && s.Missed <= 1 && q.inGrace(s, q.cfg.Now())
 }
 
 func (q *Queue) remove(s *staged, act kiosk.Act, r *row, state State, why kiosk.Removal) (State, error) {
@@ -222,7 +236,7 @@ func (q *Queue) Undo(tx *storage.Tx, act kiosk.Act, id kiosk.EntryID) (kiosk.Ent
 		Facts: kiosk.AuditFacts{Action: "undo in " + string(from)},
 	}, Fact{Kind: Corrected, Undoes: state.Last.Fact, By: act.Actor.String(), Queue: state.Entry.Department})
 	if err == nil && removed != "" && state.Removed == "" {
-		state, err = q.announce(s, act, r, state.Entry.Shape())
+		state, err = q.announce(s, act, r, state.Entry.Shape(), "")
 	}
 	return state.Entry, err
 }

@@ -25,6 +25,7 @@ type BoardCall struct {
 	Ticket Ticket
 	Room   Room
 	At     time.Time
+	Times  int // how often it was called
 }
 
 // BoardWait is the range that someone who arrives now would wait, in minutes.
@@ -84,6 +85,27 @@ func (q *Queue) callRoom(s State) Room {
 
 const boardRows = 12
 
+// numbers gives every number of an entry, the entry's own first: two kiosks that
+// could not hear each other gave one each, and the patient knows one of them.
+func (s State) numbers() (list []Ticket) {
+	for _, text := range append([]string{s.Entry.Metadata.Ticket}, s.Tickets...) {
+		if t, err := ParseTicket(text); err == nil && !slices.Contains(list, t) {
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
+// Number gives the number that this kiosk tells the patient of an entry: the one
+// that it gave itself, if it did, else the entry's.
+func (q *Queue) Number(s State) string {
+	list := s.numbers()
+	if i := slices.IndexFunc(list, func(t Ticket) bool { return t.Letter == q.cfg.Letter }); i >= 0 {
+		return list[i].String()
+	}
+	return s.Entry.Metadata.Ticket
+}
+
 // Board gives the view of some departments (none: of all).
 func (q *Queue) Board(departments ...kiosk.DepartmentID) BoardView {
 	if len(departments) == 0 {
@@ -96,14 +118,15 @@ func (q *Queue) Board(departments ...kiosk.DepartmentID) BoardView {
 	defer q.mu.RUnlock()
 	b := BoardView{Day: day, UpdatedAt: q.changed}
 	for _, s := range states {
-		t, err := ParseTicket(s.Entry.Metadata.Ticket)
-		if err != nil || s.Entry.Status != kiosk.Waiting {
+		if s.Entry.Status != kiosk.Waiting {
 			continue
 		}
-		if s.Call.Times > 0 {
-			b.Called = append(b.Called, BoardCall{t, q.callRoom(s), s.Call.At})
-		} else if len(b.Next) < boardRows {
-			b.Next = append(b.Next, t)
+		for _, t := range s.numbers() {
+			if s.Call.Times > 0 {
+				b.Called = append(b.Called, BoardCall{t, q.callRoom(s), s.Call.At, s.Call.Times})
+			} else if len(b.Next) < boardRows {
+				b.Next = append(b.Next, t)
+			}
 		}
 	}
 	slices.SortStableFunc(b.Called, func(x, y BoardCall) int { return y.At.Compare(x.At) })

@@ -491,3 +491,23 @@ func TestAnotherKioskWithOurLetterIsNoticed(t *testing.T) {
 		t.Errorf("the next number is %s", mustEntry(t, a, id).Metadata.Ticket)
 	}
 }
+
+// A provider's app cannot make somebody miss a call that there was not.
+func TestNoShowWithoutACallIsAConflict(t *testing.T) {
+	k := openClinic(t)
+	id := k.add(k.visit("apt-1"))
+	k.set(ana, id, kiosk.Waiting)
+	for _, called := range []bool{false, true} {
+		k.clock.pass(time.Second)
+		want := kiosk.Conflicted
+		if called {
+			k.call(ana, id, "")
+			k.clock.pass(time.Second)
+			want = kiosk.Applied
+		}
+		m := unsigned("dr-vega", "cardiology", k.clock.now().Wall, &kiosk.StatusUpdated{QueueEntryID: id, NewStatus: kiosk.NoShow, UpdatedBy: "dr-vega"})
+		if got := k.apply(m); got != want {
+			t.Errorf("called %v: %s, want %s", called, got, want)
+		}
+	}
+}

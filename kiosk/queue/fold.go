@@ -29,6 +29,7 @@ type core struct {
 	Removed kiosk.Removal
 	Seen    time.Duration // length of the consultation, once completed
 	Promise Promise
+	Missed  int       // times the patient was called and did not come
 	by      uuid.UUID // fact that brought the status
 }
 
@@ -198,7 +199,7 @@ func (s *State) status(f *Fact, c Corrections) (ok, stale bool) {
 	if from == to {
 		return true, true // two people, or two kiosks, said the same
 	}
-	if !Allowed(from, to) {
+	if !Allowed(from, to) || to == kiosk.NoShow && s.Call.Times == 0 { // who was not called did not miss it
 		return false, false
 	}
 	if from == kiosk.InConsultation && to == kiosk.Completed {
@@ -211,6 +212,8 @@ func (s *State) status(f *Fact, c Corrections) (ok, stale bool) {
 		s.Call = Call{}
 	}
 	switch to {
+	case kiosk.NoShow:
+		s.Missed++
 	case kiosk.InConsultation:
 		s.Promise.turn(now.Sub(s.Entry.CheckInTime))
 	case kiosk.Cancelled:

@@ -112,16 +112,14 @@ func New(cfg Config, store Store, log *slog.Logger) (*Queue, error) {
 		cfg: cfg, store: store, log: log, journal: kiosk.Journal{Organization: cfg.Organization},
 		wake: make(chan struct{}, 1), watchers: map[chan struct{}]struct{}{}, heard: map[string]time.Time{},
 	}
-	q.reset()
+	q.entries, q.provided = map[string]*held{}, map[string]*shift{}
+	q.clocks, q.consents, q.tickets = Corrections{}, map[kiosk.PatientRef]kiosk.Consents{}, map[kiosk.Day]uint64{}
 	return q, nil
 }
 
-func (q *Queue) reset() {
-	q.entries, q.provided = map[string]*held{}, map[string]*shift{}
-	q.clocks, q.consents, q.tickets = Corrections{}, map[kiosk.PatientRef]kiosk.Consents{}, map[kiosk.Day]uint64{}
-}
-
-// Load reads everything from the store. Call it once before the queue is used.
+// Load reads everything from the store. Call it once before the queue is used. Later
+// it takes in what memory lacks: what was committed and shown since the store was
+// read is newer and stays.
 func (q *Queue) Load(ctx context.Context) error {
 	var entries, providers []*row
 	clocks := Corrections{}
@@ -163,17 +161,37 @@ func (q *Queue) Load(ctx context.Context) error {
 		return fmt.Errorf("cannot load queue: %w", err)
 	}
 	q.mu.Lock()
-	q.reset()
-	q.clocks, q.consents = clocks, consents
+	defer q.mu.Unlock()
+	clocks.merge(q.clocks)
+	q.clocks = clocks
+	for p, c := range consents {
+		if old, ok := q.consents[p]; !ok || c.Records >= old.Records {
+			q.consents[p] = c
+		}
+	}
 	for _, r := range entries {
-		q.show(r)
+		if h := q.entries[r.Key]; h == nil || h.row.Rev < r.Rev {
+			q.entries[r.Key] = &held{row: r}
+		}
 	}
 	for _, r := range providers {
-		q.provided[r.Key] = newShift(r, clocks)
+		if s := q.provided[r.Key]; s == nil || s.row.Rev < r.Rev {
+			q.provided[r.Key] = newShift(r, clocks)
+		}
 	}
+	q.refold()
 	q.notify()
-	q.mu.Unlock()
 	return nil
+}
+
+// refold folds every row again, after the clocks changed. mu is held.
+func (q *Queue) refold() {
+	for _, h := range q.entries {
+		q.show(h.row)
+	}
+	for k, s := range q.provided {
+		q.provided[k] = newShift(s.row, q.clocks)
+	}
 }
 
 // Update runs fn in one transaction of the store, as storage.Store.Update does,
@@ -254,12 +272,7 @@ func (q *Queue) publish(did *staged) {
 		}
 	}
 	if refold {
-		for _, h := range q.entries {
-			q.show(h.row)
-		}
-		for k, s := range q.provided {
-			q.provided[k] = newShift(s.row, q.clocks)
-		}
+		q.refold()
 	}
 	q.notify()
 }

@@ -277,6 +277,55 @@ func TestRestartKeepsEverything(t *testing.T) {
 	}
 }
 
+// behind lets something happen between a reading of the store and what becomes of it.
+type behind struct {
+	*storage.Store
+	after func()
+}
+
+func (b *behind) View(ctx context.Context, fn func(r *storage.Reader) error) error {
+	err := b.Store.View(ctx, fn)
+	if after := b.after; after != nil {
+		b.after = nil
+		after()
+	}
+	return err
+}
+
+// Reading everything again, after a commit whose outcome was unknown, does not undo
+// in memory what was committed while it read.
+func TestReadingAgainKeepsWhatIsNewer(t *testing.T) {
+	k := openClinic(t)
+	late := &behind{Store: k.store}
+	var err error
+	if k.Queue, err = queue.New(k.cfg, late, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Load(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	id := k.add(k.visit("apt-1"))
+	k.set(ana, id, kiosk.Waiting)
+	var next kiosk.EntryID
+	late.after = func() {
+		k.call(ana, id, "")
+		next = k.add(k.visit("apt-2"))
+		k.provider("dr-vega", kiosk.Available)
+	}
+	if err := k.Load(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if s, _ := k.State(id); s.Call.Times != 1 {
+		t.Errorf("the call is forgotten: %+v", s)
+	}
+	if _, ok := k.Entry(next); !ok {
+		t.Error("a new entry is forgotten")
+	}
+	if b := k.Board(); b.Providers[0].Status != kiosk.Available.PatientView() {
+		t.Errorf("the provider is %s", b.Providers[0].Status)
+	}
+}
+
 func TestAddTwiceIsOneEntry(t *testing.T) {
 	k := openClinic(t)
 	e := k.visit("apt-1")
@@ -311,6 +360,29 @@ func TestPatientReturnsWithinTheGracePeriodOnly(t *testing.T) {
 			t.Errorf("%s after %v: %v, want %v", c.who.Kind, c.after, err, c.want)
 		}
 	}
+}
+
+// The grace is for once; after that a person decides.
+func TestPatientReturnsAloneOnce(t *testing.T) {
+	k := openClinic(t)
+	id := k.add(k.visit("apt-1"))
+	k.set(ana, id, kiosk.Waiting)
+	for i, may := range []bool{true, false} {
+		k.call(ana, id, "")
+		k.set(ana, id, kiosk.NoShow)
+		s, _ := k.State(id)
+		if k.MayReturn(s) != may {
+			t.Errorf("after call %d a return is offered: %v", i+1, !may)
+		}
+		if err := k.trySet(patient, id, kiosk.Waiting); may != (err == nil) || !may && !refusedBy(err, queue.ErrGrace) {
+			t.Errorf("return after call %d: %v", i+1, err)
+		}
+	}
+	k.reopen()
+	if err := k.trySet(patient, id, kiosk.Waiting); !refusedBy(err, queue.ErrGrace) {
+		t.Errorf("return after a restart: %v", err)
+	}
+	k.set(ana, id, kiosk.Waiting)
 }
 
 func TestCancelledComesBackTheSameDayOnlyAndBehindThoseWhoStayed(t *testing.T) {

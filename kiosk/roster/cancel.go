@@ -99,7 +99,8 @@ func (r *Roster) moved(ctx context.Context, list []Appointment) (found []target,
 				if err != nil {
 					return err
 				}
-				if s != nil {
+				// Some clinics number their appointments anew each day.
+				if s != nil && fromShape(s.Row, s.Department, day).Patient == a.Patient {
 					found = append(found, target{day, s.Department, a.ID})
 				}
 			}

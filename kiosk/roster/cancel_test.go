@@ -109,9 +109,10 @@ func TestCancelledAppointmentsGo(t *testing.T) {
 		if got := k.ids(today) + "/" + k.ids(tomorrow); got != "apt-2/" {
 			t.Errorf("%s: %s", name, got)
 		}
-		for _, code := range []string{"OWN1", roster.TypedCode(refKey, "apt-1", today)} {
-			if _, err := k.find(roster.Typed, code, today); !errors.Is(err, roster.ErrUnknown) {
-				t.Errorf("%s: found by code: %v", name, err)
+		// The clinic's own code is of the person and goes; ours says what became of it.
+		for code, want := range map[string]error{"OWN1": roster.ErrUnknown, roster.TypedCode(refKey, "apt-1", today): roster.ErrCancelled} {
+			if _, err := k.find(roster.Typed, code, today); !errors.Is(err, want) {
+				t.Errorf("%s: found by code: %v, want %v", name, err, want)
 			}
 		}
 		if v, _ := k.person(identity.Claim{Birth: phi.New("1980-02-29"), Name: phi.New("Jane Roe")}, today); v != identity.None {
@@ -148,6 +149,18 @@ func TestMovedAppointmentsLeaveTheOldDay(t *testing.T) {
 		if got := k.ids(today) + "/" + k.ids(tomorrow); got != "apt-2/apt-1" {
 			t.Errorf("lists %s", got)
 		}
+	}
+}
+
+// A clinic that numbers its appointments anew each day has moved nobody.
+func TestTheSameNumberOfAnotherPersonIsNoMove(t *testing.T) {
+	k := newKit(t, "lobby-1")
+	k.take("1,MRN-1,Roe,Jane,,cardiology,,2026-11-23 09:00,,,,\n2,MRN-2,Doe,Jim,,cardiology,,2026-11-23 10:00,,,,\n")
+	if done := k.take("1,MRN-7,Poe,Ann,,cardiology,,2026-11-24 09:00,,,,\n2,MRN-8,Moe,Ben,,cardiology,,2026-11-24 10:00,,,,\n"); done.Moved != 0 {
+		t.Errorf("moved: %+v", done)
+	}
+	if got := k.ids(today) + "/" + k.ids(tomorrow); got != "1 2/1 2" {
+		t.Errorf("lists %s", got)
 	}
 }
 

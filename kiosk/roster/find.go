@@ -20,6 +20,8 @@ const (
 var (
 	// ErrUnknown: no appointment has this code today, or more than one has.
 	ErrUnknown = errors.New("no appointment has this code")
+	// ErrCancelled: the code is genuine, and the appointment will not take place.
+	ErrCancelled = errors.New("the appointment was cancelled")
 	// ErrOtherDay: the code is genuine and for another day.
 	ErrOtherDay = errors.New("the code is for another day")
 )
@@ -60,16 +62,28 @@ func (r *Roster) Find(g Getter, method Method, value phi.Text, day kiosk.Day) (A
 	if len(found) != 1 {
 		found = []kiosk.AppointmentID{"none"} // read a row all the same
 	}
-	s, err := r.live(g, day, found[0])
+	s, err := r.get(g, day, found[0])
 	switch {
 	case err != nil:
 		return Appointment{}, err
+	case s != nil && s.Row.Cancelled:
+		return Appointment{}, ErrCancelled
 	case s != nil:
 		return fromShape(s.Row, s.Department, day), nil
 	case scanErr == nil && codeDay != day:
 		return Appointment{}, ErrOtherDay
 	}
 	return Appointment{}, ErrUnknown
+}
+
+// Genuine reports whether a scan is one of the clinic's signed codes, of whatever
+// day: nobody comes by one by guessing.
+func (r *Roster) Genuine(method Method, value phi.Text) bool {
+	if method != Scanned || len(value.Reveal()) > 1024 {
+		return false
+	}
+	_, _, err := r.cfg.Codes.read(value.Reveal())
+	return err == nil
 }
 
 // Appointment gives a day's appointment by its id.

@@ -114,12 +114,17 @@ func (r *Roster) Load(ctx context.Context) error {
 	return nil
 }
 
-// Today gives the clinic day: that of the clock, or, while nobody has told the
-// time since the machine started, that of the newest list held.
+// Today gives the clinic day: that of the clock. While nobody has told the time since
+// the machine started, it is that of the clock if there is a list for it, and else,
+// the clock being wrong, that of the newest list: a day without internet must not
+// turn into tomorrow because tomorrow's list is there.
 func (r *Roster) Today(now storage.Instant) kiosk.Day {
 	if !now.Synced {
 		r.mu.RLock()
 		defer r.mu.RUnlock()
+		if d := r.cfg.Calendar.Day(now.Wall); r.days[d].Rows > 0 {
+			return d
+		}
 		var newest kiosk.Day
 		for d := range r.days {
 			newest = max(newest, d)
@@ -185,7 +190,7 @@ func (r *Roster) put(tx *storage.Tx, day kiosk.Day, s stored) (more int, err err
 	}
 	was := old != nil && !old.Row.Cancelled
 	now := r.keys(day, s.Row)
-	if was {
+	if old != nil {
 		for _, key := range r.keys(day, old.Row) {
 			if slices.Contains(now, key) {
 				continue
@@ -209,12 +214,9 @@ func (r *Roster) put(tx *storage.Tx, day kiosk.Day, s stored) (more int, err err
 	return 0, nil
 }
 
-// keys lists what an appointment is found by: nothing where it is cancelled.
+// keys lists what an appointment is found by.
 func (r *Roster) keys(day kiosk.Day, row kiosk.RosterRow) []string {
-	if row.Cancelled {
-		return nil
-	}
-	ref := newReference(r.cfg.RefKey, row.AppointmentID, day)
+	ref := newReference(r.cfg.RefKey, row.AppointmentID, day) // a cancelled one is found, to say so
 	keys := []string{refKey(ref), typedKey(TypedCode(r.cfg.RefKey, row.AppointmentID, day))}
 	if row.Code != "" {
 		keys = append(keys, ownKey(row.Code))

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"clinicgate/kiosk/phi"
+	"clinicgate/kiosk/web/door"
 
 	"github.com/google/uuid"
 )
@@ -71,17 +72,17 @@ func parseAction(r io.Reader) (action, error) {
 //	409  it does not fit what the screen shows by now; the view says what it shows
 func (s *Server) serveAct(w http.ResponseWriter, r *http.Request) {
 	if !s.actRate.Allow() {
-		refuse(w, http.StatusTooManyRequests)
+		door.Refuse(w, http.StatusTooManyRequests)
 		return
 	}
 	a, err := parseAction(http.MaxBytesReader(w, r.Body, maxActBytes))
 	switch {
 	case err == nil:
 	case errors.Is(err, errAction):
-		refuse(w, http.StatusBadRequest)
+		door.Refuse(w, http.StatusBadRequest)
 		return
 	default:
-		refuse(w, http.StatusRequestEntityTooLarge)
+		door.Refuse(w, http.StatusRequestEntityTooLarge)
 		return
 	}
 	s.mu.Lock()
@@ -100,7 +101,7 @@ func (s *Server) serveAct(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	switch {
 	case !admitted:
-		refuse(w, http.StatusUnauthorized)
+		door.Refuse(w, http.StatusUnauthorized)
 	case !ok:
 		writeJSON(w, http.StatusConflict, v)
 	default:
@@ -164,11 +165,8 @@ func (s *Server) apply(x *session, a action) (work, bool) {
 			return nil, false
 		}
 		return s.decide(x, a.Form, a.Shown, *a.Granted, a.Request)
-	case "confirm":
-		if !x.step(evConfirm) {
-			return nil, false
-		}
-		return s.finish(x, a.Request), true
+	case "confirm", "not-right":
+		return s.confirm(x, a.Event == "confirm", a.Request)
 	case "again":
 		if x.state == Turned && !x.again {
 			return nil, false
@@ -226,7 +224,7 @@ func hexSHA256(text string) string {
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	b, err := json.Marshal(v)
 	if err != nil {
-		refuse(w, http.StatusInternalServerError)
+		door.Refuse(w, http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"clinicgate/kiosk/web/door"
 )
 
 // Ticket is a public number: a kiosk's letter and a counter of the clinic day.
@@ -56,6 +58,7 @@ type boardPicture struct {
 type boardCall struct {
 	Ticket string `json:"ticket"`
 	Room   string `json:"room,omitempty"` // empty: ask at the desk
+	Times  int    `json:"times"`
 }
 
 type boardWait struct {
@@ -74,7 +77,7 @@ type boardProvider struct {
 func (s *Server) picture(v BoardView) boardPicture {
 	p := boardPicture{Build: s.build, Zone: s.zone, Called: []boardCall{}, Next: []string{}, Waits: []boardWait{}, Providers: []boardProvider{}}
 	for _, c := range firstOf(v.Called, maxCalled) {
-		p.Called = append(p.Called, boardCall{c.Ticket.String(), s.sign(c.Room)})
+		p.Called = append(p.Called, boardCall{c.Ticket.String(), s.sign(c.Room), c.Times})
 	}
 	for _, t := range firstOf(v.Next, maxNext) {
 		p.Next = append(p.Next, t.String())
@@ -118,11 +121,11 @@ func (s *Server) sign(text string) string {
 // address, "localhost" or one of Config.BoardHosts.
 func (s *Server) BoardHandler() http.Handler { return s.boardGate }
 
-func (s *Server) boardRoutes() []route {
-	return []route{
-		{path: "/board", method: http.MethodGet, class: document, serve: s.servePage(boardPage)},
-		{path: "/board/alive", method: http.MethodGet, class: read, serve: serveAlive},
-		{path: "/board/events", method: http.MethodGet, class: read, serve: s.serveBoardEvents},
+func (s *Server) boardRoutes() []door.Route {
+	return []door.Route{
+		{Path: "/board", Method: http.MethodGet, Class: door.Document, Serve: s.servePage(boardPage)},
+		{Path: "/board/alive", Method: http.MethodGet, Class: door.Read, Serve: serveAlive},
+		{Path: "/board/events", Method: http.MethodGet, Class: door.Read, Serve: s.serveBoardEvents},
 	}
 }
 
@@ -133,12 +136,12 @@ func (s *Server) serveBoardEvents(w http.ResponseWriter, r *http.Request) {
 	case s.boardSeats <- struct{}{}:
 		defer func() { <-s.boardSeats }()
 	default:
-		refuse(w, http.StatusServiceUnavailable)
+		door.Refuse(w, http.StatusServiceUnavailable)
 		return
 	}
 	changed, cancel := s.deps.Board.Watch()
 	defer cancel()
-	out, err := newEventWriter(w)
+	out, err := door.NewEventWriter(w)
 	if err != nil {
 		return
 	}
@@ -151,7 +154,7 @@ func (s *Server) serveBoardEvents(w http.ResponseWriter, r *http.Request) {
 			return err
 		}
 		shown = b
-		return out.send("board", json.RawMessage(b))
+		return out.Send("board", json.RawMessage(b))
 	}
 	err = show()
 	for beats := 1; err == nil; {
@@ -166,7 +169,7 @@ func (s *Server) serveBoardEvents(w http.ResponseWriter, r *http.Request) {
 				err = show()
 			}
 			if err == nil {
-				err = out.send("beat", struct{}{})
+				err = out.Send("beat", struct{}{})
 			}
 		}
 	}

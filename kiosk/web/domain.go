@@ -133,6 +133,7 @@ type Form struct {
 type Finish struct {
 	Session   string
 	Entry     uuid.UUID
+	NotRight  bool // the patient says that something of the visit is not right: staff look into it
 	Decisions []Decision
 	Request   uuid.UUID
 }
@@ -194,6 +195,7 @@ type BoardView struct {
 type Called struct {
 	Ticket Ticket
 	Room   string
+	Times  int // how often; a display draws attention to each call
 }
 
 // Wait is a department's expected wait in minutes.

@@ -5,6 +5,7 @@ package web_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"clinicgate/kiosk/web"
 	"clinicgate/kiosk/web/webtest/chromium"
@@ -37,6 +38,15 @@ func (b *browser) typeCode(code string) {
 	for _, k := range code {
 		b.Tap(`[data-key="` + string(k) + `"]`)
 	}
+}
+
+// confirmed says that the visit is right; the first form follows.
+func (b *browser) confirmed() {
+	b.t.Helper()
+	b.Screen("confirm")
+	time.Sleep(350 * time.Millisecond) // a second touch on a new screen does nothing
+	b.Tap(`[data-act="confirm"]`)
+	b.Screen("consent")
 }
 
 // clean checks what must hold after any test, for the server at an address.

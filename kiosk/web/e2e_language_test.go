@@ -157,6 +157,8 @@ func (w walk) run(t *testing.T, width, height int) {
 	b.key("٢")
 	b.Until("typed on a keyboard", `document.querySelector('[data-field="last"] .field-value').textContent === "42"`)
 	b.Tap("[data-go]")
+	screen("confirm")
+	b.Tap(`[data-act="not-right"]`)
 	screen("consent")
 	b.Tap(`[data-granted="true"]`)
 	b.Until("second form", `document.querySelector("main h1").textContent === `+fmt.Sprintf("%q", abroad[w.tag].share))
@@ -179,7 +181,7 @@ func (w walk) run(t *testing.T, width, height int) {
 	b.Screen("language")
 	look("language-scanned")
 	b.Tap(`[data-language="` + w.tag + `"]`)
-	screen("ready")
+	screen("confirm")
 	b.Tap("#leave")
 	b.Screen("attract")
 	if d := desk.finish[0].Decisions; !d[0].Granted || d[1].Granted || d[0].Language != w.tag {

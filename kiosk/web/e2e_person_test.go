@@ -89,7 +89,7 @@ func TestE2EByName(t *testing.T) {
 		b.put("4", "2")
 		b.Shoot("35-phone-" + name)
 		b.Tap("[data-go]")
-		b.Screen("ready")
+		b.Screen("confirm")
 		b.Tap("#leave")
 		b.Screen("attract")
 		b.wiped()

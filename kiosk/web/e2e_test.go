@@ -38,7 +38,7 @@ func TestE2ETouch(t *testing.T) {
 	b.Screen("identify")
 	b.typeCode(goodTyped)
 	b.Tap("#code-go")
-	b.Screen("consent")
+	b.confirmed()
 	if text := chromium.Evaluate[string](b.Tab, `document.getElementById("form-text").textContent`); text != formText {
 		t.Errorf("the form's text is %q", text)
 	}
@@ -77,7 +77,7 @@ func TestE2EScanner(t *testing.T) {
 	b.Screen("language")
 	b.Until("code read", `!document.querySelector(".read").hidden`)
 	b.Tap(`[data-language="es"]`)
-	b.Screen("consent")
+	b.confirmed()
 	b.Tap("#leave")
 	b.Screen("attract")
 
@@ -86,7 +86,7 @@ func TestE2EScanner(t *testing.T) {
 	b.Do(chromedp.Evaluate[chromedp.Void](wedge))
 	b.Screen("language")
 	b.Tap(`[data-language="en"]`)
-	b.Screen("consent")
+	b.confirmed()
 	if in := desk.identify[len(desk.identify)-1]; in.Value.Reveal() != goodScan || in.Method != web.Scanned {
 		t.Errorf("the keyboard scanner gave a %s of %d bytes", in.Method, len(in.Value.Reveal()))
 	}
@@ -123,6 +123,8 @@ func TestE2EKeyboardOnly(t *testing.T) {
 	b.Until("typed", `document.getElementById("code").textContent === "K7MQ 4RT2"`)
 	b.Do(chromedp.KeyEvent(kb.Backspace), chromedp.KeyEvent("2"), chromedp.Sleep(120*time.Millisecond))
 	press("#code-go")
+	b.Screen("confirm")
+	press(`[data-act="confirm"]`)
 	b.Screen("consent")
 	press(`[data-granted="true"]`)
 	b.Until("second form", `document.querySelector("main h1").textContent === "Sharing your record"`)
@@ -183,7 +185,7 @@ func TestE2ELostReplyInTheBrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.Tap("#code-go")
-	b.Screen("consent")
+	b.confirmed()
 	mu.Lock()
 	lost = 0
 	mu.Unlock()
@@ -337,7 +339,8 @@ func TestE2EKilled(t *testing.T) {
 		{"attract", func() {}},
 		{"language", func() { b.Tap(`[data-act="start"]`) }},
 		{"identify", func() { b.Tap(`[data-language="en"]`) }},
-		{"consent", func() { b.typeCode(goodTyped); b.Tap("#code-go") }},
+		{"confirm", func() { b.typeCode(goodTyped); b.Tap("#code-go") }},
+		{"consent", func() { b.Tap(`[data-act="confirm"]`) }},
 		{"done", func() {
 			b.Tap(`[data-granted="true"]`)
 			b.Until("second form", `document.querySelector("main h1").textContent === "Sharing your record"`)
@@ -349,6 +352,7 @@ func TestE2EKilled(t *testing.T) {
 		for _, step := range steps[:n+1] {
 			step.do()
 			b.Screen(step.screen)
+			time.Sleep(350 * time.Millisecond) // a second touch on a new screen does nothing
 		}
 		b.Do(chromedp.Evaluate[chromedp.Void](`globalThis.goneAfter = 0;
 			new MutationObserver(() => { if (!document.getElementById("gone").hidden && !goneAfter) goneAfter = performance.now() }).observe(document.getElementById("gone"), {attributes: true})`))
@@ -365,7 +369,7 @@ func TestE2EKilled(t *testing.T) {
 			t.Errorf("the page says %q", said)
 		}
 		b.wiped()
-		if n == 3 {
+		if steps[n].screen == "consent" {
 			b.Shoot("17-gone-1080x1920")
 		}
 		g = startGateway(t, g.addr, dir)

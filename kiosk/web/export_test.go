@@ -5,7 +5,8 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"slices"
+
+	"clinicgate/kiosk/web/door"
 )
 
 // Seams for tests on virtual time, which cannot use sockets.
@@ -33,17 +34,16 @@ func Transitions() map[Pair]State {
 // AllRoutes lists path, method and whether a pass is needed.
 func (s *Server) AllRoutes() (paths []string, method map[string]string, pass map[string]bool) {
 	method, pass = map[string]string{}, map[string]bool{}
-	for path, r := range s.gate.routes {
-		paths = append(paths, path)
-		method[path], pass[path] = r.method, r.pass
+	for _, r := range s.gate.Routes() {
+		paths = append(paths, r.Path)
+		method[r.Path], pass[r.Path] = r.Method, r.Pass
 	}
-	slices.Sort(paths)
 	return paths, method, pass
 }
 
 func ParseAction(r io.Reader) error { _, err := parseAction(r); return err }
 func CleanScan(s string) string     { return cleanScan(s) }
 
-func Bounded(l net.Listener, limit int) net.Listener { return bounded(l, limit) }
+func Bounded(l net.Listener, limit int) net.Listener { return door.Bounded(l, limit) }
 
 const MaxStreams, PageConns = maxStreams, pageConns

@@ -2,7 +2,9 @@ package web
 
 import (
 	"context"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 const (
@@ -46,9 +48,9 @@ func (s *Server) look() {
 	}
 	quiet := s.now().Sub(x.active)
 	switch {
-	case quiet >= s.quiet+warnBefore:
+	case quiet >= s.allowed(x)+warnBefore:
 		s.endSession("idle")
-	case quiet >= s.quiet && !x.warned:
+	case quiet >= s.allowed(x) && !x.warned:
 		x.warned = true
 		s.changed()
 	}
@@ -56,5 +58,23 @@ func (s *Server) look() {
 
 // idleLeft is the time until the wipe, for the page's countdown.
 func (s *Server) idleLeft(x *session) time.Duration {
-	return max(0, s.quiet+warnBefore-s.now().Sub(x.active))
+	return max(0, s.allowed(x)+warnBefore-s.now().Sub(x.active))
+}
+
+// allowed is how long the patient may do nothing before being asked: longer where
+// there is a text to read.
+func (s *Server) allowed(x *session) time.Duration {
+	if x.state == Consent {
+		return s.quiet + reading(x.form().Text)
+	}
+	return s.quiet
+}
+
+const (
+	perWord  = time.Second / 2 // two words a second: slower than most people read
+	perWordN = 6               // characters that count as a word, where there are no spaces
+)
+
+func reading(text string) time.Duration {
+	return time.Duration(max(len(strings.Fields(text)), utf8.RuneCountInString(text)/perWordN)) * perWord
 }

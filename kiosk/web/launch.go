@@ -2,10 +2,7 @@ package web
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,31 +10,21 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"clinicgate/kiosk/web/door"
 )
 
 const (
 	launchLife     = 60 * time.Second
 	maxLaunches    = 8 // minted and not yet used; the oldest gives way
-	secretBytes    = 32
 	launchPerSec   = 5
 	launchesAtOnce = 20
 )
 
-// secretHash is the SHA-256 of a launch token or of a browser's pass. The
-// secrets themselves are never kept.
-type secretHash [sha256.Size]byte
-
 // launch is a token that may be exchanged once.
 type launch struct {
-	token   secretHash
+	token   door.SecretHash
 	expires time.Time
-}
-
-func newSecret() (string, secretHash) {
-	b := make([]byte, secretBytes)
-	_, _ = rand.Read(b) // never fails: crypto/rand ends the process instead
-	s := base64.RawURLEncoding.EncodeToString(b)
-	return s, sha256.Sum256([]byte(s))
 }
 
 // NewLaunch mints a launch token and returns the path that exchanges it, to be
@@ -47,7 +34,7 @@ func (s *Server) NewLaunch(ctx context.Context) (path string, err error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
-	secret, hash := newSecret()
+	secret, hash := door.NewSecret()
 	now := s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -66,11 +53,11 @@ func (s *Server) NewLaunch(ctx context.Context) (path string, err error) {
 
 // redeem uses a token up and reports whether it was good.
 func (s *Server) redeem(token string) bool {
-	hash := secretHash(sha256.Sum256([]byte(token)))
+	hash := door.HashOf(token)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, l := range s.launches {
-		if subtle.ConstantTimeCompare(l.token[:], hash[:]) == 1 {
+		if l.token.Equal(hash) {
 			s.launches = append(s.launches[:i:i], s.launches[i+1:]...)
 			return s.now().Before(l.expires)
 		}
@@ -82,7 +69,7 @@ func (s *Server) redeem(token string) bool {
 // with a GET, and what it changes needs a secret that lives a minute.
 func (s *Server) serveLaunch(w http.ResponseWriter, r *http.Request) {
 	if !s.launchRate.Allow() {
-		refuse(w, http.StatusTooManyRequests)
+		door.Refuse(w, http.StatusTooManyRequests)
 		return
 	}
 	if !s.redeem(r.URL.Query().Get("t")) {
@@ -90,7 +77,7 @@ func (s *Server) serveLaunch(w http.ResponseWriter, r *http.Request) {
 		s.serveLocked(w)
 		return
 	}
-	pass, hash := newSecret()
+	pass, hash := door.NewSecret()
 	if err := s.pass.Save(hash[:]); err != nil {
 		// The browser works all the same; after a restart of the gateway it
 		// needs a new launch.
@@ -133,8 +120,8 @@ func (s *Server) isBrowser(r *http.Request) bool {
 	if len(cookies) != 1 {
 		return false
 	}
-	hash := sha256.Sum256([]byte(cookies[0].Value))
-	return s.hasBrowser && subtle.ConstantTimeCompare(hash[:], s.browser[:]) == 1
+	hash := door.HashOf(cookies[0].Value)
+	return s.hasBrowser && hash.Equal(s.browser)
 }
 
 // PassStore keeps the hash of the launched browser's pass, so that a page that

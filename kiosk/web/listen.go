@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"sync"
 )
 
 // ErrNotLoopback means that the patient page was told to listen where another
@@ -33,45 +32,4 @@ func listenLoopback(addr string) (net.Listener, error) {
 		return nil, fmt.Errorf("%q: %w", addr, ErrNotLoopback)
 	}
 	return l, nil
-}
-
-// boundedListener closes a connection at once when there are too many, so that
-// a flood of idle sockets costs no memory and the page's own connections stay.
-type boundedListener struct {
-	net.Listener
-	free chan struct{}
-}
-
-func bounded(l net.Listener, limit int) net.Listener {
-	return &boundedListener{Listener: l, free: make(chan struct{}, limit)}
-}
-
-// Accept returns the next connection within the bound.
-func (b *boundedListener) Accept() (net.Conn, error) {
-	for {
-		c, err := b.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		select {
-		case b.free <- struct{}{}:
-			return &boundedConn{Conn: c, free: b.free}, nil
-		default:
-			_ = c.Close()
-		}
-	}
-}
-
-// boundedConn gives its place back once.
-type boundedConn struct {
-	net.Conn
-	free chan struct{}
-	once sync.Once
-}
-
-// Close closes the connection and frees its place.
-func (c *boundedConn) Close() error {
-	err := c.Conn.Close()
-	c.once.Do(func() { <-c.free })
-	return err
 }

@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"path"
 	"slices"
+
+	"clinicgate/kiosk/web/door"
 )
 
 //go:embed assets pages
@@ -102,8 +104,8 @@ func (s *Server) loadFiles(clinic string) error {
 }
 
 // staticRoutes lists every file and every language, each by its full path.
-func (s *Server) staticRoutes() []route {
-	var rs []route
+func (s *Server) staticRoutes() []door.Route {
+	var rs []door.Route
 	for _, name := range slices.Sorted(maps.Keys(s.static)) {
 		if name[0] != '/' {
 			continue // a document: served by its own route
@@ -112,7 +114,7 @@ func (s *Server) staticRoutes() []route {
 		if !ok {
 			kind = "application/json"
 		}
-		rs = append(rs, route{path: name, method: http.MethodGet, class: asset, serve: s.serveStatic(name, kind, http.StatusOK)})
+		rs = append(rs, door.Route{Path: name, Method: http.MethodGet, Class: door.Asset, Serve: s.serveStatic(name, kind, http.StatusOK)})
 	}
 	return rs
 }

@@ -44,6 +44,7 @@ type picture struct {
 	Refusal *struct {
 		Sentence string
 		Again    bool
+		Where    string
 	}
 }
 
@@ -148,6 +149,14 @@ func (c *client) want(state web.State) picture {
 	return c.now
 }
 
+// confirmed says that the visit is right; the first form follows.
+func (c *client) confirmed() picture {
+	c.t.Helper()
+	c.want(web.Confirming)
+	c.act("confirm", nil)
+	return c.want(web.Consent)
+}
+
 // answer decides on the form that is shown, as the page does: by what it shows.
 func (c *client) answer(granted bool) picture {
 	c.t.Helper()
@@ -165,7 +174,7 @@ func (c *client) toConsent() {
 	c.act("start", nil)
 	c.act("choose", map[string]any{"language": "en"})
 	c.act("code", map[string]any{"code": goodTyped})
-	c.want(web.Consent)
+	c.confirmed()
 }
 
 // events opens the page's stream over a real connection.

@@ -14,8 +14,8 @@ func who(t *testing.T, desk *clinic, birth string) *client {
 	c.act("start", nil)
 	c.act("choose", map[string]any{"language": "en"})
 	c.act("no-code", nil)
-	if p := c.want(web.Born); p.StepsLeft != 2 {
-		t.Errorf("steps left: %d, want 2", p.StepsLeft)
+	if p := c.want(web.Born); p.StepsLeft != 3 {
+		t.Errorf("steps left: %d, want 3", p.StepsLeft)
 	}
 	c.act("born", map[string]any{"birth": birth})
 	return c
@@ -27,7 +27,7 @@ func TestCheckInByName(t *testing.T) {
 	c := who(t, desk, "1957-02-28")
 	c.want(web.Naming)
 	c.act("named", map[string]any{"family": " MARLOW ", "given": "GRETA"})
-	c.want(web.Consent)
+	c.confirmed()
 	if in := desk.identify[0]; in.Method != web.Named || claimed(in.Person) != goodPerson || !in.Value.IsZero() {
 		t.Errorf("identified by %s", in.Method)
 	}
@@ -53,7 +53,7 @@ func TestTwoOfOneName(t *testing.T) {
 		}
 		c.want(web.WhichPhone)
 		c.act("phone", map[string]any{"phone": "42"})
-		c.want(web.Ready)
+		c.want(web.Confirming)
 	}
 	c := who(t, desk, "1957-02-28")
 	c.act("named", map[string]any{"family": "MARLOW", "given": "GRETA"})
@@ -74,7 +74,7 @@ func TestNobodyOfThatName(t *testing.T) {
 	c.act("no-code", nil)
 	c.want(web.Born)
 	c.act("scan", map[string]any{"code": goodScan})
-	c.want(web.Consent)
+	c.confirmed()
 }
 
 // TestBadClaims: what no key of the page can enter changes nothing, and a date

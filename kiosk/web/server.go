@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -16,6 +15,8 @@ import (
 
 	"github.com/google/uuid"
 	"golang.org/x/time/rate"
+
+	"clinicgate/kiosk/web/door"
 )
 
 // Config is what the page is told. The zero value of what is optional works.
@@ -52,8 +53,8 @@ type Server struct {
 
 	listener   net.Listener
 	boards     net.Listener // nil for none
-	gate       *gate
-	boardGate  *gate
+	gate       *door.Gate
+	boardGate  *door.Gate
 	static     map[string][]byte
 	build      string // names the page's files: an open page of another build loads itself anew
 	epoch      string // names this run
@@ -72,22 +73,17 @@ type Server struct {
 	rev        uint64
 	streams    map[*stream]struct{}
 	launches   []launch
-	browser    secretHash
+	browser    door.SecretHash
 	hasBrowser bool
 	help       HelpState
 	helpSince  time.Time
 }
 
 const (
-	defaultIdle    = 60 * time.Second
-	headerWithin   = 3 * time.Second
-	requestWithin  = 10 * time.Second
-	answerWithin   = 20 * time.Second // longer than the longest act
-	keepAlive      = 60 * time.Second
-	maxHeaderBytes = 8 << 10
-	pageConns      = 64
-	boardConns     = 256
-	stopWithin     = time.Second
+	defaultIdle = 60 * time.Second
+	pageConns   = 64
+	boardConns  = 256
+	stopWithin  = time.Second
 )
 
 // New reads the texts, opens the listeners and prepares every static answer; it
@@ -142,12 +138,12 @@ func (s *Server) listen(cfg Config) error {
 	if err != nil {
 		return err
 	}
-	s.listener = bounded(l, pageConns)
+	s.listener = door.Bounded(l, pageConns)
 	port := strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 	s.cookie = "clinicgate_" + port // cookies do not know ports
-	s.gate = newGate(loopbackHosts(port), s.holdsPass, s.handlerFailed,
+	s.gate = door.New("http", door.LoopbackHosts(port), s.holdsPass, s.handlerFailed,
 		slices.Concat(s.pageRoutes(), s.boardRoutes(), s.staticRoutes()))
-	s.boardGate = newGate(boardHosts(cfg.BoardHosts), nil, s.handlerFailed,
+	s.boardGate = door.New("http", door.AnyAddress(cfg.BoardHosts), nil, s.handlerFailed,
 		slices.Concat(s.boardRoutes(), s.staticRoutes()))
 	if cfg.BoardListen == "" {
 		return nil
@@ -157,17 +153,17 @@ func (s *Server) listen(cfg Config) error {
 		_ = l.Close()
 		return fmt.Errorf("cannot open the board's listener: %w", err)
 	}
-	s.boards = bounded(b, boardConns)
+	s.boards = door.Bounded(b, boardConns)
 	return nil
 }
 
-func (s *Server) pageRoutes() []route {
-	return []route{
-		{path: "/", method: http.MethodGet, class: document, serve: s.serveCheckIn},
-		{path: "/launch", method: http.MethodGet, class: entrance, serve: s.serveLaunch},
-		{path: "/alive", method: http.MethodGet, class: read, pass: true, serve: serveAlive},
-		{path: "/events", method: http.MethodGet, class: read, pass: true, serve: s.serveEvents},
-		{path: "/act", method: http.MethodPost, class: write, pass: true, serve: s.serveAct},
+func (s *Server) pageRoutes() []door.Route {
+	return []door.Route{
+		{Path: "/", Method: http.MethodGet, Class: door.Document, Serve: s.serveCheckIn},
+		{Path: "/launch", Method: http.MethodGet, Class: door.Entrance, Serve: s.serveLaunch},
+		{Path: "/alive", Method: http.MethodGet, Class: door.Read, Pass: true, Serve: serveAlive},
+		{Path: "/events", Method: http.MethodGet, Class: door.Read, Pass: true, Serve: s.serveEvents},
+		{Path: "/act", Method: http.MethodPost, Class: door.Write, Pass: true, Serve: s.serveAct},
 	}
 }
 
@@ -203,9 +199,9 @@ func (s *Server) Run(ctx context.Context) error {
 	s.mu.Lock()
 	s.base = ctx
 	s.mu.Unlock()
-	servers := map[*http.Server]net.Listener{s.httpServer(ctx, s.gate): s.listener}
+	servers := map[*http.Server]net.Listener{door.Server(ctx, s.log, s.gate): s.listener}
 	if s.boards != nil {
-		servers[s.httpServer(ctx, s.boardGate)] = s.boards
+		servers[door.Server(ctx, s.log, s.boardGate)] = s.boards
 	}
 	failed := make(chan error, len(servers))
 	var running sync.WaitGroup
@@ -238,30 +234,6 @@ func (s *Server) Run(ctx context.Context) error {
 	s.mu.Unlock()
 	s.background.Wait()
 	return err
-}
-
-func (s *Server) httpServer(ctx context.Context, h http.Handler) *http.Server {
-	return &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: headerWithin,
-		ReadTimeout:       requestWithin,
-		WriteTimeout:      answerWithin,
-		IdleTimeout:       keepAlive,
-		MaxHeaderBytes:    maxHeaderBytes,
-		BaseContext:       func(net.Listener) context.Context { return ctx },
-		// net/http's own lines may repeat what a client sent.
-		ErrorLog:                     log.New(quietLog{s.log}, "", 0),
-		DisableGeneralOptionsHandler: true,
-	}
-}
-
-// quietLog counts a line of net/http as one constant line.
-type quietLog struct{ log *slog.Logger }
-
-// Write logs that there was a line.
-func (q quietLog) Write(p []byte) (int, error) {
-	q.log.Debug("http server complained about a connection")
-	return len(p), nil
 }
 
 // inBackground starts an act that outlives the request that asked for it, under

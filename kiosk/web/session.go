@@ -38,6 +38,7 @@ type session struct {
 	person Person // who a patient without a code says she is, as far as asked
 
 	found     Identified
+	notRight  bool // the patient says that something of the visit is not right
 	decisions []Decision
 	done      Done
 	sentence  string // why it was refused
@@ -199,6 +200,7 @@ func (s *Server) answered(x *session, act string, out Identified, err error) {
 	case out.Outcome == Refused:
 		x.step(evRefused)
 		x.sentence, x.again = out.Sentence, out.Again
+		x.found = Identified{Visit: Visit{Department: out.Visit.Department}} // where to go instead, and nothing else
 	case out.Outcome == Asked && out.Ask == AppointmentTime:
 		x.step(evAskTime)
 	case out.Outcome == Asked:
@@ -206,14 +208,31 @@ func (s *Server) answered(x *session, act string, out Identified, err error) {
 	case out.Outcome == Already:
 		x.step(evAlready)
 		x.found, x.done = out, out.Done
-	case len(out.Forms) == 0:
-		x.step(evFoundBare)
-		x.found, x.notice = out, out.Sentence
 	default:
 		x.step(evFound)
 		x.found, x.notice = out, out.Sentence
 	}
 	s.changed()
+}
+
+// confirm goes on from the visit that was found, right or not.
+func (s *Server) confirm(x *session, right bool, request uuid.UUID) (work, bool) {
+	e := evConfirm
+	if len(x.found.Forms) == 0 {
+		e = evConfirmEnd
+	}
+	if !x.step(e) {
+		return nil, false
+	}
+	x.notRight = !right
+	if e == evConfirm {
+		x.notice = x.found.Sentence
+		if !right {
+			x.notice = "not-right"
+		}
+		return nil, true
+	}
+	return s.finish(x, request), true
 }
 
 // decide records the answer to the form on the screen. shown is the SHA-256 of
@@ -240,7 +259,7 @@ func (s *Server) decide(x *session, formID, shown string, granted bool, request 
 
 // finish commits. The page says "checked in" after this returned, not before.
 func (s *Server) finish(x *session, request uuid.UUID) work {
-	in := Finish{Session: x.id, Entry: x.found.Entry, Decisions: x.decisions, Request: request}
+	in := Finish{Session: x.id, Entry: x.found.Entry, NotRight: x.notRight, Decisions: x.decisions, Request: request}
 	return func(ctx context.Context) {
 		var out Done
 		err := attempt(ctx, finishWithin, func(ctx context.Context) (err error) {

@@ -21,13 +21,13 @@ func TestCheckInByTypedCode(t *testing.T) {
 	desk := newClinic()
 	c := launched(t, start(t, web.Config{}, web.Deps{CheckIn: desk}))
 	c.act("start", nil)
-	if p := c.want(web.Language); p.StepsLeft != 3 {
-		t.Errorf("steps left: %d, want 3", p.StepsLeft)
+	if p := c.want(web.Language); p.StepsLeft != 4 {
+		t.Errorf("steps left: %d, want 4", p.StepsLeft)
 	}
 	c.act("choose", map[string]any{"language": "es"})
 	c.want(web.Identifying)
 	c.act("code", map[string]any{"code": goodTyped})
-	p := c.want(web.Consent)
+	p := c.confirmed()
 	if p.Visit.Name != "M… G…" || p.Visit.At != "2026-11-22T10:30:00-05:00" || p.Visit.Zone != "America/New_York" {
 		t.Errorf("visit: %+v", *p.Visit)
 	}
@@ -81,7 +81,7 @@ func TestScanStartsASession(t *testing.T) {
 		t.Fatalf("after the scan: %+v", p)
 	}
 	c.act("choose", map[string]any{"language": "en"})
-	c.want(web.Consent)
+	c.confirmed()
 	if in := desk.identify[0]; in.Value.Reveal() != goodScan || in.Method != web.Scanned {
 		t.Errorf("identified by %s", in.Method)
 	}
@@ -102,7 +102,7 @@ func TestSecondReadOfTheSameCode(t *testing.T) {
 	c := launched(t, start(t, web.Config{}, web.Deps{CheckIn: desk}))
 	c.act("scan", map[string]any{"code": goodScan})
 	c.act("choose", map[string]any{"language": "en"})
-	c.want(web.Consent)
+	c.confirmed()
 	session := c.now.Session
 	c.act("scan", map[string]any{"code": goodScan})
 	if p := c.want(web.Consent); p.Notice != "" || p.Session != session {
@@ -122,6 +122,21 @@ func TestSecondReadOfTheSameCode(t *testing.T) {
 	c.act("scan", map[string]any{"code": "CHK1:THENEXTPATIENT"})
 	if p := c.look(); p.State != web.Language || p.Session == session || !p.CodeRead || p.Done != nil {
 		t.Errorf("the next patient sees %+v", p)
+	}
+}
+
+// TestAnotherDepartmentIsNamed: where the visit is, and nothing else of it.
+func TestAnotherDepartmentIsNamed(t *testing.T) {
+	t.Parallel()
+	desk := newClinic()
+	desk.outcome["ELSEWHER"] = web.Identified{Outcome: web.Refused, Sentence: "wrong-department",
+		Visit: web.Visit{Name: phi.New("M… G…"), Department: "Radiology", Provider: "Dr. Osei"}}
+	c := launched(t, start(t, web.Config{}, web.Deps{CheckIn: desk}))
+	c.act("start", nil)
+	c.act("choose", map[string]any{"language": "en"})
+	c.act("code", map[string]any{"code": "ELSEWHER"})
+	if p := c.want(web.Turned); p.Refusal.Where != "Radiology" || p.Visit != nil {
+		t.Errorf("refusal %+v, visit %v", *p.Refusal, p.Visit)
 	}
 }
 
@@ -185,7 +200,7 @@ func TestLeaveAndReturn(t *testing.T) {
 		t.Errorf("leaving twice: %d, want 409", w.Code)
 	}
 	c.act("return", nil)
-	if p := c.want(web.Consent); p.Visit == nil || p.Visit.Department != "Cardiology" {
+	if p := c.confirmed(); p.Visit == nil || p.Visit.Department != "Cardiology" {
 		t.Errorf("back: %+v", p.Visit)
 	}
 	c.answer(true)
@@ -221,9 +236,34 @@ func TestNoFormsToSign(t *testing.T) {
 	c.act("start", nil)
 	c.act("choose", map[string]any{"language": "en"})
 	c.act("code", map[string]any{"code": goodTyped})
-	c.want(web.Ready)
+	c.want(web.Confirming)
 	c.act("confirm", nil)
 	c.want(web.Finished)
+}
+
+// TestNotRightBlocksNobody: staff are told with the last button, forms or none.
+func TestNotRightBlocksNobody(t *testing.T) {
+	t.Parallel()
+	for _, bare := range []bool{true, false} {
+		desk := newClinic()
+		desk.noForms = bare
+		c := launched(t, start(t, web.Config{}, web.Deps{CheckIn: desk}))
+		c.act("scan", map[string]any{"code": goodScan})
+		c.act("choose", map[string]any{"language": "en"})
+		c.want(web.Confirming)
+		c.act("not-right", nil)
+		if !bare {
+			if p := c.want(web.Consent); p.Notice != "note.not-right" {
+				t.Errorf("notice %q", p.Notice)
+			}
+			c.answer(true)
+			c.answer(true)
+		}
+		c.want(web.Finished)
+		if !desk.finish[0].NotRight {
+			t.Error("staff are not told")
+		}
+	}
 }
 
 // TestAnswerIsBoundToTheText refuses an answer to a text that was not shown.
@@ -331,6 +371,7 @@ func TestFailures(t *testing.T) {
 					return
 				}
 				desk.failFinish = times
+				c.confirmed()
 				c.answer(true)
 				c.answer(true)
 				if p := c.want(web.Finished); p.Done.Ticket != "A-017" {
@@ -403,7 +444,10 @@ func TestIdle(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		go s.Watching(ctx)
 		c := launched(t, s)
-		c.toConsent()
+		c.act("start", nil)
+		c.act("choose", map[string]any{"language": "en"})
+		c.act("code", map[string]any{"code": goodTyped})
+		c.want(web.Confirming)
 		session := c.now.Session
 		for extension := range 12 {
 			time.Sleep(24 * time.Second)
@@ -415,14 +459,23 @@ func TestIdle(t *testing.T) {
 				t.Fatalf("extension %d: %d ms to answer, want about 19 s", extension, p.IdleMs)
 			}
 			time.Sleep(18 * time.Second)
-			if p := c.act("active", nil); p.IdleMs != 0 || p.State != web.Consent || p.Form.Number != 1 {
+			if p := c.act("active", nil); p.IdleMs != 0 || p.State != web.Confirming {
 				t.Fatalf("extension %d: %+v", extension, p)
 			}
 		}
-		c.answer(true)
-		time.Sleep(44 * time.Second)
-		if p := c.look(); p.Session != session {
-			t.Fatal("wiped too early")
+		// A form may be read in peace: half a second for each word comes on top.
+		c.confirmed()
+		reading := time.Duration(len(strings.Fields(formText))) * time.Second / 2
+		if reading < 20*time.Second {
+			t.Fatal("the form is too short for this test")
+		}
+		time.Sleep(24*time.Second + reading)
+		if p := c.look(); p.IdleMs != 0 {
+			t.Errorf("warned while there is still to read: %d ms left", p.IdleMs)
+		}
+		time.Sleep(20 * time.Second)
+		if p := c.look(); p.Session != session || p.IdleMs == 0 {
+			t.Fatal("wiped too early, or not warned")
 		}
 		time.Sleep(2 * time.Second)
 		p := c.look()

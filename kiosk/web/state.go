@@ -12,8 +12,8 @@ const (
 	WhichTime   State = "time"      // several have both: when is the appointment?
 	WhichPhone  State = "phone"     // and still: the phone's last two digits
 	Checking    State = "checking"  // the code, or the person, is being looked up
+	Confirming  State = "confirm"   // is this the right visit?
 	Consent     State = "consent"   // one form after another
-	Ready       State = "ready"     // no form to answer: one button
 	Finishing   State = "finishing" // the last button was pressed; nothing is promised yet
 	Finished    State = "done"      // durable: number, where, wait
 	Known       State = "already"   // checked in before: the same number
@@ -23,7 +23,7 @@ const (
 
 // States lists all of them, in the order of a check-in.
 func States() []State {
-	return []State{Attract, Language, Identifying, Born, Naming, WhichTime, WhichPhone, Checking, Consent, Ready, Finishing, Finished, Known, Moving, Turned}
+	return []State{Attract, Language, Identifying, Born, Naming, WhichTime, WhichPhone, Checking, Confirming, Consent, Finishing, Finished, Known, Moving, Turned}
 }
 
 // event is what moves a check-in from one state to another.
@@ -46,16 +46,16 @@ const (
 	evAskTime    event = "ask-time"
 	evAskPhone   event = "ask-phone"
 	evFound      event = "found"
-	evFoundBare  event = "found-bare" // found, and there is no form to ask
 	evAlready    event = "already"
 	evRefused    event = "refused"
 	evFailed     event = "failed" // the gateway could not do it
 	evDecide     event = "decide"
 	evDecideLast event = "decide-last"
-	evConfirm    event = "confirm"
-	evDone       event = "done"   // the commit is durable
-	evDepart     event = "depart" // "I am leaving"
-	evReturn     event = "return" // "I am back"
+	evConfirm    event = "confirm"     // whether right or not: nobody is held up
+	evConfirmEnd event = "confirm-end" // and there is no form to ask
+	evDone       event = "done"        // the commit is durable
+	evDepart     event = "depart"      // "I am leaving"
+	evReturn     event = "return"      // "I am back"
 	evAgain      event = "again"
 	evLeave      event = "leave" // "start over" and "finish"
 	evIdle       event = "idle"
@@ -74,13 +74,13 @@ var transitions = map[State]map[event]State{
 	Naming:      {evNamed: Checking, evScan: Checking, evBack: Born, evLeave: Attract, evIdle: Attract},
 	WhichTime:   {evTime: Checking, evUnknown: WhichPhone, evScan: Checking, evBack: Naming, evLeave: Attract, evIdle: Attract},
 	WhichPhone:  {evPhone: Checking, evUnknown: Turned, evScan: Checking, evBack: Naming, evLeave: Attract, evIdle: Attract},
-	Checking:    {evAskTime: WhichTime, evAskPhone: WhichPhone, evFound: Consent, evFoundBare: Ready, evAlready: Known, evRefused: Turned, evFailed: Turned},
+	Checking:    {evAskTime: WhichTime, evAskPhone: WhichPhone, evFound: Confirming, evAlready: Known, evRefused: Turned, evFailed: Turned},
 	Consent:     {evDecide: Consent, evDecideLast: Finishing, evLeave: Attract, evIdle: Attract},
-	Ready:       {evConfirm: Finishing, evLeave: Attract, evIdle: Attract},
+	Confirming:  {evConfirm: Consent, evConfirmEnd: Finishing, evLeave: Attract, evIdle: Attract},
 	Finishing:   {evDone: Finished, evFailed: Turned},
 	Finished:    {evNextScan: Language, evLeave: Attract, evIdle: Attract},
 	Known:       {evDepart: Moving, evReturn: Moving, evNextScan: Language, evLeave: Attract, evIdle: Attract},
-	Moving:      {evFound: Consent, evFoundBare: Ready, evAlready: Known, evRefused: Turned, evFailed: Turned},
+	Moving:      {evFound: Confirming, evAlready: Known, evRefused: Turned, evFailed: Turned},
 	Turned:      {evAgain: Identifying, evNoCode: Born, evScan: Checking, evNextScan: Language, evLeave: Attract, evIdle: Attract},
 }
 
@@ -103,10 +103,12 @@ func (s State) asks() bool {
 func (s State) stepsLeft() int {
 	switch s {
 	case Language:
-		return 3
+		return 4
 	case Identifying, Born, Naming, WhichTime, WhichPhone, Checking:
+		return 3
+	case Confirming:
 		return 2
-	case Consent, Ready, Finishing:
+	case Consent, Finishing:
 		return 1
 	}
 	return 0

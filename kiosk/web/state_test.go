@@ -20,18 +20,18 @@ func TestTransitions(t *testing.T) {
 		{web.WhichPhone, "phone"}: web.Checking, {web.WhichPhone, "unknown"}: web.Turned, {web.WhichPhone, "back"}: web.Naming,
 		{web.Born, "scan"}: web.Checking, {web.Naming, "scan"}: web.Checking, {web.WhichTime, "scan"}: web.Checking, {web.WhichPhone, "scan"}: web.Checking,
 		{web.Checking, "ask-time"}: web.WhichTime, {web.Checking, "ask-phone"}: web.WhichPhone,
-		{web.Checking, "found"}: web.Consent, {web.Checking, "found-bare"}: web.Ready, {web.Checking, "already"}: web.Known,
+		{web.Checking, "found"}: web.Confirming, {web.Checking, "already"}: web.Known,
 		{web.Checking, "refused"}: web.Turned, {web.Checking, "failed"}: web.Turned,
 		{web.Consent, "decide"}: web.Consent, {web.Consent, "decide-last"}: web.Finishing,
-		{web.Ready, "confirm"}:  web.Finishing,
+		{web.Confirming, "confirm"}: web.Consent, {web.Confirming, "confirm-end"}: web.Finishing,
 		{web.Finishing, "done"}: web.Finished, {web.Finishing, "failed"}: web.Turned,
 		{web.Known, "depart"}: web.Moving, {web.Known, "return"}: web.Moving,
-		{web.Moving, "found"}: web.Consent, {web.Moving, "found-bare"}: web.Ready, {web.Moving, "already"}: web.Known,
+		{web.Moving, "found"}: web.Confirming, {web.Moving, "already"}: web.Known,
 		{web.Moving, "refused"}: web.Turned, {web.Moving, "failed"}: web.Turned,
 		{web.Finished, "next-scan"}: web.Language, {web.Known, "next-scan"}: web.Language,
 		{web.Turned, "again"}: web.Identifying, {web.Turned, "scan"}: web.Checking, {web.Turned, "next-scan"}: web.Language,
 	}
-	for _, s := range []web.State{web.Language, web.Identifying, web.Born, web.Naming, web.WhichTime, web.WhichPhone, web.Consent, web.Ready, web.Finished, web.Known, web.Turned} {
+	for _, s := range []web.State{web.Language, web.Identifying, web.Born, web.Naming, web.WhichTime, web.WhichPhone, web.Consent, web.Confirming, web.Finished, web.Known, web.Turned} {
 		want[web.Pair{From: s, Event: "leave"}] = web.Attract
 		want[web.Pair{From: s, Event: "idle"}] = web.Attract
 	}
@@ -74,7 +74,7 @@ func TestEveryStateIsReached(t *testing.T) {
 
 // TestOnlyTheAnswerEndsABusyState keeps time-outs and touches out of a commit.
 func TestOnlyTheAnswerEndsABusyState(t *testing.T) {
-	answers := []string{"ask-time", "ask-phone", "found", "found-bare", "already", "refused", "failed", "done"}
+	answers := []string{"ask-time", "ask-phone", "found", "already", "refused", "failed", "done"}
 	for cell := range web.Transitions() {
 		if slices.Contains([]web.State{web.Checking, web.Finishing, web.Moving}, cell.From) && !slices.Contains(answers, cell.Event) {
 			t.Errorf("%s ends %s", cell.Event, cell.From)

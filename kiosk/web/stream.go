@@ -1,17 +1,15 @@
 package web
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
 	"net/http"
 	"time"
+
+	"clinicgate/kiosk/web/door"
 )
 
 const (
-	beatEvery   = time.Second // the page misses two before it says so
-	writeWithin = 3 * time.Second
-	maxStreams  = 8 // open pages; the oldest gives way
+	beatEvery  = time.Second // the page misses two before it says so
+	maxStreams = 8           // open pages; the oldest gives way
 )
 
 // stream is one open page. A change wakes it; it then sends the picture of that
@@ -83,11 +81,11 @@ func (s *Server) viewFor(st *stream) (v view, ok bool) {
 func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 	st := s.openStream(r)
 	if st == nil {
-		refuse(w, http.StatusUnauthorized)
+		door.Refuse(w, http.StatusUnauthorized)
 		return
 	}
 	defer s.closeStream(st)
-	out, err := newEventWriter(w)
+	out, err := door.NewEventWriter(w)
 	if err != nil {
 		return
 	}
@@ -95,7 +93,7 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 	defer beat.Stop()
 	show := func() error {
 		if v, ok := s.viewFor(st); ok {
-			return out.send("view", v)
+			return out.Send("view", v)
 		}
 		return nil // ended says the rest
 	}
@@ -105,49 +103,12 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done():
 			return
 		case <-st.ended:
-			_ = out.send("locked", struct{}{})
+			_ = out.Send("locked", struct{}{})
 			return
 		case <-st.wake:
 			err = show()
 		case <-beat.C:
-			err = out.send("beat", struct{}{})
+			err = out.Send("beat", struct{}{})
 		}
 	}
 }
-
-// eventWriter writes server-sent events, each with a deadline, so that a page
-// that stopped reading cannot hold its handler.
-type eventWriter struct {
-	w http.ResponseWriter
-	c *http.ResponseController
-}
-
-func newEventWriter(w http.ResponseWriter) (*eventWriter, error) {
-	e := &eventWriter{w: w, c: http.NewResponseController(w)}
-	h := w.Header()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("X-Accel-Buffering", "no")
-	// The request is read to its end; the server's read deadline would cut a
-	// stream that lives for days.
-	if err := e.c.SetReadDeadline(time.Time{}); err != nil && !isUnsupported(err) {
-		return nil, fmt.Errorf("cannot lift the read deadline: %w", err)
-	}
-	w.WriteHeader(http.StatusOK)
-	return e, nil
-}
-
-func (e *eventWriter) send(name string, v any) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("cannot encode event: %w", err)
-	}
-	if err := e.c.SetWriteDeadline(time.Now().Add(writeWithin)); err != nil && !isUnsupported(err) {
-		return fmt.Errorf("cannot set write deadline: %w", err)
-	}
-	if _, err := fmt.Fprintf(e.w, "event: %s\ndata: %s\n\n", name, b); err != nil {
-		return err
-	}
-	return e.c.Flush()
-}
-
-func isUnsupported(err error) bool { return errors.Is(err, http.ErrNotSupported) }

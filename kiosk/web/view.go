@@ -60,6 +60,7 @@ type standing struct {
 type refusal struct {
 	Sentence string `json:"sentence"` // message keys refused.{sentence}.title and .body
 	Again    bool   `json:"again,omitempty"`
+	Where    string `json:"where,omitempty"` // department that the visit is in
 }
 
 // view makes the picture of now. Server.mu is held.
@@ -75,15 +76,18 @@ func (s *Server) view() view {
 		f := x.form()
 		v.Form = &formView{f.ID, f.Language, f.Title, f.Text, len(x.decisions) + 1, len(x.found.Forms)}
 		v.Visit = visitOf(x.found.Visit)
-	case Ready:
+	case Confirming:
 		v.Visit = visitOf(x.found.Visit)
+		if len(x.found.Forms) == 0 {
+			v.StepsLeft = 1
+		}
 	case Finished:
 		v.Done = doneOf(x.done)
 	case Known:
 		v.Done = doneOf(x.done)
 		v.Standing = &standing{s.standingKey(x.found.Standing), x.found.MayLeave, x.found.MayReturn}
 	case Turned:
-		v.Refusal = &refusal{Sentence: s.sentenceKey(x.sentence), Again: x.again}
+		v.Refusal = &refusal{Sentence: s.sentenceKey(x.sentence), Again: x.again, Where: x.found.Visit.Department}
 	}
 	if x.warned {
 		v.IdleMs = max(1, s.idleLeft(x).Milliseconds())

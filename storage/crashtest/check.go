@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/google/uuid"
@@ -415,7 +416,7 @@ func (c *checker) audit(ctx context.Context) {
 // retry does again what nobody acknowledged: it must give the first result or
 // one new, and be there once.
 func (c *checker) retry(ctx context.Context) {
-	before := c.found
+	before := maps.Clone(c.found)
 	var done []*Op
 	blobs := map[int]string{}
 	for _, op := range c.x.open {
@@ -437,6 +438,7 @@ func (c *checker) retry(ctx context.Context) {
 			} else if !ok && r.Duplicate {
 				c.v.add(Replay, "operation %d was not there, and is called a duplicate at %v", op.N, at)
 			}
+			before[w.event.ID] = at // a later operation may be a repetition of this one
 		}
 	}
 	if len(done) == 0 {

@@ -74,6 +74,11 @@ var ticketForm = regexp.MustCompile(`^A-[0-9]{3}$`)
 func (v *visit) finish(picture string) string {
 	v.d.t.Helper()
 	b := v.b
+	b.Screen("confirm")
+	if picture != "" {
+		b.Shoot(picture + "-confirm")
+	}
+	b.Tap(`[data-act="confirm"]`)
 	b.Screen("consent")
 	if picture != "" {
 		b.Shoot(picture + "-consent")
@@ -82,16 +87,12 @@ func (v *visit) finish(picture string) string {
 		before := chromium.Evaluate[string](b, `document.querySelector("main h1").textContent`)
 		v.secrets = append(v.secrets, strings.TrimSpace(chromium.Evaluate[string](b, `document.querySelector(".visit-name")?.textContent ?? ""`)))
 		b.Tap(`[data-granted="true"]`)
-		b.Until("the next step", fmt.Sprintf(`document.body.dataset.state === "done" || document.body.dataset.state === "ready" ||
+		b.Until("the next step", fmt.Sprintf(`document.body.dataset.state === "done" ||
 			document.body.dataset.state === "consent" && document.querySelector("main h1").textContent !== %q`, before))
 		if state := chromium.Evaluate[string](b, `document.body.dataset.state`); state != "consent" {
 			break
 		}
 		b.Do(chromedp.Sleep(400e6))
-	}
-	if chromium.Evaluate[bool](b, `document.body.dataset.state === "ready"`) {
-		b.Screen("ready")
-		b.Tap(`[data-act="confirm"]`)
 	}
 	b.Screen("done")
 	if picture != "" {

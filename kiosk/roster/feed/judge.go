@@ -34,45 +34,48 @@ func Judge(l List, expected Window, held func(kiosk.Day) ([]roster.Appointment, 
 	case len(l.Appointments)+len(l.Cancelled) == 0:
 		return Nothing, nil
 	}
-	listed := map[kiosk.Day]map[kiosk.AppointmentID]bool{}
-	named := map[kiosk.AppointmentID]bool{} // of any day, or of none
+	listed := map[kiosk.Day]map[kiosk.DepartmentID]bool{} // whose rows a list tells; a clinic may have a file for each department
+	named := map[kiosk.AppointmentID]bool{}               // of any day, or of none
 	current, dayless := false, false
 	note := func(id kiosk.AppointmentID, day kiosk.Day) {
 		named[id] = true
-		if day == "" {
-			dayless = true
-			return
-		}
+		dayless = dayless || day == ""
 		current = current || expected.holds(day)
-		if listed[day] == nil {
-			listed[day] = map[kiosk.AppointmentID]bool{}
-		}
-		listed[day][id] = true
 	}
 	for _, a := range l.Appointments {
 		note(a.ID, a.Day)
+		if listed[a.Day] == nil {
+			listed[a.Day] = map[kiosk.DepartmentID]bool{}
+		}
+		listed[a.Day][a.Department] = true
 	}
+	dated := len(listed) > 0
 	for _, c := range l.Cancelled {
 		note(c.ID, c.Day)
+		dated = dated || c.Day != ""
 	}
-	if !current && !(dayless && len(listed) == 0) {
+	if !current && !(dayless && !dated) {
 		return OtherDay, nil
 	}
 	if !l.Whole {
 		return Free, nil
 	}
-	for day := range listed {
-		rows, err := held(day)
+	for day, departments := range listed {
+		all, err := held(day)
 		if err != nil {
 			return "", err
 		}
-		lost := 0
-		for _, a := range rows {
+		rows, lost := 0, 0
+		for _, a := range all {
+			if !departments[a.Department] {
+				continue
+			}
+			rows++
 			if !named[a.ID] {
 				lost++
 			}
 		}
-		if lost*100 > len(rows)*maxLostPercent {
+		if lost*100 > rows*maxLostPercent {
 			return Shrunk, nil
 		}
 	}

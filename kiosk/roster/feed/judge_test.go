@@ -36,6 +36,12 @@ func TestJudge(t *testing.T) {
 		}
 		return nil, nil
 	}
+	of := func(department kiosk.DepartmentID, list []roster.Appointment) []roster.Appointment {
+		for i := range list {
+			list[i].Department = department
+		}
+		return list
+	}
 	ids := func(day kiosk.Day, ids ...kiosk.AppointmentID) (out []feed.Cancelled) {
 		for _, id := range ids {
 			out = append(out, feed.Cancelled{ID: id, Day: day})
@@ -60,6 +66,7 @@ func TestJudge(t *testing.T) {
 		{"moved to another day", whole(append(rows(today, 4, 10), rows(tomorrow, 0, 4)...)), feed.Shrunk}, // tomorrow's are missing
 		{"moved, tomorrow too", whole(append(append(rows(today, 4, 10), rows(tomorrow, 0, 4)...), rows(tomorrow, 100, 110)...)), feed.Free},
 		{"another day shrank", whole(append(rows(today, 0, 10), rows(tomorrow, 105, 110)...)), feed.Shrunk},
+		{"another department's file", whole(of("radiology", rows(today, 200, 203))), feed.Free},
 		{"tomorrow's", whole(rows(tomorrow, 100, 110)), feed.Free},
 		{"yesterday's", whole(rows(yesterday, 0, 10)), feed.OtherDay},
 		{"next week's", whole(rows("2026-11-30", 0, 10)), feed.OtherDay},

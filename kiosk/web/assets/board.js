@@ -1,17 +1,20 @@
 // The waiting room's board: what the gateway sends, and how old it is.
 
+import { chime } from "/assets/chime.js";
 import { Line } from "/assets/link.js";
 import { clock, number, plural, text, use } from "/assets/words.js";
 
 const $ = (id) => document.getElementById(id);
 const root = document.documentElement;
 const STALE = 10_000; // ms without a word from the gateway before the age is shown
-const MAX_ROWS = 5; // newest first; more would be too small to read
+const MAX_ROWS = 5; // newest first; more would be too small to read, and take turns
+const PAGE = 6000; // ms that a page of calls is shown
 const TOO_OLD = 10 * 60_000; // a call this old sends nobody anywhere
 
 let shown = null;
 let heard = Date.now();
-let known = new Set(); // tickets called before, to mark the new one
+let known = new Set(); // calls shown before, to mark the new one
+let page = 0; // of the calls, where they are more than fit
 
 new Line({
   path: "/board/events",
@@ -39,20 +42,15 @@ async function show(picture) {
   }
   await use(root.lang);
   heard = Date.now();
-  const fresh = shown ? picture.called.filter((c) => !known.has(c.ticket + c.room)) : [];
-  known = new Set(picture.called.map((c) => c.ticket + c.room));
+  const call = (c) => [c.ticket, c.room, c.times].join("/");
+  const fresh = shown ? picture.called.filter((c) => !known.has(call(c))) : [];
+  known = new Set(picture.called.map(call));
   shown = picture;
-  document.querySelector("main").style.setProperty("--rows", String(Math.max(3, Math.min(picture.called.length, MAX_ROWS))));
-  $("called").replaceChildren(
-    ...picture.called.slice(0, MAX_ROWS).map((c) => {
-      const row = $("row-called").content.cloneNode(true).querySelector("li");
-      row.querySelector(".ticket").textContent = c.ticket;
-      row.querySelector(".room").textContent = c.room || text("board.desk");
-      if (fresh.includes(c)) row.classList.add("fresh");
-      return row;
-    }),
-  );
-  fit();
+  if (fresh.length > 0) {
+    page = 0; // where a new call stands
+    chime();
+  }
+  calls(fresh);
   $("next").replaceChildren(...picture.next.map((t) => make("li", "", t)));
   $("waits").replaceChildren(
     ...picture.waits.map((w) => {
@@ -73,6 +71,28 @@ async function show(picture) {
   for (const part of ["next", "waits", "providers"]) $(`${part}-part`).hidden = picture[part].length === 0;
   age();
 }
+
+// calls draws a page of those called.
+function calls(fresh = []) {
+  const pages = Math.max(1, Math.ceil(shown.called.length / MAX_ROWS));
+  page %= pages;
+  document.querySelector("main").style.setProperty("--rows", String(Math.max(3, Math.min(shown.called.length, MAX_ROWS))));
+  $("called").replaceChildren(
+    ...shown.called.slice(page * MAX_ROWS, (page + 1) * MAX_ROWS).map((c) => {
+      const row = $("row-called").content.cloneNode(true).querySelector("li");
+      row.querySelector(".ticket").textContent = c.ticket;
+      row.querySelector(".room").textContent = c.room || text("board.desk");
+      if (fresh.includes(c)) row.classList.add("fresh");
+      return row;
+    }),
+  );
+  fit();
+}
+setInterval(() => {
+  if (!shown || shown.called.length <= MAX_ROWS) return;
+  page += 1;
+  calls();
+}, PAGE);
 
 // fit shrinks a row whose room has a long name, so that nothing is cut off.
 function fit() {

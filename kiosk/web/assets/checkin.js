@@ -93,12 +93,29 @@ function around(picture) {
 function frame(picture) {
   const asking = entry.asks(picture.state);
   $("back").hidden = picture.state !== "identify" && !asking;
-  $("leave").hidden = !["language", "identify", "consent", "ready"].includes(picture.state) && !asking;
+  $("leave").hidden = !["language", "identify", "confirm", "consent"].includes(picture.state) && !asking;
   const say = picture.help ? `help.${picture.help}` : "";
   const strip = say ? [text(`${say}.title`), text(`${say}.body`)] : picture.notice ? [text(picture.notice)] : [];
   $("strip").replaceChildren(...strip.map((s) => Object.assign(document.createElement("span"), { textContent: s })));
+  ring(["called", "desk"].includes(picture.help));
   $("strip").dataset.kind = picture.help || (picture.notice ? "note" : "");
   warn(picture.idleMs ?? 0);
+}
+
+// ring sounds while a call for help is unanswered: every few seconds at first, and
+// after ten minutes once a minute.
+let ringing = 0;
+function ring(on) {
+  if (on === Boolean(ringing)) return;
+  clearInterval(ringing);
+  ringing = 0;
+  if (!on) return;
+  let times = 0;
+  chime();
+  ringing = setInterval(() => {
+    times += 1;
+    if (times < 150 || times % 15 === 0) chime();
+  }, 4000);
 }
 
 function warn(ms) {

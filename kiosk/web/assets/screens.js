@@ -49,7 +49,8 @@ const FILL = {
     body.textContent = form.text;
     title.lang = body.lang = form.language;
   },
-  ready(screen, { visit }) {
+  confirm(screen, { visit, stepsLeft }) {
+    slot(screen, "yes").textContent = text(stepsLeft > 1 ? "confirm.yes" : "confirm.end");
     showVisit(slot(screen, "visit"), visit);
   },
   done(screen, { done, standing }) {
@@ -80,6 +81,8 @@ const FILL = {
   refused(screen, { refusal }) {
     say(screen, `refused.${refusal.sentence}.title`, `refused.${refusal.sentence}.body`);
     when(screen, "again", refusal.again);
+    slot(screen, "elsewhere").replaceChildren(...said(refusal.where));
+    slot(screen, "elsewhere").hidden = !refusal.where;
   },
 };
 

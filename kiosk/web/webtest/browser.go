@@ -225,7 +225,7 @@ func (b *Browser) CheckIn(ctx context.Context, scan func() error, grant func(for
 		return "", err
 	}
 	for {
-		v, err := b.Until(ctx, "language", "consent", "ready", "done", "already", "refused")
+		v, err := b.Until(ctx, "language", "consent", "confirm", "done", "already", "refused")
 		if err != nil {
 			return "", err
 		}
@@ -235,7 +235,7 @@ func (b *Browser) CheckIn(ctx context.Context, scan func() error, grant func(for
 		case "consent":
 			sum := sha256.Sum256([]byte(v.Form.Text))
 			err = b.Press(ctx, "decide", map[string]any{"form": v.Form.ID, "shown": hex.EncodeToString(sum[:]), "granted": grant(v.Form.ID)})
-		case "ready":
+		case "confirm":
 			err = b.Press(ctx, "confirm", nil)
 		default:
 			if v.Done != nil {

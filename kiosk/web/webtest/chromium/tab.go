@@ -186,12 +186,19 @@ func (b *Tab) Shoot(name string) {
 // Spotless checks what must hold after any visit: the browser complained of
 // nothing, asked nobody else, put nothing about a person into an address, and
 // keeps nothing.
-func (b *Tab) Spotless(hosts, secrets []string) {
+func (b *Tab) Spotless(hosts, secrets []string) { b.t.Helper(); b.SpotlessBut(nil, hosts, secrets) }
+
+// SpotlessBut is Spotless for a visit in which the page was refused something
+// on purpose: complaints of the browser about one of these statuses are meant.
+func (b *Tab) SpotlessBut(statuses, hosts, secrets []string) {
 	b.t.Helper()
 	b.mu.Lock()
 	complaints, urls := slices.Clone(b.complaints), slices.Clone(b.urls)
 	b.mu.Unlock()
 	for _, c := range complaints {
+		if slices.ContainsFunc(statuses, func(s string) bool { return strings.Contains(c, "with a status of "+s+" ") }) {
+			continue
+		}
 		b.t.Errorf("the browser says: %s", c)
 	}
 	for _, address := range urls {

@@ -1,4 +1,4 @@
-package web
+package door
 
 import (
 	"mime"
@@ -9,22 +9,23 @@ import (
 	"strings"
 )
 
-// class says who may ask for a route, and how. Checks are made in the order
+// Class says who may ask for a route, and how. Checks are made in the order
 // Host, path, method, fetch metadata and origin, the browser's pass; the first
 // that fails answers.
-type class int
+type Class int
 
+// The classes.
 const (
-	asset    class = iota // static files and words: no person in them
-	document              // a page that is navigated to, never framed
-	entrance              // the exchange of a launch token: a navigation
-	read                  // asked for by our own page
-	write                 // changes something
+	Asset    Class = iota // static files and words: no person in them
+	Document              // a page that is navigated to, never framed
+	Entrance              // the exchange of a launch token: a navigation
+	Read                  // asked for by our own page
+	Write                 // changes something
 )
 
-// pageHeader must be on every write. A form of another site cannot send it, and
+// PageHeader must be on every write. A form of another site cannot send it, and
 // a script of another site would need a preflight that nobody answers.
-const pageHeader = "Clinicgate-Page"
+const PageHeader = "Clinicgate-Page"
 
 // contentSecurity allows our own files and nothing else: no inline script or
 // style, no eval, no frame, no foreign address, no string turned into markup.
@@ -38,7 +39,9 @@ const permissions = "accelerometer=(), autoplay=(self), browsing-topics=(), came
 	"payment=(), publickey-credentials-get=(), screen-wake-lock=(self), serial=(), usb=(), xr-spatial-tracking=()"
 
 // setHeaders puts the same headers on every answer, errors included. There is
-// no Strict-Transport-Security: the page is plain HTTP on loopback.
+// no Strict-Transport-Security: the patient page is plain HTTP on loopback, and
+// where the desk is served by TLS the board may be plain on another port of the
+// same name, which the header would cut off.
 func setHeaders(h http.Header) {
 	h.Set("Content-Security-Policy", contentSecurity)
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
@@ -52,12 +55,12 @@ func setHeaders(h http.Header) {
 	h.Set("Cache-Control", "no-store")
 }
 
-// hosts decides which Host values are ours. Anything else is a name that
+// Hosts decides which Host values are ours. Anything else is a name that
 // somebody pointed at this machine (DNS rebinding).
-type hosts func(host string) bool
+type Hosts func(host string) bool
 
-// loopbackHosts accepts exactly the three ways to write this listener.
-func loopbackHosts(port string) hosts {
+// LoopbackHosts accepts exactly the three ways to write this listener.
+func LoopbackHosts(port string) Hosts {
 	allowed := []string{"127.0.0.1:" + port, "localhost:" + port, "[::1]:" + port}
 	if port == "80" { // browsers leave the default port out
 		allowed = append(allowed, "127.0.0.1", "localhost", "[::1]")
@@ -65,9 +68,26 @@ func loopbackHosts(port string) hosts {
 	return func(host string) bool { return slices.Contains(allowed, host) }
 }
 
-// boardHosts accepts addresses written as numbers, which no DNS answer can
+// ExactHosts accepts the given names and addresses with a port, and without one
+// where it is the scheme's default.
+func ExactHosts(names []string, port, defaultPort string) Hosts {
+	var allowed []string
+	for _, n := range names {
+		if port == defaultPort {
+			bare := n
+			if strings.Contains(n, ":") {
+				bare = "[" + n + "]"
+			}
+			allowed = append(allowed, bare)
+		}
+		allowed = append(allowed, net.JoinHostPort(n, port))
+	}
+	return func(host string) bool { return slices.Contains(allowed, host) }
+}
+
+// AnyAddress accepts addresses written as numbers, which no DNS answer can
 // forge, and the names given in the config.
-func boardHosts(names []string) hosts {
+func AnyAddress(names []string) Hosts {
 	return func(host string) bool {
 		name := host
 		if h, _, err := net.SplitHostPort(host); err == nil {
@@ -82,29 +102,29 @@ func boardHosts(names []string) hosts {
 
 // admit decides by fetch metadata, origin and content type. It returns 0, or
 // the status to answer with.
-func (g *gate) admit(r *http.Request, c class) int {
+func (g *Gate) admit(r *http.Request, c Class) int {
 	site, mode, dest := r.Header.Get("Sec-Fetch-Site"), r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Sec-Fetch-Dest")
 	origin, hasOrigin := r.Header["Origin"]
-	ours := len(origin) == 1 && origin[0] == "http://"+r.Host
+	ours := len(origin) == 1 && origin[0] == g.scheme+"://"+r.Host
 	switch c {
-	case document, entrance:
+	case Document, Entrance:
 		// A link on a foreign page may lead here: the cookie does not come with
 		// it. A frame, an embed or a prefetch may not.
 		if !absentOr(mode, "navigate") || !absentOr(dest, "document") || r.Header.Get("Sec-Purpose") != "" {
 			return http.StatusForbidden
 		}
-	case asset, read:
+	case Asset, Read:
 		if !absentOr(site, "same-origin", "none") || hasOrigin && !ours {
 			return http.StatusForbidden
 		}
-		if c == read && !absentOr(site, "same-origin") {
+		if c == Read && !absentOr(site, "same-origin") {
 			return http.StatusForbidden
 		}
-	case write:
+	case Write:
 		if !absentOr(site, "same-origin") || !ours || g.crossOrigin.Check(r) != nil {
 			return http.StatusForbidden
 		}
-		if r.Header.Get(pageHeader) != "1" {
+		if r.Header.Get(PageHeader) != "1" {
 			return http.StatusForbidden
 		}
 		if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {

@@ -1,0 +1,458 @@
+// The desk: draws the picture that the gateway sends, and posts what staff do.
+// It keeps nothing: without a session, without the gateway, or after silence at
+// the keyboard, everything about a person is taken off the page.
+
+import { Line } from "/assets/link.js";
+import { clock, label, text, use } from "/assets/words.js";
+
+const $ = (id) => document.getElementById(id);
+const root = document.documentElement;
+const STAY_EVERY = 20_000; // ms between two signs of the person that are told
+const WARN = 30_000; // ms before the logoff
+
+let shown = null; // the picture, while somebody is logged in
+let department = "";
+let sign = performance.now(); // last sign of the person
+let told = 0;
+let openEntry = ""; // id that the dialog is about
+let was = ""; // the session before, to say that the screen was locked
+
+const line = new Line({
+  path: "/events",
+  name: "view",
+  alive: "/alive",
+  onPicture: (picture) => draw(picture),
+  onGone: () => {
+    wipe();
+    $("gone").hidden = false;
+  },
+  onLocked: () => {
+    wipe();
+    location.replace("/");
+  },
+});
+
+const make = (name, className, content = "") => {
+  const el = document.createElement(name);
+  el.className = className;
+  el.textContent = content;
+  return el;
+};
+
+const dayName = (day) =>
+  new Intl.DateTimeFormat(root.lang, { weekday: "short", day: "numeric", month: "short", timeZone: "UTC" }).format(new Date(day));
+const time = (at) => clock(new Date(at), shown.clinic.zone);
+const may = (event) => shown?.may?.includes(event) ?? false;
+
+function draw(picture) {
+  if (picture.build !== root.dataset.build) {
+    wipe();
+    location.replace("/");
+    return;
+  }
+  $("gone").hidden = true;
+  if (!picture.session) {
+    wipe();
+    return;
+  }
+  if (picture.session !== was) {
+    sign = performance.now();
+    told = sign;
+  }
+  was = picture.session;
+  shown = picture;
+  document.body.dataset.state = "desk";
+  $("entrance").hidden = true;
+  $("desk").hidden = false;
+  for (const id of ["person", "logoff"]) $(id).hidden = false;
+  $("print").hidden = !may("print");
+  $("person").textContent = picture.person;
+  if (picture.clinic) drawClinic(picture.clinic);
+}
+
+// wipe takes everything about anybody off the page and asks who is there.
+function wipe() {
+  shown = null;
+  document.body.dataset.state = "entrance";
+  for (const el of document.querySelectorAll(".rows, #help-rows, #providers, #paper tbody")) el.replaceChildren();
+  for (const id of ["clock", "link", "person", "refused", "more-name", "more-title", "more-refused"]) $(id).textContent = "";
+  for (const id of ["desk", "person", "logoff", "print", "idle", "help", "paper"]) $(id).hidden = true;
+  if ($("more").open) $("more").close();
+  openEntry = "";
+  const first = $("entrance").hidden;
+  $("entrance").hidden = false;
+  $("ended").hidden = !was;
+  if (first) $("staff").focus();
+}
+
+function drawClinic(c) {
+  tick();
+  $("link").textContent = text(c.online ? "top.online" : "top.offline");
+  $("link").dataset.online = String(c.online);
+  options($("department"), [["", text("top.all")], ...c.departments.map((d) => [d.id, d.name])], department);
+  const here = (e) => !department || e.department === department;
+  const lists = { called: [], waiting: [], inside: [], unfinished: [], noshow: [], left: c.left.filter(here) };
+  for (const e of c.entries.filter(here)) {
+    if (e.status === "waiting") lists[e.called ? "called" : "waiting"].push(e);
+    else if (e.status === "in-consultation") lists.inside.push(e);
+    else if (e.status === "no-show") lists.noshow.push(e);
+    else lists.unfinished.push(e);
+  }
+  lists.called.sort((a, b) => (a.called < b.called ? 1 : -1));
+  for (const [name, entries] of Object.entries(lists)) {
+    const section = document.querySelector(`[data-list="${name}"]`);
+    section.hidden = entries.length === 0 && name !== "waiting";
+    section.querySelector("h2 b").textContent = String(entries.length);
+    keyed(section.querySelector(".rows"), entries, $("row"), (el, e) => drawEntry(el, e, c));
+  }
+  document.querySelector(".empty").hidden = lists.waiting.length > 0;
+  $("help").hidden = c.help.length === 0;
+  drawHelp(c);
+  keyed($("providers"), c.providers, $("provider"), (el, p) => drawProvider(el, p, c));
+  if (openEntry) drawMore();
+}
+
+// keyed keeps one element for each thing, so that a change elsewhere does not
+// take the focus from a button.
+function keyed(list, things, template, fill) {
+  const old = new Map([...list.children].map((el) => [el.dataset.key, el]));
+  things.forEach((thing, i) => {
+    let el = old.get(thing.id);
+    old.delete(thing.id);
+    if (!el) {
+      el = template.content.cloneNode(true).firstElementChild;
+      el.dataset.key = thing.id;
+    }
+    fill(el, thing);
+    if (list.children[i] !== el) list.insertBefore(el, list.children[i] ?? null);
+  });
+  for (const el of old.values()) el.remove();
+}
+
+function options(select, list, value) {
+  const wanted = list.map(([v, t]) => `${v}\n${t}`).join("\n\n");
+  if (select.dataset.wanted !== wanted) {
+    select.dataset.wanted = wanted;
+    select.replaceChildren(
+      ...list.map(([v, t]) => {
+        const o = make("option", "", t);
+        o.value = v;
+        return o;
+      }),
+    );
+  }
+  if (document.activeElement !== select || select.dataset.was !== value) select.value = value;
+  select.dataset.was = value;
+}
+
+const nameOf = (list, id) => list.find((x) => x.id === id)?.name ?? id ?? "";
+
+// next gives the acts that the present state of a visit suggests, the likeliest
+// first: [event, text, fields].
+function next(e) {
+  const to = (status) => ({ entry: e.id, status });
+  switch (e.status) {
+    case "checked-in":
+      return [["status", "act.finish", to("waiting")], ["status", "act.cancel", to("cancelled")]];
+    case "waiting":
+      return [
+        ["call", e.called ? "act.call-again" : "act.call", { entry: e.id }],
+        ["status", "act.inside", to("in-consultation")],
+        ...(e.called ? [["status", "act.no-show", to("no-show")]] : []),
+        ["status", "act.cancel", to("cancelled")],
+      ];
+    case "in-consultation":
+      return [["status", "act.complete", to("completed")], ["status", "act.waiting", to("waiting")]];
+    case "no-show":
+      return [["status", "act.waiting", to("waiting")]];
+    case "cancelled":
+      return [["status", "act.return", to("checked-in")]];
+  }
+  return [];
+}
+
+function acts(e) {
+  const list = next(e);
+  if (e.mayUndo) list.push(["undo", "act.undo", { entry: e.id }]);
+  return list.filter(([event]) => may(event));
+}
+
+function drawEntry(el, e, c) {
+  el.dataset.priority = e.priority;
+  el.querySelector(".ticket").textContent = e.ticket || "-";
+  el.querySelector(".name").textContent = e.name || text("list.nameless");
+  el.querySelector(".name").classList.toggle("quiet", !e.name);
+  const notes = [];
+  if (e.priority !== "normal") notes.push(["care", text(`priority.${e.priority}`)]);
+  if (e.interpreter) notes.push(["need", text("row.interpreter")]);
+  if (e.language && e.language !== root.lang) notes.push(["need", text("row.language", { language: tongue(e.language) })]);
+  for (const need of e.needs ?? []) notes.push(["need", need]);
+  if (e.video) notes.push(["need", text("row.video")]);
+  for (const flag of e.flags ?? []) notes.push(["care", text(`flag.${flag}`) || flag]);
+  el.querySelector(".notes").replaceChildren(...notes.map(([kind, said]) => make("i", kind, said)));
+  el.querySelector(".where").replaceChildren(
+    make("span", "", nameOf(c.providers, e.provider) || nameOf(c.departments, e.department)),
+    make("span", "quiet", e.provider ? nameOf(c.departments, e.department) : ""),
+  );
+  const when = [text("row.since", { time: time(e.checkIn) })];
+  if (e.appointment) when.push(text("row.appointment", { time: time(e.appointment) }));
+  if (e.called && e.status === "waiting") {
+    const said = { time: time(e.called), room: e.room || text("row.nowhere"), times: e.calls };
+    when.unshift(text(e.calls > 1 ? "row.called-again" : "row.called", said));
+  } else if (e.waitHigh && e.status === "waiting") {
+    when.push(text("row.wait", { low: e.waitLow, high: e.waitHigh }));
+  } else if (!["waiting", "in-consultation", "checked-in"].includes(e.status)) {
+    when.unshift(text(`status.${e.status}`));
+  }
+  el.querySelector(".when").replaceChildren(...when.slice(0, 2).map((said) => make("span", "", said)));
+  const list = acts(e);
+  const first = list.slice(0, e.status === "waiting" ? 2 : 1);
+  const wanted = [...first.map(([event, key]) => `${event} ${key}`), "more", root.lang, e.ticket].join();
+  const box = el.querySelector(".acts");
+  if (box.dataset.wanted === wanted) return;
+  box.dataset.wanted = wanted;
+  box.replaceChildren(
+    ...first.map(([event, key, fields], i) => {
+      const b = make("button", i === 0 ? "act go" : "act plain", text(key));
+      b.type = "button";
+      b.onclick = () => ask(b, event, fields);
+      return b;
+    }),
+  );
+  if (list.length === 0) return;
+  const more = make("button", "act plain", text("act.more"));
+  more.type = "button";
+  more.setAttribute("aria-label", text("row.more", { ticket: e.ticket }));
+  more.onclick = () => openMore(e.id);
+  box.append(more);
+}
+
+function tongue(tag) {
+  try {
+    return new Intl.DisplayNames(root.lang, { type: "language" }).of(tag);
+  } catch {
+    return tag;
+  }
+}
+
+function drawHelp(c) {
+  const template = document.createElement("template");
+  template.content.append(make("li", ""));
+  keyed($("help-rows"), c.help, template, (el, h) => {
+    const wanted = JSON.stringify([h, root.lang]);
+    if (el.dataset.wanted === wanted) return;
+    el.dataset.wanted = wanted;
+    el.dataset.kind = h.kind;
+    const facts = [time(h.at), nameOf(c.departments, h.department), h.kiosk && text("help.at", { kiosk: h.kiosk }), h.ticket,
+      h.by && text("help.by", { by: h.by.replace(/^staff:/, "") })];
+    el.replaceChildren(make("b", "", text(`help.${h.kind}`) || text("help.need-help")), make("span", "", facts.filter(Boolean).join(" · ")));
+    for (const event of ["acknowledge", "resolve"]) {
+      if (!may(event) || (event === "acknowledge" && h.by)) continue;
+      const b = make("button", event === "acknowledge" ? "act go" : "act plain", text(`help.${event}`));
+      b.type = "button";
+      b.onclick = () => ask(b, event, { help: h.id });
+      el.append(b);
+    }
+  });
+}
+
+function drawProvider(el, p, c) {
+  el.dataset.status = p.status;
+  el.querySelector(".name").textContent = p.name;
+  const status = el.querySelector(".status");
+  const room = el.querySelector(".room");
+  status.setAttribute("aria-label", text("provider.status", { name: p.name }));
+  room.setAttribute("aria-label", text("provider.room", { name: p.name }));
+  options(status, c.statuses.map((s) => [s, text(`provider.${s}`)]), p.status);
+  const rooms = c.rooms.includes(p.room ?? "") ? c.rooms : [p.room ?? "", ...c.rooms];
+  options(room, rooms.map((r) => [r, r || text("row.nowhere")]), p.room ?? "");
+  status.disabled = room.disabled = !may("provider");
+  status.onchange = room.onchange = () =>
+    ask(null, "provider", { provider: p.id, availability: status.value, ...(room.value ? { room: room.value } : {}) });
+}
+
+const entryOf = (id) => [...(shown?.clinic?.entries ?? []), ...(shown?.clinic?.left ?? [])].find((e) => e.id === id);
+
+function openMore(id) {
+  openEntry = id;
+  const c = shown.clinic;
+  const e = entryOf(id);
+  if (!e) return;
+  options($("more-room"), [["", text("act.own-room")], ...c.rooms.map((r) => [r, r])], "");
+  options($("more-priority"), c.priorities.map((p) => [p, text(`priority.${p}`)]), e.priority);
+  options($("more-department"), c.departments.map((d) => [d.id, d.name]), e.department);
+  $("more-refused").textContent = "";
+  drawMore();
+  $("more").showModal();
+  $("more-title").focus();
+}
+
+function drawMore() {
+  const e = entryOf(openEntry);
+  if (!e) {
+    $("more").close();
+    return;
+  }
+  $("more-title").textContent = e.ticket;
+  $("more-name").textContent = e.name || text("list.nameless");
+  const fits = {
+    call: e.status === "waiting",
+    priority: ["checked-in", "waiting", "in-consultation"].includes(e.status),
+    transfer: ["checked-in", "waiting"].includes(e.status) && shown.clinic.departments.length > 1,
+  };
+  for (const el of $("more").querySelectorAll("[data-may]")) el.hidden = !may(el.dataset.may) || !fits[el.dataset.may];
+  $("more").querySelector('[data-do="call"]').textContent = text(e.called ? "act.call-again" : "act.call");
+  const list = acts(e).filter(([event]) => event !== "call");
+  const wanted = [...list.map(([, key]) => key), root.lang, e.id].join();
+  if ($("more-acts").dataset.wanted === wanted) return;
+  $("more-acts").dataset.wanted = wanted;
+  $("more-acts").replaceChildren(
+    ...list.map(([event, key, fields]) => {
+      const b = make("button", "act plain", text(key));
+      b.type = "button";
+      b.onclick = () => askMore(b, event, fields);
+      return b;
+    }),
+  );
+}
+
+async function askMore(button, event, fields) {
+  if (await ask(button, event, fields, $("more-refused"))) $("more").close();
+}
+
+// ask posts an act; what was refused is said beside it.
+async function ask(button, event, fields, at = $("refused")) {
+  if (!shown) return false;
+  at.textContent = "";
+  if (button) button.disabled = true;
+  sign = told = performance.now();
+  const answer = await line.act(shown.session, event, fields);
+  if (button) button.disabled = false;
+  const why = answer === null ? "failed" : answer.refused;
+  if (why) at.textContent = text(`refused.${why}`, { seconds: answer?.seconds ?? 1 }) || text("refused.failed");
+  return why ? false : answer;
+}
+
+$("more-close").onclick = () => $("more").close();
+$("more").addEventListener("close", () => {
+  openEntry = "";
+});
+for (const b of $("more").querySelectorAll("[data-do]")) {
+  b.onclick = () => {
+    const room = $("more-room").value;
+    const fields = {
+      call: room ? { room } : {},
+      priority: { priority: $("more-priority").value },
+      transfer: { department: $("more-department").value },
+    }[b.dataset.do];
+    askMore(b, b.dataset.do, { entry: openEntry, ...fields });
+  };
+}
+
+$("department").onchange = () => {
+  department = $("department").value;
+  if (shown?.clinic) drawClinic(shown.clinic);
+};
+
+$("language").onchange = async () => {
+  await use($("language").value);
+  label(document);
+  if (shown?.clinic) drawClinic(shown.clinic);
+};
+
+$("logoff").onclick = async () => {
+  const session = shown?.session;
+  was = "";
+  wipe();
+  if (session) await line.act(session, "logoff");
+};
+
+$("print").onclick = async () => {
+  const answer = await ask($("print"), "print", {});
+  if (!answer || !shown) return;
+  const { day } = answer;
+  const at = (t) => clock(new Date(t), day.zone);
+  $("paper").querySelector("h2").textContent = text("paper.title", { day: `${dayName(day.day)} (${day.day})` });
+  $("paper").querySelector("tbody").replaceChildren(
+    ...day.rows.map((r) => {
+      const needs = [r.walkIn && text("paper.walkin"), r.interpreter && text("row.interpreter"), r.language && tongue(r.language)];
+      const cells = [at(r.at), r.name || text("list.nameless"), r.department, r.provider ?? "", r.ticket ?? "",
+        r.status ? text(`status.${r.status}`) : "", needs.filter(Boolean).join(", "), ""];
+      const tr = document.createElement("tr");
+      tr.append(...cells.map((said) => make("td", "", said)));
+      return tr;
+    }),
+  );
+  $("paper").lastElementChild.textContent = text("paper.printed", { time: at(Date.now()), person: shown.person });
+  $("paper").hidden = false;
+  window.print();
+};
+addEventListener("afterprint", () => {
+  $("paper").hidden = true;
+  $("paper").querySelector("tbody").replaceChildren();
+});
+
+$("login").addEventListener("submit", async (e) => {
+  e.preventDefault();
+  const button = $("login").querySelector("button");
+  const body = JSON.stringify({ staff: $("staff").value, pin: $("pin").value });
+  $("pin").value = "";
+  $("login-refused").textContent = "";
+  button.disabled = true;
+  let said = { refused: "failed" };
+  try {
+    const answer = await fetch("/login", {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "Clinicgate-Page": "1" },
+      body,
+      cache: "no-store",
+    });
+    if (answer.status === 401) {
+      location.replace("/");
+      return;
+    }
+    said = await answer.json();
+  } catch {
+    // what is said above
+  }
+  button.disabled = false;
+  if (said.refused) {
+    $("login-refused").textContent = text(`refused.${said.refused}`, { seconds: said.seconds ?? 1 }) || text("refused.failed");
+    $("pin").focus();
+  } else {
+    $("staff").value = "";
+  }
+});
+
+for (const event of ["pointerdown", "keydown"]) {
+  addEventListener(event, () => {
+    sign = performance.now();
+    $("idle").hidden = true;
+    if (shown && sign - told > STAY_EVERY) {
+      told = sign;
+      line.act(shown.session, "stay");
+    }
+  }, { capture: true, passive: true });
+}
+
+// The gateway ends the session; the page does not wait for it to wipe itself.
+setInterval(() => {
+  tick();
+  if (!shown) return;
+  const left = shown.idleMs - (performance.now() - sign);
+  if (left <= 0) {
+    wipe();
+    return;
+  }
+  $("idle").hidden = left > WARN;
+  $("idle").textContent = left > WARN ? "" : text("idle.body", { seconds: Math.ceil(left / 1000) });
+}, 1000);
+
+function tick() {
+  $("clock").textContent = shown?.clinic ? `${dayName(shown.clinic.day)} · ${clock(new Date(), shown.clinic.zone)}` : "";
+}
+
+await use(root.lang);
+$("language").value = root.lang;
+label(document);
+$("staff").focus();

@@ -1,0 +1,191 @@
+package desk
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"clinicgate/kiosk"
+	"clinicgate/kiosk/phi"
+)
+
+// Clinic is the clinic's side of the desk. It may be used from several
+// goroutines.
+type Clinic interface {
+	// Watch gives a channel that is rung when View would give something else.
+	// Several changes may ring once. Call cancel when done.
+	Watch() (changed <-chan struct{}, cancel func())
+	// View gives everything that the page shows, as it is now.
+	View(ctx context.Context) (View, error)
+	// Do carries out one act of staff; nil means that it is durable. Doing the same
+	// act again writes nothing a second time. What the rules refuse is a *Refusal.
+	Do(ctx context.Context, act kiosk.Act, in Act) error
+	// Day lists today for paper: the appointments, and who came without one.
+	Day(ctx context.Context) (Day, error)
+}
+
+// Refusal is an act that the clinic's rules refuse. Reason is the last part of
+// a key of the page's texts, as in "refused.not-called"; an unknown one is shown
+// as a failure.
+type Refusal struct {
+	Reason string
+	Err    error
+}
+
+func (r *Refusal) Error() string { return "act refused: " + r.Reason }
+
+// Unwrap gives the cause.
+func (r *Refusal) Unwrap() error { return r.Err }
+
+// Event is one thing that a person at the desk asks for.
+type Event string
+
+// The events. The last four change nothing in the queue.
+const (
+	Call        Event = "call"
+	SetStatus   Event = "status"
+	SetPriority Event = "priority"
+	Transfer    Event = "transfer"
+	Undo        Event = "undo"
+	SetProvider Event = "provider"
+	Acknowledge Event = "acknowledge"
+	Resolve     Event = "resolve"
+	Print       Event = "print"
+	Stay        Event = "stay"
+	LogOff      Event = "logoff"
+)
+
+var events = []Event{Call, SetStatus, SetPriority, Transfer, Undo, SetProvider, Acknowledge, Resolve, Print, Stay, LogOff}
+
+// Role is what a person may do at the desk.
+type Role string
+
+// The roles. Each sees the queue.
+const (
+	RoleDesk Role = "desk" // everything
+	RoleHelp Role = "help" // answer calls for help
+	RoleView Role = "view" // nothing else
+)
+
+// Roles lists all roles.
+func Roles() []Role { return []Role{RoleDesk, RoleHelp, RoleView} }
+
+// May reports whether a role includes an event.
+func (r Role) May(e Event) bool {
+	switch r {
+	case RoleDesk:
+		return slices.Contains(events, e)
+	case RoleHelp:
+		return e == Acknowledge || e == Resolve || e == Stay || e == LogOff
+	case RoleView:
+		return e == Stay || e == LogOff
+	}
+	return false
+}
+
+// Staff is a person who may log in.
+type Staff struct {
+	ID    kiosk.StaffID
+	Name  string
+	Roles []Role
+}
+
+func (s Staff) may(e Event) bool {
+	return slices.ContainsFunc(s.Roles, func(r Role) bool { return r.May(e) })
+}
+
+// Act is an event with what it names. Only the members that the event needs
+// are set, and they are well formed.
+type Act struct {
+	Event        Event
+	Entry        string // id of the entry
+	Room         string // empty: the provider's
+	Status       kiosk.Status
+	Priority     kiosk.Priority
+	Department   kiosk.DepartmentID
+	Provider     kiosk.ProviderID
+	Availability kiosk.Availability
+	Help         string // id of the call for help
+}
+
+// View is what staff see.
+type View struct {
+	Day         kiosk.Day
+	Online      bool // there is a way to the internet
+	Departments []Department
+	Rooms       []string
+	Entries     []Entry // in queue order
+	Left        []Entry // off the lists, the last one first
+	Providers   []Provider
+	Help        []Help // not resolved, oldest first
+}
+
+// Department is one of the clinic's departments.
+type Department struct {
+	ID   kiosk.DepartmentID
+	Name string
+}
+
+// Entry is a visit.
+type Entry struct {
+	ID          kiosk.EntryID
+	Ticket      string
+	Name        phi.Text // empty: this kiosk does not hold it
+	Department  kiosk.DepartmentID
+	Provider    kiosk.ProviderID
+	Status      kiosk.Status
+	Priority    kiosk.Priority
+	Mode        kiosk.Mode
+	CheckIn     time.Time
+	Appointment time.Time // zero: none
+	Unfinished  bool      // identified, and nobody goes on with it
+	Room        string    // of the call
+	Called      time.Time // the latest call; zero: none
+	Calls       int
+	WaitLow     int // minutes; both 0: not known
+	WaitHigh    int
+	Language    string
+	Interpreter bool
+	Needs       []string
+	Flags       []kiosk.Flag
+	LastBy      string // whose act the last one was
+}
+
+// Provider is a provider with what she does.
+type Provider struct {
+	ID         kiosk.ProviderID
+	Name       string
+	Department kiosk.DepartmentID
+	Status     kiosk.Availability
+	Room       string
+}
+
+// Help is a call for help.
+type Help struct {
+	ID         string
+	Kind       string
+	Department kiosk.DepartmentID
+	Kiosk      kiosk.KioskID
+	Ticket     string
+	At         time.Time
+	By         string // who takes care of it; empty: nobody yet
+}
+
+// Day is today's list for paper.
+type Day struct {
+	Day  kiosk.Day
+	Rows []Row // by time
+}
+
+// Row is one line of it.
+type Row struct {
+	At          time.Time // of the appointment, or of the arrival without one
+	Name        phi.Text
+	Department  string
+	Provider    string
+	Ticket      string // empty: has not come yet
+	Status      kiosk.Status
+	Language    string
+	Interpreter bool
+	WalkIn      bool
+}

@@ -1,0 +1,261 @@
+//go:build e2e
+
+package desk_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/security"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"clinicgate/kiosk"
+	"clinicgate/kiosk/phi"
+	"clinicgate/kiosk/web/desk"
+	"clinicgate/kiosk/web/webtest/chromium"
+)
+
+// fullRoom is a clinic on a busy morning.
+type fullRoom struct{ *room }
+
+func init() { busy = func(r *room) desk.Clinic { return fullRoom{r} } }
+
+func (r fullRoom) View(ctx context.Context) (desk.View, error) {
+	v, err := r.room.View(ctx)
+	at := time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)
+	v.Departments = append(v.Departments, desk.Department{ID: "general", Name: "General medicine"})
+	v.Rooms = []string{"101", "102", "X-ray 1"}
+	v.Providers = append(v.Providers, desk.Provider{ID: "dr-b", Name: "Dr. Berenike Osei-Vandenberg", Department: "general", Status: kiosk.Busy, Room: "102"},
+		desk.Provider{ID: "dr-c", Name: "Dr. C", Department: "general", Status: kiosk.Away})
+	names := []string{"Nguyễn, Thị Hoa", "García López, María José", "محمد", "李, 小龙", "O'Brien-Smith, Aoife", "Featherstonehaugh-Cholmondeley, Bartholomew", "Li, Bo", "Canary, Willy", "Adeyemi, Tunde", "Kowalska, Zofia"}
+	states := []kiosk.Status{kiosk.Waiting, kiosk.Waiting, kiosk.Waiting, kiosk.Waiting, kiosk.Waiting, kiosk.Waiting, kiosk.InConsultation, kiosk.CheckedIn, kiosk.NoShow, kiosk.Completed}
+	for i, name := range names {
+		e := desk.Entry{ID: kiosk.RandomEntryID(), Ticket: fmt.Sprintf("A-%03d", i+2), Name: phi.New(name), Department: "general", Provider: "dr-b", Status: states[i],
+			Priority: kiosk.Normal, CheckIn: at.Add(time.Duration(i) * 4 * time.Minute), Appointment: at.Add(time.Duration(i) * 10 * time.Minute), WaitLow: 5 + 5*i, WaitHigh: 15 + 5*i}
+		e.ID[0], e.ID[1] = byte(i), 7
+		copy(e.ID[2:], entryID[2:])
+		switch i {
+		case 0:
+			e.Called, e.Calls, e.Room, e.Interpreter, e.Language = at.Add(30*time.Minute), 2, "102", true, "vi"
+		case 1:
+			e.Priority, e.Language = kiosk.Urgent, "es"
+		case 2:
+			e.Needs, e.Flags = []string{"wheelchair", "<b>hostile</b>"}, []kiosk.Flag{kiosk.FlagConsentDeclined}
+		case 3:
+			e.Name, e.Mode = phi.Text{}, kiosk.Video
+		}
+		e.LastBy = "staff:ana"
+		if states[i] == kiosk.Completed {
+			v.Left = append(v.Left, e)
+		} else {
+			v.Entries = append(v.Entries, e)
+		}
+	}
+	return v, err
+}
+
+// serveDesk serves a busy desk, and a browser that has been told to trust it.
+func serveDesk(t *testing.T, w, h int) (*kit, *chromium.Tab) {
+	t.Helper()
+	k := newKit(t, func(k *kit) { k.full = true })
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- k.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-done })
+	b := chromium.Open(t, w, h)
+	if _, err := chromedp.Call(b.Ctx, security.SetIgnoreCertificateErrors, security.SetIgnoreCertificateErrorsParams{Ignore: true}); err != nil {
+		t.Fatal(err)
+	}
+	return k, b
+}
+
+func (k *kit) open443() string {
+	_, port, _ := net.SplitHostPort(k.Addr())
+	return "https://127.0.0.1:" + port + "/"
+}
+
+// A person with a keyboard alone pairs the browser, logs in, calls a patient,
+// logs off; the page keeps nothing, asks nobody else, and the browser complains
+// of nothing.
+func TestE2EDeskByKeyboard(t *testing.T) {
+	k, b := serveDesk(t, 1280, 800)
+	k.pin("ana", anaPIN)
+	code, _, err := k.Pair(admin, "front desk")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Open(k.open443())
+	b.Do(chromedp.WaitVisible("#code"))
+	b.Shoot("desk-pair-1280x800")
+	b.Do(chromedp.Focus("#code"), chromedp.KeyEvent(code+kb.Enter))
+	b.Until("the login", `document.body.dataset.state === "entrance" && document.activeElement.id === "staff"`)
+	b.Shoot("desk-login-1280x800")
+	b.Do(chromedp.KeyEvent("ana" + kb.Tab + "000001" + kb.Enter))
+	b.Until("the refusal", `document.querySelector("#login-refused").textContent.includes("do not fit")`)
+	b.Do(chromedp.KeyEvent(anaPIN + kb.Enter))
+	b.Until("the queue", `document.body.dataset.state === "desk" && document.querySelectorAll(".rows li").length === 11`)
+	for _, size := range [][2]int64{{1280, 800}, {1920, 1080}, {1080, 1920}} {
+		b.Do(chromedp.EmulateViewport(size[0], size[1]))
+		b.Shoot(fmt.Sprintf("desk-queue-%dx%d", size[0], size[1]))
+		if wide := chromium.Evaluate[float64](b, `document.documentElement.scrollWidth - innerWidth`); wide > 0 {
+			t.Errorf("at %d pixels the page is %v too wide", size[0], wide)
+		}
+	}
+	b.Do(chromedp.EmulateViewport(1280, 800))
+	if html := chromium.Evaluate[string](b, `document.querySelector("#desk").innerHTML`); strings.Contains(html, "<b>hostile") {
+		t.Error("a need became markup")
+	}
+	b.Do(chromedp.Focus(`[data-list="waiting"] .acts .go`), chromedp.KeyEvent(kb.Enter))
+	b.Until("the call", `document.querySelector("#refused").textContent === ""`)
+	for end := time.Now().Add(10 * time.Second); k.room.done() == 0; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the call did not reach the clinic")
+		}
+	}
+	if a := k.room.acts[0]; a.Event != desk.Call {
+		t.Errorf("the act is %+v", a)
+	}
+	b.Do(chromedp.Focus(`[data-list="waiting"] .acts button:last-child`), chromedp.KeyEvent(kb.Enter))
+	b.Do(chromedp.WaitVisible("#more"))
+	b.Shoot("desk-more-1280x800")
+	b.Do(chromedp.KeyEvent(kb.Escape))
+	chromium.Evaluate[float64](b, `(document.querySelector("#language").value = "es", document.querySelector("#language").onchange(), 0)`)
+	b.Until("Spanish", `document.querySelector("#logoff").textContent === "Salir"`)
+	b.Shoot("desk-queue-es-1280x800")
+	covered := chromium.Evaluate[string](b, `[...document.querySelectorAll(".rows li")].filter((li) => {
+		const [button, when] = [li.querySelector(".acts button").getBoundingClientRect(), li.querySelector(".when").getBoundingClientRect()];
+		return button.left < when.right && button.top < when.bottom && when.top < button.bottom;
+	}).map((li) => li.innerText).join()`)
+	if covered != "" {
+		t.Errorf("buttons lie over words: %s", covered)
+	}
+	small := chromium.Evaluate[string](b, `[...document.querySelectorAll("#desk button, #desk select, .top button, .top select")].filter((e) => e.offsetParent && (e.offsetHeight < 44 || e.offsetWidth < 44)).map((e) => e.outerHTML).join()`)
+	if small != "" {
+		t.Errorf("smaller than 44 pixels: %s", small)
+	}
+	b.Do(chromedp.Focus("#logoff"), chromedp.KeyEvent(kb.Enter))
+	b.Until("the login again", `document.body.dataset.state === "entrance"`)
+	dom := chromium.Evaluate[string](b, `document.documentElement.outerHTML`)
+	for _, secret := range []string{"Canary", "García", "A-003", anaPIN, code} {
+		if strings.Contains(dom, secret) {
+			t.Errorf("after the logoff the page holds %q", secret)
+		}
+	}
+	_, port, _ := net.SplitHostPort(k.Addr())
+	// The refusals of a page that is not paired, and of a wrong PIN, are on the
+	// browser's console as any such answer is.
+	b.SpotlessBut([]string{"401", "403"}, []string{"127.0.0.1:" + port}, []string{"Canary", anaPIN, code, "A-003"})
+}
+
+// The list for paper is what goes to the printer, and nothing else of the page.
+func TestE2EDeskPrint(t *testing.T) {
+	k, b := serveDesk(t, 1280, 800)
+	k.pin("ana", anaPIN)
+	k.enter(b)
+	chromium.Evaluate[bool](b, `(window.print = () => {}, true)`)
+	b.Do(chromedp.Focus("#print"), chromedp.KeyEvent(kb.Enter))
+	b.Until("the list", `!document.querySelector("#paper").hidden && document.querySelectorAll("#paper tbody tr").length === 1`)
+	if on := chromium.Evaluate[float64](b, `document.querySelector("#paper").offsetHeight`); on != 0 {
+		t.Error("the list for paper is on the screen")
+	}
+	within, cancel := context.WithTimeout(b.Ctx, time.Minute)
+	defer cancel()
+	if _, err := chromedp.Call(within, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"}); err != nil {
+		t.Fatal(err)
+	}
+	shown := chromium.Evaluate[string](b, `[...document.body.children].filter((e) => e.offsetHeight > 0).map((e) => e.id).join()`)
+	if shown != "paper" {
+		t.Errorf("on paper are %q, want the list alone", shown)
+	}
+	b.Shoot("desk-paper")
+	pdf, err := chromedp.Run(within, chromedp.PrintToPDF())
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := os.Getenv("CLINICGATE_SCREENSHOTS")
+	if dir == "" {
+		dir = t.ArtifactDir()
+	}
+	if err := os.WriteFile(filepath.Join(dir, "desk-paper.pdf"), pdf, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.Until("the list wiped", `document.querySelectorAll("#paper tbody tr").length === 0`)
+}
+
+// When the gateway is gone the names are off the screen within three seconds.
+func TestE2EDeskWithoutItsGateway(t *testing.T) {
+	k := newKit(t, func(k *kit) { k.full = true })
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- k.Run(ctx) }()
+	defer func() { cancel(); <-done }()
+	b := chromium.Open(t, 1280, 800)
+	if _, err := chromedp.Call(b.Ctx, security.SetIgnoreCertificateErrors, security.SetIgnoreCertificateErrorsParams{Ignore: true}); err != nil {
+		t.Fatal(err)
+	}
+	k.pin("ana", anaPIN)
+	k.enter(b)
+	cancel()
+	start := time.Now()
+	b.Until("what to do without the kiosk", `!document.querySelector("#gone").hidden && document.querySelectorAll(".rows li").length === 0`)
+	if took := time.Since(start); took > 4*time.Second {
+		t.Errorf("the names were there for %v", took)
+	}
+	b.Shoot("desk-gone-1280x800")
+}
+
+// enter pairs the browser and logs ana in.
+func (k *kit) enter(b *chromium.Tab) {
+	k.t.Helper()
+	code, _, err := k.Pair(admin, "front desk")
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	b.Open(k.open443())
+	b.Do(chromedp.WaitVisible("#code"), chromedp.Focus("#code"), chromedp.KeyEvent(code+kb.Enter))
+	b.Until("the login", `document.body.dataset.state === "entrance" && document.activeElement.id === "staff"`)
+	b.Do(chromedp.KeyEvent("ana" + kb.Tab + anaPIN + kb.Enter))
+	b.Until("the queue", `document.body.dataset.state === "desk" && document.querySelectorAll(".rows li").length === 11`)
+}
+
+// With axe-core, whose file AXE names, nothing is found on any screen, and
+// nothing that it could not decide.
+func TestE2EDeskAxe(t *testing.T) {
+	if os.Getenv("AXE") == "" {
+		t.Skip("AXE does not name axe-core's file")
+	}
+	src, err := os.ReadFile(os.Getenv("AXE"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, b := serveDesk(t, 1280, 800)
+	k.pin("ana", anaPIN)
+	axe := func(what string) {
+		t.Helper()
+		time.Sleep(600 * time.Millisecond)
+		chromium.Evaluate[bool](b, string(src)+";true")
+		out := chromium.Evaluate[string](b, `axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}).then((r) =>
+			[...r.violations, ...r.incomplete].map((v) => v.id + ": " + v.nodes.map((n) => n.target + " " + n.failureSummary).join(" | ")).join("\n"))`)
+		if out != "" {
+			t.Errorf("%s: %s", what, out)
+		}
+	}
+	b.Open(k.open443())
+	b.Do(chromedp.WaitVisible("#code"))
+	axe("pairing")
+	k.enter(b)
+	axe("queue")
+	b.Do(chromedp.Focus(`[data-list="waiting"] .acts button:last-child`), chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible("#more"))
+	axe("dialog")
+	b.Do(chromedp.KeyEvent(kb.Escape), chromedp.Focus("#logoff"), chromedp.KeyEvent(kb.Enter))
+	b.Until("the login again", `document.body.dataset.state === "entrance"`)
+	axe("login")
+}
