@@ -12,6 +12,7 @@ import (
 
 	"clinicgate/gateway/config"
 	"clinicgate/kiosk/consent"
+	"clinicgate/kiosk/web"
 )
 
 func (a *app) configCommand() *cobra.Command {
@@ -99,6 +100,11 @@ func (a *app) configCheck() *cobra.Command {
 					return err
 				}
 				problems, _ = errors.AsType[config.Problems](settings.CheckFiles())
+				for _, tag := range settings.Kiosk.Languages {
+					if err := web.CheckLanguages([]string{tag}); err != nil {
+						problems = append(problems, config.Problem{Path: "kiosk.languages", Value: tag, What: err.Error()})
+					}
+				}
 				if len(problems) == 0 {
 					problems, notes = checkForms(settings)
 				}

@@ -43,7 +43,6 @@ func (s *Server) AllRoutes() (paths []string, method map[string]string, pass map
 
 func ParseAction(r io.Reader) error { _, err := parseAction(r); return err }
 func CleanScan(s string) string     { return cleanScan(s) }
-func LoadWords(tags []string) error { _, err := loadWords(tags, nil); return err }
 
 func Bounded(l net.Listener, limit int) net.Listener { return door.Bounded(l, limit) }
 

@@ -63,6 +63,18 @@ var (
 		"You may bring another person. Tell us who can hear you. You can change your mind later; ask at the desk."
 )
 
+// abroad is what the clinic itself writes, in the languages that it has but English.
+var abroad = map[string]struct{ department, video, videoText, share, shareText string }{
+	"es": {"Cardiología", "Visitas por video", "Podemos atenderle por video.\n\nPuede parar cuando quiera.",
+		"Compartir su expediente", "¿Podemos compartir su expediente con sus otros médicos?"},
+	"zh-Hans": {"心脏内科", "视频就诊", "我们可以通过视频为您看诊。\n\n您可以随时停止。",
+		"共享您的病历", "我们可以把您的病历共享给您的其他医生吗？"},
+	"vi": {"Khoa tim mạch", "Khám qua video", "Chúng tôi có thể khám cho quý vị qua video.\n\nQuý vị có thể ngừng bất cứ lúc nào.",
+		"Chia sẻ hồ sơ của quý vị", "Chúng tôi có thể chia sẻ hồ sơ của quý vị với các bác sĩ khác của quý vị không?"},
+	"ar": {"قسم القلب", "الزيارات بالفيديو", "يمكننا استقبالك عبر الفيديو.\n\nيمكنك التوقف في أي وقت.",
+		"مشاركة سجلّك", "هل يمكننا مشاركة سجلّك مع أطبائك الآخرين؟"},
+}
+
 func newClinic() *clinic {
 	return &clinic{held: map[string]uuid.UUID{}, done: map[uuid.UUID]web.Done{}, outcome: map[string]web.Identified{}}
 }
@@ -123,12 +135,12 @@ func (c *clinic) Identify(ctx context.Context, in web.Identify) (web.Identified,
 		Visit: web.Visit{Name: phi.New("M… G…"), Department: "Cardiology", Provider: "Dr. Amara Osei", At: at},
 		Forms: []web.Form{form("telehealth", "Visits by video", formText), form("data-sharing", "Sharing your record", "May we share your record with your other doctors?")},
 	}
-	if in.Language == "es" {
-		found.Visit.Department = "Cardiología"
-		found.Forms[0] = form("telehealth", "Visitas por video", "Podemos atenderle por video.\n\nPuede parar cuando quiera.")
-		found.Forms[1] = form("data-sharing", "Compartir su expediente", "¿Podemos compartir su expediente con sus otros médicos?")
+	if w, ok := abroad[in.Language]; ok {
+		found.Visit.Department = w.department
+		found.Forms[0] = form("telehealth", w.video, w.videoText)
+		found.Forms[1] = form("data-sharing", w.share, w.shareText)
 		for i := range found.Forms {
-			found.Forms[i].Language = "es"
+			found.Forms[i].Language = in.Language
 		}
 	}
 	if bare {

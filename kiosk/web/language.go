@@ -75,6 +75,13 @@ func loadWords(tags []string, extra fs.FS) ([]Words, error) {
 	return all, errors.Join(faults...)
 }
 
+// CheckLanguages tells why the page cannot be shown in languages, for all of them
+// that it cannot.
+func CheckLanguages(tags []string) error {
+	_, err := loadWords(tags, nil)
+	return err
+}
+
 var tagForm = regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)
 
 func findWords(tag string, extra fs.FS) (Words, error) {

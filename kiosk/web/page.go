@@ -42,6 +42,7 @@ type pageData struct {
 	Clinic  string
 	Words   []Words // in the order offered
 	First   Words   // the one shown before a choice
+	Many    bool    // more languages than fit one below the other
 	KeyRows [][]string
 }
 
@@ -91,7 +92,7 @@ func (s *Server) loadFiles(clinic string) error {
 		sum.Write(source)
 	}
 	s.build = hex.EncodeToString(sum.Sum(nil)[:8])
-	data := pageData{Build: s.build, Clinic: clinic, Words: s.words, First: s.words[0], KeyRows: keyRows}
+	data := pageData{Build: s.build, Clinic: clinic, Words: s.words, First: s.words[0], Many: len(s.words) > 2, KeyRows: keyRows}
 	for _, name := range []string{checkInPage, lockedPage, boardPage} {
 		var b bytes.Buffer
 		if err := pages.ExecuteTemplate(&b, name, data); err != nil {

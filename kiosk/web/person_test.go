@@ -82,7 +82,7 @@ func TestNobodyOfThatName(t *testing.T) {
 func TestBadClaims(t *testing.T) {
 	t.Parallel()
 	desk := newClinic()
-	for _, birth := range []string{"", "1957-02-30", "1957-2-28", "2999-01-01", "1857-01-01", "28.2.1957", strings.Repeat("1", 5000), "<script>"} {
+	for _, birth := range []string{"", "1957-02-30", "1957-2-28", "2999-01-01", "1857-01-01", "28.2.1957", "١٩٥٧-٠٢-٢٨", "１９５７-02-28", strings.Repeat("1", 5000), "<script>"} {
 		c := who(t, desk, birth)
 		if p := c.want(web.Born); p.Notice != "note.no-such-date" {
 			t.Errorf("born %.20q: notice %q", birth, p.Notice)
@@ -96,7 +96,7 @@ func TestBadClaims(t *testing.T) {
 	desk.outcome["1957-02-28 MARLOW   "] = web.Identified{Outcome: web.Asked, Ask: web.AppointmentTime}
 	c.act("named", map[string]any{"family": "MARLOW"})
 	c.want(web.WhichTime)
-	for _, at := range []string{"", "24:00", "9:30", "09:60", "noon"} {
+	for _, at := range []string{"", "24:00", "9:30", "09:60", "noon", "١٠:٣٠"} {
 		c.refused("time", map[string]any{"time": at})
 		c.want(web.WhichTime)
 	}

@@ -57,8 +57,9 @@ async function apply(picture) {
     return;
   }
   if (now && picture.epoch === now.epoch && picture.rev < now.rev) return;
-  await use(picture.language);
   if (now && picture.session !== now.session) forget();
+  await use(picture.language);
+  around(picture);
   now = picture;
   $("gone").hidden = true;
   const screen = [picture.session, picture.state, picture.form?.id, picture.language, picture.standing?.sentence].join("/");
@@ -77,15 +78,19 @@ async function apply(picture) {
   frame(picture);
 }
 
-// frame fills what stands around the screen: steps, notices, help, dialogs.
-function frame(picture) {
-  label(document.body.querySelector(".bar"));
-  label($("help"));
-  label($("idle"));
+// around says in the language that is now used what stands around the screen. It
+// comes before the screen: the focus lays the page out, and letters of the
+// language before, asked of this one's family, would be fetched for nothing.
+function around(picture) {
+  for (const part of [document.body.querySelector(".bar"), $("help"), $("idle")]) label(part);
   const left = picture.stepsLeft ?? 0;
   $("steps").hidden = !left;
   $("steps").dataset.left = String(left);
   $("steps-text").textContent = left ? plural("steps.left", left) : "";
+}
+
+// frame fills what stands around the screen and is not there at all times.
+function frame(picture) {
   const asking = entry.asks(picture.state);
   $("back").hidden = picture.state !== "identify" && !asking;
   $("leave").hidden = !["language", "identify", "confirm", "consent"].includes(picture.state) && !asking;

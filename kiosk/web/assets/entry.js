@@ -152,6 +152,8 @@ function show() {
     b.setAttribute("aria-pressed", String(i === turn));
     const value = b.querySelector(".field-value");
     if (value.textContent !== shown(f)) value.textContent = shown(f);
+    if (/^\P{L}*\p{Script=Latin}/u.test(value.textContent)) value.dir = "ltr"; // the caret stands where the next letter will
+    else value.removeAttribute("dir");
   });
   const keys = question.fields[turn].keys;
   const pad = slot("pad");
@@ -159,6 +161,8 @@ function show() {
   if (pad.dataset.keys !== want) {
     pad.dataset.keys = want;
     pad.className = `pad pad-${keys}`;
+    if (["digits", "letters"].includes(keys)) pad.dir = "ltr"; // as on every keyboard and telephone
+    else pad.removeAttribute("dir"); // words are read the page's way
     pad.replaceChildren(...KEYS[keys]());
   }
   slot("go").setAttribute("aria-disabled", String(!ready()));
@@ -175,7 +179,7 @@ const KEYS = {
   months: () => monthNames().map((name, i) => button("key", name, { put: String(i + 1) })),
   halves: () => Object.entries(clockParts().half).map(([half, name]) => button("key", name, { put: half })),
   letters: () => {
-    const { own, other } = keyboard();
+    const { own, other, name } = keyboard();
     const rows = (latin && other ? other : own).map((row) => {
       const line = document.createElement("div");
       line.className = "pad-row";
@@ -184,7 +188,7 @@ const KEYS = {
     });
     const last = document.createElement("div");
     last.className = "pad-row pad-last";
-    if (other) last.append(button("key key-wide", latin ? own[0].slice(0, 3) : "ABC", { letters: "other" }));
+    if (other) last.append(button("key key-wide", latin ? name : "ABC", { letters: "other" }));
     const space = button("key key-space", text("entry.space"), { put: " " });
     const hyphen = button("key", "-", { put: "-" });
     hyphen.setAttribute("aria-label", text("entry.hyphen"));

@@ -8,6 +8,15 @@ const BURST = 50; // ms between two characters of one scan, at most
 const MIN_SCAN = 6;
 const MAX_SCAN = 4096;
 
+// plainDigit gives 0 to 9 for the digits of Arabic, Persian and full-width keyboards.
+function plainDigit(c) {
+  for (const zero of [0x660, 0x6f0, 0xff10]) {
+    const n = c.codePointAt(0) - zero;
+    if (n >= 0 && n <= 9) return String(n);
+  }
+  return c;
+}
+
 /** watchKeys calls onScan(code) for a scan, onType(char) and onErase() for a person. */
 export function watchKeys({ onScan, onType, onErase }) {
   let held = "";
@@ -17,7 +26,7 @@ export function watchKeys({ onScan, onType, onErase }) {
   const release = () => {
     const typed = held;
     held = "";
-    if (typed.length <= 3) for (const c of typed) onType(c);
+    if (typed.length <= 3) for (const c of typed) onType(plainDigit(c));
   };
 
   addEventListener(

@@ -2,7 +2,7 @@
 // Texts go in as text; no string ever becomes markup.
 
 import { begin } from "/assets/entry.js";
-import { clock, label, number, plural, text } from "/assets/words.js";
+import { clock, label, number, plural, said, text } from "/assets/words.js";
 
 // Where two states look the same.
 const SAME = { already: "done", birth: "entry", name: "entry", time: "entry", phone: "entry" };
@@ -58,8 +58,8 @@ const FILL = {
     // A number is for those who are expected to come when it is called.
     const waits = ticket && (!standing || ["waiting", "called"].includes(standing.sentence));
     slot(screen, "ticket").textContent = ticket;
-    slot(screen, "where").textContent = where;
-    slot(screen, "room").textContent = room;
+    slot(screen, "where").replaceChildren(...said(where));
+    slot(screen, "room").replaceChildren(...said(room));
     slot(screen, "wait").textContent =
       waitLow > 0 && waitLow < waitHigh
         ? plural("wait.range", waitHigh, { low: number(waitLow) })
@@ -81,18 +81,21 @@ const FILL = {
   refused(screen, { refusal }) {
     say(screen, `refused.${refusal.sentence}.title`, `refused.${refusal.sentence}.body`);
     when(screen, "again", refusal.again);
-    slot(screen, "elsewhere").textContent = refusal.where ?? "";
+    slot(screen, "elsewhere").replaceChildren(...said(refusal.where));
     slot(screen, "elsewhere").hidden = !refusal.where;
   },
 };
 
 function showVisit(into, visit) {
   const part = document.getElementById("part-visit").content.cloneNode(true);
-  const place = [visit.department, visit.provider, visit.video ? text("visit.video") : ""].filter(Boolean).join(" · ");
-  const facts = { name: visit.name ?? "", time: visit.at ? clock(new Date(visit.at), visit.zone) : "", place };
+  const facts = {
+    name: said(visit.name),
+    time: said(visit.at && clock(new Date(visit.at), visit.zone)),
+    place: said(visit.department, visit.provider, visit.video && text("visit.video")),
+  };
   for (const [name, fact] of Object.entries(facts)) {
-    slot(part, name).textContent = fact;
-    slot(part, name).hidden = !fact;
+    slot(part, name).replaceChildren(...fact);
+    slot(part, name).hidden = !fact.length;
   }
   into.replaceChildren(part);
 }
