@@ -42,7 +42,8 @@ func Open(t *testing.T, w, h int) *Tab {
 	opts := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(find(t)), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(w, h),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-sync", true), chromedp.Flag("no-first-run", true), chromedp.Flag("touch-events", "enabled"),
+		chromedp.Flag("disable-sync", true), chromedp.Flag("autoplay-policy", "no-user-gesture-required"), // as the kiosk starts it
+		chromedp.Flag("no-first-run", true), chromedp.Flag("touch-events", "enabled"),
 	)
 	alloc, stop := chromedp.NewExecAllocator(context.Background(), opts...)
 	limited, done := context.WithTimeout(alloc, 8*time.Minute)
