@@ -138,8 +138,8 @@ func (g queueBackend) SetPriority(ctx context.Context, by control.Caller, in con
 	})
 }
 
-// departmentNames are the ids of the clinic's departments.
-func (g queueBackend) departmentNames() (list []string) {
+// departmentIDs lists the ids of the clinic's departments.
+func (g queueBackend) departmentIDs() (list []string) {
 	for _, d := range g.departments {
 		list = append(list, string(d))
 	}
@@ -150,7 +150,7 @@ func (g queueBackend) departmentNames() (list []string) {
 func (g queueBackend) Transfer(ctx context.Context, by control.Caller, in control.Transfer) (control.QueueEntry, error) {
 	if !slices.Contains(g.departments, in.Department) {
 		return control.QueueEntry{}, &control.Error{Code: control.Invalid, Message: "there is no such department in the config",
-			Next: "the departments are: " + strings.Join(g.departmentNames(), ", ")}
+			Next: "the departments are: " + strings.Join(g.departmentIDs(), ", ")}
 	}
 	return g.act(ctx, by, in.Entry, func(tx *storage.Tx, act kiosk.Act, id kiosk.EntryID) error {
 		_, err := g.queue.Transfer(tx, act, id, in.Department)
