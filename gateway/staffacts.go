@@ -150,7 +150,7 @@ func (g staffActs) setPriority(ctx context.Context, act kiosk.Act, entry string,
 func (g staffActs) transfer(ctx context.Context, act kiosk.Act, entry string, to kiosk.DepartmentID) (queue.State, error) {
 	if !slices.Contains(g.departments, to) {
 		return queue.State{}, refusedAs("department", control.Invalid, "there is no such department in the config",
-			"the departments are: "+strings.Join(g.departmentNames(), ", "))
+			"the departments are: "+strings.Join(g.departmentIDs(), ", "))
 	}
 	return g.on(ctx, act, entry, func(tx *storage.Tx, id kiosk.EntryID) error {
 		_, err := g.queue.Transfer(tx, act, id, to)
@@ -213,8 +213,8 @@ func (g staffActs) rooms() (rooms []string) {
 	return rooms
 }
 
-// departmentNames are the ids of the clinic's departments.
-func (g staffActs) departmentNames() (list []string) {
+// departmentIDs are the ids of the clinic's departments.
+func (g staffActs) departmentIDs() (list []string) {
 	for _, d := range g.departments {
 		list = append(list, string(d))
 	}

@@ -98,7 +98,7 @@ func (w *writer) reopen(redo bool) error {
 		f.close()
 		return err
 	}
-	if (w.head.life != life) && s.o.OnRecovery != nil {
+	if w.head.life != life && s.o.OnRecovery != nil {
 		s.o.OnRecovery(opened)
 	}
 	w.unfence()
