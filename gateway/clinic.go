@@ -48,6 +48,7 @@ func (g *Gateway) openClinic(ctx context.Context) (io.Closer, error) {
 		Kiosk: g.self, Organization: organization, Letter: g.cfg.Kiosk.Letter[0], Calendar: calendar,
 		Departments: g.departments, Providers: list,
 		NoShowAfter: g.cfg.Queue.NoShowAfter.Duration, Grace: g.cfg.Queue.Grace.Duration,
+		Visit: g.cfg.Queue.Visit.Duration, EarlyCall: g.cfg.CheckIn.MayCall.Duration,
 		Now: g.clock.Now, Today: g.roster.Today,
 		Consents: func(r *storage.Reader, p kiosk.PatientRef) (kiosk.Consents, error) { return g.consents.Consents(r, p) },
 	}, g.store, g.log.With("component", "queue"))
@@ -82,7 +83,8 @@ func (g *Gateway) referenceKey() ([]byte, error) {
 func (g *Gateway) openCheckIn(ctx context.Context, refKey []byte, list []queue.Provider) (err error) {
 	c := checkin.Config{
 		Kiosk: g.self, Organization: g.journal.Organization, Language: g.cfg.Kiosk.Language(), Providers: list, RefKey: refKey,
-		Earliest: g.cfg.CheckIn.Early.Duration, Latest: g.cfg.CheckIn.Late.Duration, SessionAttempts: g.cfg.CheckIn.Attempts, Now: g.clock.Now,
+		Earliest: g.cfg.CheckIn.Early.Duration, Latest: g.cfg.CheckIn.Late.Duration, EarlyAllowance: g.cfg.CheckIn.MayCall.Duration,
+		Hours: g.cfg.CheckIn.Opening(), Zone: g.cfg.Kiosk.Location(), SessionAttempts: g.cfg.CheckIn.Attempts, Now: g.clock.Now,
 	}
 	for _, d := range g.cfg.Departments {
 		c.Departments = append(c.Departments, checkin.Department{ID: kiosk.DepartmentID(d.ID), Name: d.Name, Where: d.Where})

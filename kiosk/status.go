@@ -87,10 +87,16 @@ type Mode string
 const (
 	InPerson Mode = "in-person"
 	Video    Mode = "video"
+	// Elsewhere is an appointment that nobody comes here for: by phone, at home, at
+	// another site. It is on lists and never in a queue.
+	Elsewhere Mode = "elsewhere"
 )
 
-// Valid reports whether m is one of the two.
+// Valid reports whether a visit in the queue can have this mode.
 func (m Mode) Valid() bool { return m == InPerson || m == Video }
+
+// Listed reports whether an appointment on a list can have this mode.
+func (m Mode) Listed() bool { return m.Valid() || m == Elsewhere }
 
 // Availability is a provider's clinical availability.
 type Availability string

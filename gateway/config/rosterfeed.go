@@ -71,7 +71,7 @@ func (x Roster) validate(c *Config, r *report) {
 	x.words(r, "departments", x.Departments, c.hasDepartment, "the id of a [[department]]: "+c.departmentIDs())
 	x.words(r, "providers", x.Providers, func(id string) bool { return id == "" || c.hasProvider(id) }, "the id of a [[provider]], or \"\" for whoever is free")
 	x.words(r, "statuses", x.Statuses, isOneOf("booked", "skip", "cancelled", "no-show"), oneOf("booked", "skip", "cancelled", "no-show"))
-	x.words(r, "modes", x.Modes, isOneOf("in-person", "video"), oneOf("in-person", "video"))
+	x.words(r, "modes", x.Modes, isOneOf("in-person", "video", "elsewhere"), oneOf("in-person", "video", "elsewhere"))
 	x.words(r, "languages", x.Languages, languageForm.MatchString, "language tags such as \"en\", \"es\" or \"zh-Hans\"")
 }
 

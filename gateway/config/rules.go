@@ -1,18 +1,37 @@
 package config
 
-import "time"
+import (
+	"time"
+
+	"clinicgate/kiosk"
+)
+
+const maxHours = 50
 
 // CheckIn holds the limits of identifying a patient.
 type CheckIn struct {
 	Early    Duration `toml:"early"`
 	Late     Duration `toml:"late"`
+	MayCall  Duration `toml:"may_call"`
+	Hours    []string `toml:"hours"`
 	Attempts int      `toml:"attempts"`
+}
+
+// Opening gives the hours as they were validated.
+func (c CheckIn) Opening() (h kiosk.Hours) {
+	for _, text := range c.Hours {
+		if o, err := kiosk.ParseOpening(text); err == nil {
+			h = append(h, o)
+		}
+	}
+	return h
 }
 
 // Queue holds the times of the queue's own rules.
 type Queue struct {
 	NoShowAfter Duration `toml:"no_show_after"`
 	Grace       Duration `toml:"grace"`
+	Visit       Duration `toml:"visit"`
 }
 
 // Consent says where the clinic's consent forms are.
@@ -23,6 +42,16 @@ type Consent struct {
 func (c CheckIn) validate(_ *Config, r *report) {
 	r.between("checkin.early", c.Early, 0, 24*time.Hour)
 	r.between("checkin.late", c.Late, 0, 24*time.Hour)
+	r.between("checkin.may_call", c.MayCall, time.Minute, 4*time.Hour)
+	if len(c.Hours) > maxHours {
+		r.bad("checkin.hours", itoa(len(c.Hours))+" entries", "at most 50", "")
+		return
+	}
+	for _, text := range c.Hours {
+		if _, err := kiosk.ParseOpening(text); err != nil {
+			r.bad("checkin.hours", text, `days and times, such as "mon-fri 08:00-18:00"`, "days are sun mon tue wed thu fri sat; times are HH:MM in the clinic's zone; past midnight is \"sat 20:00-02:00\"")
+		}
+	}
 	if c.Attempts < 1 || c.Attempts > 20 {
 		r.bad("checkin.attempts", itoa(c.Attempts), "1 to 20", "")
 	}
@@ -31,4 +60,5 @@ func (c CheckIn) validate(_ *Config, r *report) {
 func (q Queue) validate(_ *Config, r *report) {
 	r.between("queue.no_show_after", q.NoShowAfter, 30*time.Second, 4*time.Hour)
 	r.between("queue.grace", q.Grace, 0, 12*time.Hour)
+	r.between("queue.visit", q.Visit, time.Minute, 4*time.Hour)
 }

@@ -44,6 +44,10 @@ type Config struct {
 	// Earliest and Latest bound when a patient may check in alone, before and
 	// after the appointment's start; 0: no bound. Beyond them the desk helps.
 	Earliest, Latest time.Duration
+	// Hours is when patients may check in alone, in Zone; none: always. Nobody is put
+	// into a queue that nobody calls from. Zone may be nil where there are none.
+	Hours kiosk.Hours
+	Zone  *time.Location
 	// SessionAttempts is how many codes or names a session may get wrong; default 3.
 	SessionAttempts int
 	// KioskAttempts is how many of them the kiosk may see wrong within ten minutes;
@@ -101,6 +105,8 @@ func New(cfg Config, q *queue.Queue, consents *consent.Service, list *roster.Ros
 		return nil, errors.New("cannot make check-in: a part is missing")
 	case len(cfg.RefKey) < 16:
 		return nil, errors.New("cannot make check-in: the reference key is missing or shorter than 16 bytes")
+	case len(cfg.Hours) > 0 && cfg.Zone == nil:
+		return nil, errors.New("cannot make check-in: opening hours without a zone")
 	case len(cfg.Departments) == 0:
 		return nil, errors.New("cannot make check-in: no departments")
 	}

@@ -179,6 +179,8 @@ func TestOutcomesEndAtAPersonWithTheirAudit(t *testing.T) {
 		{"forged", roster.Scanned, phi.New(forgedQR), checkin.NotFound, "scan not-found"},
 		{"not on the list", roster.Scanned, phi.New(unlisted), checkin.NotFound, "scan not-found"},
 		{"tomorrow", roster.Scanned, qr(t, "apt-7"), checkin.WrongDay, "scan wrong-day"},
+		{"tomorrow, typed", roster.Typed, phi.New(roster.TypedCode(refKey, "apt-7", "2026-11-24")), checkin.WrongDay, "typed wrong-day"},
+		{"by phone", roster.Scanned, qr(t, "apt-8"), checkin.NotInPerson, "scan not-in-person"},
 		{"other department", roster.Scanned, qr(t, "apt-4"), checkin.WrongDepartment, "scan wrong-department"},
 		{"too early", roster.Scanned, qr(t, "apt-5"), checkin.Early, "scan early"},
 		{"too late", roster.Scanned, qr(t, "apt-6"), checkin.Late, "scan late"},
@@ -213,6 +215,30 @@ func TestOutcomesEndAtAPersonWithTheirAudit(t *testing.T) {
 	}
 	if k.queue.Open() != 0 {
 		t.Errorf("%d entries from refused codes", k.queue.Open())
+	}
+}
+
+// Outside the opening hours nobody is put into a queue; who is in it already is told
+// the place.
+func TestClosed(t *testing.T) {
+	opening, err := kiosk.ParseOpening("mon 08:00-09:20")
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := newKit(t, "lobby-1", 'A', func(c *checkin.Config) { c.Hours, c.Zone = kiosk.Hours{opening}, calendar().Zone })
+	k.finish("s1", k.scan("s1", "apt-1", "en"), true)
+	k.pass(20 * time.Minute)
+	if got := k.scan("s2", "apt-2", "en"); got.Outcome != checkin.Closed || !got.Entry.IsZero() {
+		t.Errorf("at the end of the hours: %+v", got)
+	}
+	if got := k.scan("s3", "apt-1", "en"); got.Outcome != checkin.Already {
+		t.Errorf("a patient who waits: %+v", got)
+	}
+	k.mu.Lock()
+	k.now.Synced = false
+	k.mu.Unlock()
+	if got := k.scan("s4", "apt-2", "en"); got.Outcome != checkin.OK {
+		t.Errorf("with a clock that nobody set: %+v", got)
 	}
 }
 
@@ -674,7 +700,7 @@ func TestAnUntrustedClockKeepsTheRoster(t *testing.T) {
 		k.now.Wall, k.now.Synced = morning.AddDate(10, 0, 0), false
 		k.mu.Unlock()
 		run(k)
-		if n := k.list.Days()[today].Rows; n != 6 {
+		if n := k.list.Days()[today].Rows; n != 7 {
 			t.Errorf("%d rows are left", n)
 		}
 		k.mu.Lock()

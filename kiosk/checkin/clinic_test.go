@@ -43,6 +43,7 @@ apt-4,MRN-4,Quixote,Dorothea,1983-05-03,radiology,dr-okafor,2026-11-23 10:00,in-
 apt-5,MRN-5,Quixote,Ebenezer,1984-06-04,cardiology,,2026-11-23 14:00,in-person,en
 apt-6,MRN-6,Quixote,Florentina,1985-07-05,cardiology,,2026-11-23 06:00,in-person,en
 apt-7,MRN-7,Quixote,Gwendolyn,1986-08-06,cardiology,,2026-11-24 09:00,in-person,en
+apt-8,MRN-8,Quixote,Hildegard,1987-09-07,radiology,,2026-11-23 09:30,elsewhere,en
 `
 
 // secrets must never leave the roster.

@@ -27,6 +27,8 @@ const (
 	Cancelled       Outcome = "cancelled"        // genuine, and cancelled since
 	WrongDay        Outcome = "wrong-day"        // genuine, for another day
 	WrongDepartment Outcome = "wrong-department" // this kiosk does not serve it: see Visit
+	NotInPerson     Outcome = "not-in-person"    // it does not take place here: by phone, at home, at another site
+	Closed          Outcome = "closed"           // outside the opening hours
 	Early           Outcome = "early"
 	Late            Outcome = "late"
 	Locked          Outcome = "locked"    // too many wrong codes or names; the desk helps
@@ -138,11 +140,17 @@ func (s *Service) Identify(ctx context.Context, in IdentifyInput) (Identified, e
 // clinic's rules allow it.
 func (s *Service) admit(ctx context.Context, act kiosk.Act, in IdentifyInput, found roster.Appointment, now storage.Instant) (Identified, error) {
 	visit := s.visit(found, in.Language)
+	if found.Mode == kiosk.Elsewhere { // whose department is no place to go to
+		return s.refuse(ctx, act, in.Method, NotInPerson, Visit{})
+	}
 	if !s.serves(found.Department) {
 		return s.refuse(ctx, act, in.Method, WrongDepartment, visit)
 	}
 	id := kiosk.NewEntryID(s.cfg.RefKey, found.ID, found.Day)
 	if _, there := s.queue.Entry(id); !there && now.Synced {
+		if !s.cfg.Hours.Open(now.Wall, s.cfg.Zone) {
+			return s.refuse(ctx, act, in.Method, Closed, visit)
+		}
 		switch early := found.Start.Sub(now.Wall); {
 		case s.cfg.Earliest > 0 && early > s.cfg.Earliest:
 			return s.refuse(ctx, act, in.Method, Early, visit)

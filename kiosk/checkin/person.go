@@ -62,11 +62,12 @@ func ask(o Outcome) Identified { return Identified{Outcome: o, Sentence: "outcom
 
 // next gives the one of a person's appointments, which are by start, that the
 // person has come for: the first that this kiosk serves and that was not begun nor
-// missed; else the last that this kiosk serves; else the first.
+// missed; else the last that this kiosk serves; else the first. What does not take
+// place here is served by no kiosk.
 func (s *Service) next(list []roster.Appointment, now time.Time) roster.Appointment {
 	best := list[0]
 	for _, a := range list {
-		if !s.serves(a.Department) {
+		if !s.serves(a.Department) || a.Mode == kiosk.Elsewhere {
 			continue
 		}
 		best = a

@@ -45,7 +45,7 @@ func fromShape(s kiosk.RosterRow, d kiosk.DepartmentID, day kiosk.Day) Appointme
 // valid reports whether a received row can be used.
 func valid(s kiosk.RosterRow) bool {
 	return s.AppointmentID.Validate() == nil && s.PatientID.Validate() == nil && (s.ProviderID == "" || s.ProviderID.Validate() == nil) &&
-		!s.Start.IsZero() && s.Mode.Valid() && len(s.FamilyName) <= maxName && len(s.GivenName) <= maxName && len(s.NativeName) <= maxName && len(s.BirthDate) <= 10 &&
+		!s.Start.IsZero() && s.Mode.Listed() && len(s.FamilyName) <= maxName && len(s.GivenName) <= maxName && len(s.NativeName) <= maxName && len(s.BirthDate) <= 10 &&
 		len(s.Language) <= 40 && len(s.PhoneLast2) <= 2 && len(s.Code) <= maxCode
 }
 

@@ -2,6 +2,7 @@ package roster
 
 import (
 	"errors"
+	"maps"
 	"slices"
 
 	"clinicgate/kiosk"
@@ -28,7 +29,8 @@ var (
 
 // Find gives the appointment that a code stands for on a day. A scan may be one
 // of our QR codes or the clinic's own code; a typed text one of our typed codes
-// or the clinic's own. Every call does the same look-ups.
+// or the clinic's own. Every call does the same look-ups: those of every day held, so
+// that a genuine code for another day is told from an unknown one.
 func (r *Roster) Find(g Getter, method Method, value phi.Text, day kiosk.Day) (Appointment, error) {
 	text := value.Reveal()
 	if len(text) > 1024 {
@@ -57,6 +59,10 @@ func (r *Roster) Find(g Getter, method Method, value phi.Text, day kiosk.Day) (A
 			found = append(found, ids...)
 		}
 	}
+	otherDay, err := r.typedForOther(g, day, code)
+	if err != nil {
+		return Appointment{}, err
+	}
 	slices.Sort(found)
 	found = slices.Compact(found)
 	if len(found) != 1 {
@@ -70,10 +76,34 @@ func (r *Roster) Find(g Getter, method Method, value phi.Text, day kiosk.Day) (A
 		return Appointment{}, ErrCancelled
 	case s != nil:
 		return fromShape(s.Row, s.Department, day), nil
-	case scanErr == nil && codeDay != day:
+	case scanErr == nil && codeDay != day, method == Typed && isTyped && otherDay:
 		return Appointment{}, ErrOtherDay
 	}
 	return Appointment{}, ErrUnknown
+}
+
+// typedForOther reports whether a typed code is that of an appointment on another day
+// that is held. The clinic's own codes are not looked for: they may mean something
+// else on another day.
+func (r *Roster) typedForOther(g Getter, day kiosk.Day, code string) (bool, error) {
+	found := false
+	for _, other := range slices.Sorted(maps.Keys(r.Days())) {
+		if other == day {
+			continue
+		}
+		ids, err := r.linked(g, other, typedKey(code))
+		if err != nil {
+			return false, err
+		}
+		for _, id := range ids {
+			s, err := r.live(g, other, id)
+			if err != nil {
+				return false, err
+			}
+			found = found || s != nil
+		}
+	}
+	return found, nil
 }
 
 // Genuine reports whether a scan is one of the clinic's signed codes, of whatever

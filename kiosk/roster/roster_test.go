@@ -334,7 +334,7 @@ func TestCodesFindTheirAppointmentOnTheirDayOnly(t *testing.T) {
 		{"its typed code", roster.Typed, typed, nil},
 		{"in small letters, spaced", roster.Typed, " " + strings.ToLower(typed[:2]) + " " + typed[2:], nil},
 		{"QR of tomorrow", roster.Scanned, lines[4][1], roster.ErrOtherDay},
-		{"typed of tomorrow", roster.Typed, lines[4][2], roster.ErrUnknown},
+		{"typed of tomorrow", roster.Typed, lines[4][2], roster.ErrOtherDay},
 		{"forged QR", roster.Scanned, forgedQR, roster.ErrUnknown},
 		{"QR of another site", roster.Scanned, elsewhereQR, roster.ErrUnknown},
 		{"genuine, not on the list", roster.Scanned, unlisted, roster.ErrUnknown},

@@ -47,7 +47,7 @@ type Rules struct {
 //	birth_date      2006-01-02, may be empty
 //	department      id of a department     provider   id of a provider, may be empty
 //	start           RFC 3339, or the clinic's local time as 2006-01-02 15:04
-//	mode            in-person (default) or video
+//	mode            in-person (default), video or elsewhere
 //	language        a tag such as en        phone_last2   two digits
 //	code            the clinic's own check-in code, may be empty
 func (r Rules) Check(field func(column string) string) (a Appointment, column, reason string) {
@@ -86,7 +86,7 @@ func (r Rules) Check(field func(column string) string) (a Appointment, column, r
 		{a.Provider == "" || known, "provider", "is no provider of this clinic"},
 		{a.Provider == "" || !known || home == a.Department, "provider", "does not belong to the department"},
 		{startErr == nil, "start", "want RFC 3339 or 2006-01-02 15:04"},
-		{a.Mode.Valid(), "mode", "want in-person or video"},
+		{a.Mode.Listed(), "mode", "want in-person, video or elsewhere"},
 		{len(a.Language) <= 40, "language", "want a tag such as en"},
 		{a.PhoneLast2.IsZero() || twoDigits(field("phone_last2")), "phone_last2", "want two digits"},
 		{field("code") == "" || plainCode(a.Code.Reveal()), "code", "want 4 to 40 letters and digits"},

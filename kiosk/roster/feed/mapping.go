@@ -138,8 +138,8 @@ func (m Mapping) Validate() error {
 		}
 	}
 	for word, mode := range m.Modes {
-		if !mode.Valid() {
-			bad("mode %q means %q, which is not in-person or video", word, mode)
+		if !mode.Listed() {
+			bad("mode %q means %q, which is not in-person, video or elsewhere", word, mode)
 		}
 	}
 	if m.Department != "" && !m.knowsDepartment(m.Department) {
@@ -205,7 +205,7 @@ func newTables(m Mapping) tables {
 			t.statuses[word] = status
 		}
 	}
-	for _, mode := range []kiosk.Mode{kiosk.InPerson, kiosk.Video} {
+	for _, mode := range []kiosk.Mode{kiosk.InPerson, kiosk.Video, kiosk.Elsewhere} {
 		t.modes[string(mode)] = mode
 	}
 	for word, id := range m.Departments {
