@@ -25,7 +25,7 @@ import (
 func (g *Gateway) openControl(context.Context) (io.Closer, error) {
 	server, err := control.New(g.cfg.Control, control.Backend{
 		Status: statusBackend{g}, Page: pageBackend{g}, Queue: queueBackend{g}, Desk: deskBackend{g}, Roster: rosterBackend{g},
-		Keys: g.keysBackend(), Audit: auditBackend{g}, Store: storeBackend{g},
+		Keys: g.keysBackend(), Audit: auditBackend{g}, Store: storeBackend{g}, Access: accessBackend{g},
 	}, g.log.With("component", "control"))
 	if err != nil {
 		return nil, err

@@ -163,6 +163,11 @@ func run(ctx context.Context, cfg config.Config, o Options, found string) error 
 	if err := g.settleLife(ctx); err != nil {
 		return err
 	}
+	if err := g.sayChanges(ctx); errors.Is(err, storage.ErrFull) {
+		g.log.Error("changes of the config are not on record: the store is full")
+	} else if err != nil {
+		return fmt.Errorf("cannot record changes of the config: %w", err)
+	}
 	err := g.supervise(ctx)
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeDeadline)
 	defer cancel()

@@ -16,8 +16,12 @@ import (
 
 // fakeBackend is a made-up clinic behind a control channel.
 func fakeBackend() control.Backend {
-	return control.Backend{Status: fakeStatus{}, Page: fakePage{}, Queue: fakeQueue{}, Desk: fakeDesk{}, Roster: fakeRoster{}, Keys: fakeKeys{}, Audit: fakeAudit{}, Store: fakeStore{}}
+	return control.Backend{Status: fakeStatus{}, Page: fakePage{}, Queue: fakeQueue{}, Desk: fakeDesk{}, Roster: fakeRoster{}, Keys: fakeKeys{}, Audit: fakeAudit{}, Store: fakeStore{}, Access: fakeAccess{}}
 }
+
+type fakeAccess struct{}
+
+func (fakeAccess) Record(context.Context, control.Access) error { return nil }
 
 func before(d time.Duration) time.Time { return time.Now().Add(-d - 5*time.Second) }
 

@@ -21,6 +21,7 @@ type Backend struct {
 	Keys   Keys
 	Audit  Audit
 	Store  Store
+	Access Accesses
 }
 
 // Statuses tells how the service is.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +17,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,6 +34,9 @@ type backend struct {
 	caller chan control.Caller
 	verify func(context.Context, func(control.Progress)) (control.AuditReport, error)
 	call   func(control.CallEntry) (control.QueueEntry, error)
+
+	mu       sync.Mutex
+	accesses []control.Access // guarded by mu
 }
 
 func (b *backend) seen(by control.Caller) {
@@ -147,8 +152,16 @@ func (b store) Compact(context.Context, control.Caller, control.None, func(contr
 	return
 }
 
+// Record takes note of an access.
+func (b *backend) Record(_ context.Context, a control.Access) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.accesses = append(b.accesses, a)
+	return nil
+}
+
 func (b *backend) all() control.Backend {
-	return control.Backend{Status: statuses{b}, Page: b, Queue: queue{b}, Desk: deskPage{b}, Roster: roster{b}, Keys: keys{b}, Audit: audit{b}, Store: store{b}}
+	return control.Backend{Status: statuses{b}, Page: b, Queue: queue{b}, Desk: deskPage{b}, Roster: roster{b}, Keys: keys{b}, Audit: audit{b}, Store: store{b}, Access: b}
 }
 
 // serve runs a server on a socket of its own until the test ends.
@@ -317,6 +330,30 @@ func TestCallerIsTheAccount(t *testing.T) {
 	}
 	if s := log.String(); !strings.Contains(s, "staff:anna") || strings.Contains(s, "A-017") {
 		t.Errorf("the log names not the actor, or the body: %s", s)
+	}
+}
+
+// What has no audit event of its own is recorded: every act, and a read or a refusal
+// once in a while, however often somebody asks.
+func TestAccessIsRecorded(t *testing.T) {
+	b := &backend{}
+	path, _ := serve(t, b, func(s *control.Server) { s.As(control.Peer{User: "1000", Name: "tom", Groups: []string{"tech"}}) })
+	client := raw(path)
+	for range 3 {
+		ask(t, client, "GET", "/v1/keys/list", "")
+		ask(t, client, "POST", "/v1/audit/list", "{}")
+		ask(t, client, "POST", "/v1/keys/erase", "{}")
+		ask(t, client, "GET", "/v1/status", "")
+	}
+	count := map[string]int{}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, a := range b.accesses {
+		count[fmt.Sprint(a.By.Actor, " ", a.Endpoint, " ", a.Refused)]++
+	}
+	want := map[string]int{"staff:tom keys/list false": 1, "staff:tom audit/list false": 3, "staff:tom keys/erase true": 1}
+	if !maps.Equal(count, want) {
+		t.Errorf("recorded %v, want %v", count, want)
 	}
 }
 

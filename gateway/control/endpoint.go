@@ -32,6 +32,13 @@ type endpoint struct {
 	method string
 	body   int64 // bytes at most
 	serve  func(ctx context.Context, by Caller, body []byte, w http.ResponseWriter) error
+	told   bool // has no audit event of its own, so that its use gets one
+}
+
+// tell gives an endpoint whose use is recorded as access.
+func tell(e endpoint) endpoint {
+	e.told = true
+	return e
 }
 
 // endpoints is the whole API: what there is and who may use it.
@@ -44,8 +51,8 @@ func endpoints(b Backend) []endpoint {
 	return []endpoint{
 		read("status", people, b.Status.Status),
 		read("sync/status", people, b.Status.Sync),
-		read("devices/list", tech, b.Status.Devices),
-		act("log/level", tech, b.Status.SetLogLevel),
+		tell(read("devices/list", tech, b.Status.Devices)),
+		tell(act("log/level", tech, b.Status.SetLogLevel)),
 
 		act("page/launch", KioskSession|Admin, b.Page.Launch),
 
@@ -67,16 +74,16 @@ func endpoints(b Backend) []endpoint {
 
 		upload("roster/import", desk, b.Roster.Import),
 
-		read("keys/list", tech, b.Keys.List),
+		tell(read("keys/list", tech, b.Keys.List)),
 		act("keys/import", Admin, b.Keys.Import),
 		act("keys/rotate", Admin, b.Keys.Rotate),
 		act("keys/erase", Admin, b.Keys.Erase),
 		act("keys/recovery", Admin, b.Keys.SetRecovery),
 
-		act("audit/list", tech, b.Audit.List),
-		stream("audit/verify", tech, b.Audit.Verify),
-		stream("store/check", tech, b.Store.Check),
-		stream("store/compact", Admin, b.Store.Compact),
+		tell(act("audit/list", tech, b.Audit.List)),
+		tell(stream("audit/verify", tech, b.Audit.Verify)),
+		tell(stream("store/check", tech, b.Store.Check)),
+		tell(stream("store/compact", Admin, b.Store.Compact)),
 	}
 }
 
@@ -98,7 +105,7 @@ type line struct {
 }
 
 func read[Out any](name string, roles Roles, f func(context.Context, Caller) (Out, error)) endpoint {
-	return endpoint{name, roles, http.MethodGet, 0, func(ctx context.Context, by Caller, _ []byte, w http.ResponseWriter) error {
+	return endpoint{name: name, roles: roles, method: http.MethodGet, serve: func(ctx context.Context, by Caller, _ []byte, w http.ResponseWriter) error {
 		ctx, cancel := context.WithTimeout(ctx, callTimeout)
 		defer cancel()
 		out, err := f(ctx, by)
@@ -110,7 +117,7 @@ func read[Out any](name string, roles Roles, f func(context.Context, Caller) (Ou
 }
 
 func act[In, Out any](name string, roles Roles, f func(context.Context, Caller, In) (Out, error)) endpoint {
-	return endpoint{name, roles, http.MethodPost, maxBody, func(ctx context.Context, by Caller, body []byte, w http.ResponseWriter) error {
+	return endpoint{name: name, roles: roles, method: http.MethodPost, body: maxBody, serve: func(ctx context.Context, by Caller, body []byte, w http.ResponseWriter) error {
 		in, err := decode[In](body)
 		if err != nil {
 			return err
@@ -132,7 +139,7 @@ func upload[In, Out any](name string, roles Roles, f func(context.Context, Calle
 }
 
 func stream[In, Out any](name string, roles Roles, f func(context.Context, Caller, In, func(Progress)) (Out, error)) endpoint {
-	return endpoint{name, roles, http.MethodPost, maxBody, func(ctx context.Context, by Caller, body []byte, w http.ResponseWriter) error {
+	return endpoint{name: name, roles: roles, method: http.MethodPost, body: maxBody, serve: func(ctx context.Context, by Caller, body []byte, w http.ResponseWriter) error {
 		in, err := decode[In](body)
 		if err != nil {
 			return err

@@ -32,6 +32,8 @@ type Server struct {
 	identify func(net.Conn) (Peer, error)
 	resolve  resolver
 	listener net.Listener
+	accesses Accesses
+	told     told
 }
 
 // New makes a Server. It starts nothing.
@@ -39,7 +41,7 @@ func New(cfg config.Control, b Backend, log *slog.Logger) (*Server, error) {
 	if err := b.complete(); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, log: log, table: map[string]endpoint{}, identify: peerOf, resolve: resolvePrincipal}
+	s := &Server{cfg: cfg, log: log, table: map[string]endpoint{}, identify: peerOf, resolve: resolvePrincipal, accesses: b.Access}
 	for _, e := range endpoints(b) {
 		s.table["/"+version+"/"+e.name] = e
 	}
@@ -135,6 +137,7 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) error {
 	}
 	if roles&e.roles == 0 {
 		s.log.Warn("control request denied", "endpoint", e.name, "actor", caller.Actor.String(), "roles", roles.String())
+		s.record(r.Context(), Access{caller, e.name, true}, tellRefused)
 		return &Error{Code: Denied, Message: fmt.Sprintf("account %s has not one of the roles %s", peer.Name, e.roles),
 			Next: "an administrator gives roles to accounts and groups under [control.roles] in the config"}
 	}
@@ -151,6 +154,12 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) error {
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	if e.method == http.MethodPost {
 		s.log.Info("control act", "endpoint", e.name, "actor", caller.Actor.String())
+	}
+	switch {
+	case e.told && e.method == http.MethodPost:
+		s.record(r.Context(), Access{By: caller, Endpoint: e.name}, 0)
+	case e.told:
+		s.record(r.Context(), Access{By: caller, Endpoint: e.name}, tellReads)
 	}
 	return e.serve(r.Context(), caller, body, w)
 }
