@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"clinicgate/kiosk"
 	"clinicgate/kiosk/queue"
 	"clinicgate/kiosk/web"
 )
@@ -30,6 +31,7 @@ func (g *Gateway) openPage(context.Context) (io.Closer, error) {
 	}
 	server, err := web.New(web.Config{
 		Listen: g.cfg.Web.Listen, BoardListen: g.cfg.Board.Listen, BoardHosts: g.cfg.Board.Hosts, Languages: g.cfg.Kiosk.Languages,
+		Departments: g.boardDepartments(), Panel: g.cfg.Board.Panel, Distance: g.cfg.Board.Distance,
 		Clinic: g.cfg.Kiosk.Clinic, Texts: texts, IdleAfter: g.cfg.Web.Idle.Duration, Signs: signs, Zone: g.cfg.Kiosk.Zone,
 	}, web.Deps{CheckIn: pageCheckIn{g}, Board: pageBoard{g}, Logger: g.log.With("component", "page"), Pass: web.PassFile(filepath.Join(g.cfg.Storage.Dir, "page-pass"))})
 	if err != nil {
@@ -45,6 +47,16 @@ func (g *Gateway) openPage(context.Context) (io.Closer, error) {
 	}), err
 }
 
+// boardDepartments gives what the board shows where its address does not say: what
+// the config says, or all.
+func (g *Gateway) boardDepartments() web.Departments {
+	d := web.Departments{Usual: g.cfg.Board.Departments}
+	for _, id := range g.departments {
+		d.All = append(d.All, string(id))
+	}
+	return d
+}
+
 // pageBoard shows the queue as the waiting room may see it.
 type pageBoard struct{ *Gateway }
 
@@ -56,8 +68,15 @@ func boardTicket(t queue.Ticket) web.Ticket {
 }
 
 // Board gives numbers, rooms and the clinic's own names.
-func (b pageBoard) Board() web.BoardView {
-	v := b.queue.Board(b.departments...)
+func (b pageBoard) Board(departments ...string) web.BoardView {
+	shown := b.departments
+	if len(departments) > 0 {
+		shown = nil
+		for _, d := range departments {
+			shown = append(shown, kiosk.DepartmentID(d))
+		}
+	}
+	v := b.queue.Board(shown...)
 	out := web.BoardView{UpdatedAt: v.UpdatedAt}
 	for _, c := range v.Called {
 		out.Called = append(out.Called, web.Called{Ticket: boardTicket(c.Ticket), Room: c.Room.String(), Times: c.Times})

@@ -16,8 +16,11 @@ type Web struct {
 
 // Board is the waiting room's board for displays other than the kiosk's own.
 type Board struct {
-	Listen string   `toml:"listen"`
-	Hosts  []string `toml:"hosts"`
+	Listen      string   `toml:"listen"`
+	Hosts       []string `toml:"hosts"`
+	Departments []string `toml:"departments"`
+	Panel       int      `toml:"panel"`
+	Distance    int      `toml:"distance"`
 }
 
 // MQTT is the embedded broker for devices on this machine.
@@ -36,7 +39,18 @@ func (w Web) validate(_ *Config, r *report) {
 
 var hostForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$`)
 
-func (b Board) validate(_ *Config, r *report) {
+func (b Board) validate(c *Config, r *report) {
+	for _, d := range b.Departments {
+		if !c.hasDepartment(d) {
+			r.bad("board.departments", d, "ids of [[department]] tables: "+c.departmentIDs(), "")
+		}
+	}
+	if b.Panel < 10 || b.Panel > 200 {
+		r.bad("board.panel", itoa(b.Panel), "10 to 200", "the panel's diagonal in inches, as it is sold")
+	}
+	if b.Distance < 1 || b.Distance > 30 {
+		r.bad("board.distance", itoa(b.Distance), "1 to 30", "metres from the panel to the farthest chair")
+	}
 	if b.Listen == "" {
 		return
 	}

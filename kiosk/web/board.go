@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -123,15 +124,51 @@ func (s *Server) BoardHandler() http.Handler { return s.boardGate }
 
 func (s *Server) boardRoutes() []door.Route {
 	return []door.Route{
-		{Path: "/board", Method: http.MethodGet, Class: door.Document, Serve: s.servePage(boardPage)},
+		{Path: "/board", Method: http.MethodGet, Class: door.Document, Serve: s.serveBoard},
 		{Path: "/board/alive", Method: http.MethodGet, Class: door.Read, Serve: serveAlive},
 		{Path: "/board/events", Method: http.MethodGet, Class: door.Read, Serve: s.serveBoardEvents},
 	}
 }
 
+const maxDepartments = 20 // of one address
+
+// departments gives those that a display's address asks for, as in
+// /board?department=cardiology&department=imaging, else the usual ones. One that the
+// clinic does not have is refused: a display that shows nobody's calls would be taken
+// for a quiet day.
+func (s *Server) departments(r *http.Request) (list []string, ok bool) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil || len(query) > 1 || len(query) == 1 && !query.Has("department") || len(query["department"]) > maxDepartments {
+		return nil, false
+	}
+	for _, d := range query["department"] {
+		if !slices.Contains(s.shows.All, d) {
+			return nil, false
+		}
+	}
+	if !query.Has("department") {
+		return s.shows.Usual, true
+	}
+	return query["department"], true
+}
+
+// serveBoard gives the board's page.
+func (s *Server) serveBoard(w http.ResponseWriter, r *http.Request) {
+	if _, ok := s.departments(r); !ok {
+		door.Refuse(w, http.StatusNotFound)
+		return
+	}
+	s.servePage(boardPage)(w, r)
+}
+
 // serveBoardEvents sends the board at once, after each change, and a beat each
 // second.
 func (s *Server) serveBoardEvents(w http.ResponseWriter, r *http.Request) {
+	departments, ok := s.departments(r)
+	if !ok {
+		door.Refuse(w, http.StatusNotFound)
+		return
+	}
 	select {
 	case s.boardSeats <- struct{}{}:
 		defer func() { <-s.boardSeats }()
@@ -149,7 +186,7 @@ func (s *Server) serveBoardEvents(w http.ResponseWriter, r *http.Request) {
 	defer beat.Stop()
 	var shown []byte
 	show := func() error {
-		b, err := json.Marshal(s.picture(s.deps.Board.Board()))
+		b, err := json.Marshal(s.picture(s.deps.Board.Board(departments...)))
 		if err != nil || string(b) == string(shown) {
 			return err
 		}

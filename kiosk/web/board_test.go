@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -82,6 +83,36 @@ func TestBoardShowsNoName(t *testing.T) {
 
 // TestBoardListener: only the board, no cookie, numbers or configured names as
 // Host.
+func TestBoardDepartments(t *testing.T) {
+	t.Parallel()
+	room := newRoom()
+	s := start(t, web.Config{Departments: web.Departments{All: []string{"cardiology", "imaging"}, Usual: []string{"imaging"}}}, web.Deps{Board: room})
+	for _, c := range []struct {
+		query string
+		want  []string
+	}{
+		{"", []string{"imaging"}}, {"?department=cardiology", []string{"cardiology"}}, {"?department=cardiology&department=imaging", []string{"cardiology", "imaging"}},
+		{"?department=nowhere", nil}, {"?department=", nil}, {"?clinic=1", nil}, {"?department=cardiology&x=1", nil}, {"?%zz", nil}, {"?" + strings.Repeat("department=imaging&", 21), nil},
+	} {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest("GET", "http://"+s.Addr()+"/board", nil)
+		r.URL.RawQuery = strings.TrimPrefix(c.query, "?")
+		s.BoardHandler().ServeHTTP(w, r)
+		if found := w.Code == http.StatusOK; found != (c.want != nil) {
+			t.Errorf("/board%s: %d", c.query, w.Code)
+		}
+		if c.want == nil {
+			continue
+		}
+		_ = openEvents(t, s.Addr(), "/board/events"+c.query, nil).until(t, "board", nil)
+		room.mu.Lock()
+		if !slices.Equal(room.asked, c.want) {
+			t.Errorf("%s shows %q, want %q", c.query, room.asked, c.want)
+		}
+		room.mu.Unlock()
+	}
+}
+
 func TestBoardListener(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, web.Config{BoardHosts: []string{"board.clinic.example"}}, web.Deps{})

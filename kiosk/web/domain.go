@@ -174,8 +174,9 @@ const (
 
 // Board is the waiting room's view of the queue.
 type Board interface {
-	// Board returns what may be shown now. It must not block.
-	Board() BoardView
+	// Board returns what may be shown now of some departments, by their ids, or of
+	// all. It must not block.
+	Board(departments ...string) BoardView
 	// Watch returns a channel that receives after changes, coalesced, until
 	// cancel is called.
 	Watch() (changed <-chan struct{}, cancel func())

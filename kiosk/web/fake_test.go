@@ -238,6 +238,7 @@ func newYork() *time.Location {
 type room struct {
 	mu    sync.Mutex
 	view  web.BoardView
+	asked []string // of the last look
 	watch map[chan struct{}]bool
 }
 
@@ -252,9 +253,10 @@ func newRoom() *room {
 
 var signs = []string{"Room 3", "Room 5", "Cardiology", "Imaging", "Dr. Amara Osei", "Dr. Lin Wei", "Sam Ortiz, NP"}
 
-func (r *room) Board() web.BoardView {
+func (r *room) Board(departments ...string) web.BoardView {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.asked = departments
 	return r.view
 }
 

@@ -78,7 +78,7 @@ func TestSentencesAreUsed(t *testing.T) {
 			t.Errorf("plural %q is in no page", key)
 		}
 	}
-	named := regexp.MustCompile(`(?:data-text|data-label)="([^"]+)"|text\("([^"]+)"|index \.?\$?w?\.?(?:First\.)?Text "([^"]+)"`)
+	named := regexp.MustCompile(`(?:data-text|data-label)="([^"]+)"|\btext\("([^"]+)"|index \.?\$?w?\.?(?:First\.)?Text "([^"]+)"`)
 	for _, m := range named.FindAllStringSubmatch(source, -1) {
 		key := m[1] + m[2] + m[3]
 		if _, ok := w.Text[key]; !ok {

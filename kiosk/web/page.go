@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -44,7 +45,14 @@ type pageData struct {
 	First   Words   // the one shown before a choice
 	Many    bool    // more languages than fit one below the other
 	KeyRows [][]string
+
+	Panel, Distance int // of the board; see Config
 }
+
+const (
+	usualPanel    = 55
+	usualDistance = 6
+)
 
 // keyRows is the on-screen pad: digits, then letters in the order of the
 // alphabet, so that a person who never typed finds them.
@@ -56,7 +64,7 @@ var keyRows = [][]string{
 }
 
 // loadFiles prepares every static answer and names the build after them.
-func (s *Server) loadFiles(clinic string) error {
+func (s *Server) loadFiles(cfg Config) error {
 	s.static = map[string][]byte{}
 	sum := sha256.New()
 	err := fs.WalkDir(files, "assets", func(name string, d fs.DirEntry, err error) error {
@@ -83,7 +91,7 @@ func (s *Server) loadFiles(clinic string) error {
 	if err != nil {
 		return fmt.Errorf("cannot read the pages: %w", err)
 	}
-	fmt.Fprintf(sum, "%s", clinic)
+	fmt.Fprintf(sum, "%s %d %d", cfg.Clinic, cfg.Panel, cfg.Distance)
 	for _, name := range []string{checkInPage, lockedPage, boardPage, "icons.html"} {
 		source, err := files.ReadFile("pages/" + name)
 		if err != nil {
@@ -92,7 +100,7 @@ func (s *Server) loadFiles(clinic string) error {
 		sum.Write(source)
 	}
 	s.build = hex.EncodeToString(sum.Sum(nil)[:8])
-	data := pageData{Build: s.build, Clinic: clinic, Words: s.words, First: s.words[0], Many: len(s.words) > 2, KeyRows: keyRows}
+	data := pageData{Build: s.build, Clinic: cfg.Clinic, Panel: cmp.Or(cfg.Panel, usualPanel), Distance: cmp.Or(cfg.Distance, usualDistance), Words: s.words, First: s.words[0], Many: len(s.words) > 2, KeyRows: keyRows}
 	for _, name := range []string{checkInPage, lockedPage, boardPage} {
 		var b bytes.Buffer
 		if err := pages.ExecuteTemplate(&b, name, data); err != nil {

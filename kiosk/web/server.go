@@ -29,7 +29,16 @@ type Config struct {
 	Languages   []string      // tags in the order offered; the first is shown before a choice
 	Texts       fs.FS         // optional: further {tag}.toml files, before the embedded ones
 	IdleAfter   time.Duration // without a touch until everything is wiped; at least 25 s count, 0 is 60 s
+	Departments Departments   // what the board shows
+	Panel       int           // the board's diagonal in inches; 0: 55
+	Distance    int           // from which the board is read, in metres; 0: 6
 	Signs       []string      // room, department and provider names as the config has them: what the board may show
+}
+
+// Departments is what the board may show: by its address, or else as usual.
+type Departments struct {
+	All   []string // ids
+	Usual []string // ids; none: all
 }
 
 // Deps is what the page stands on.
@@ -50,6 +59,7 @@ type Server struct {
 	signs []string
 	zone  string
 	quiet time.Duration // without a touch until the warning
+	shows Departments
 
 	listener   net.Listener
 	boards     net.Listener // nil for none
@@ -100,7 +110,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		deps: deps, log: deps.Logger, now: deps.Now, words: words, signs: slices.Clone(cfg.Signs), zone: cfg.Zone, pass: deps.Pass,
+		deps: deps, log: deps.Logger, now: deps.Now, words: words, signs: slices.Clone(cfg.Signs), zone: cfg.Zone, pass: deps.Pass, shows: cfg.Departments,
 		epoch: uuid.NewString(), streams: map[*stream]struct{}{}, base: context.Background(),
 		actRate:    rate.NewLimiter(actsPerSec, actsAtOnce),
 		launchRate: rate.NewLimiter(launchPerSec, launchesAtOnce),
@@ -118,7 +128,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	}
 	s.quiet = max(idle-warnBefore, minQuiet)
 	s.live = newSession(words[0].Tag, s.now())
-	if err := s.loadFiles(cfg.Clinic); err != nil {
+	if err := s.loadFiles(cfg); err != nil {
 		return nil, err
 	}
 	if hash, err := s.pass.Load(); err != nil {

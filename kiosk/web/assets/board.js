@@ -7,7 +7,9 @@ import { clock, number, plural, text, use } from "/assets/words.js";
 const $ = (id) => document.getElementById(id);
 const root = document.documentElement;
 const STALE = 10_000; // ms without a word from the gateway before the age is shown
-const MAX_ROWS = 5; // newest first; more would be too small to read, and take turns
+const MAX_ROWS = 5; // newest first; more take turns
+const ANGLE = (0.7 * Math.PI) / 180; // that a capital has to fill at the farthest chair: EN 301 549, 5.1.4
+const LINE = 1.06; // height of a line by its letters' size
 const PAGE = 6000; // ms that a page of calls is shown
 const TOO_OLD = 10 * 60_000; // a call this old sends nobody anywhere
 
@@ -15,9 +17,10 @@ let shown = null;
 let heard = Date.now();
 let known = new Set(); // calls shown before, to mark the new one
 let page = 0; // of the calls, where they are more than fit
+let rows = 3; // of a page
 
 new Line({
-  path: "/board/events",
+  path: `/board/events${location.search}`, // the departments of this display
   name: "board",
   alive: "/board/alive",
   onPicture: (picture) => show(picture),
@@ -37,7 +40,7 @@ const make = (name, className, content) => {
 
 async function show(picture) {
   if (picture.build !== root.dataset.build) {
-    location.replace("/board");
+    location.reload();
     return;
   }
   await use(root.lang);
@@ -50,7 +53,8 @@ async function show(picture) {
     page = 0; // where a new call stands
     chime();
   }
-  calls(fresh);
+  for (const part of ["next", "waits", "providers"]) $(`${part}-part`).hidden = picture[part].length === 0;
+  age(); // what is seen, before anything is measured
   $("next").replaceChildren(...picture.next.map((t) => make("li", "", t)));
   $("waits").replaceChildren(
     ...picture.waits.map((w) => {
@@ -68,17 +72,43 @@ async function show(picture) {
       return row;
     }),
   );
-  for (const part of ["next", "waits", "providers"]) $(`${part}-part`).hidden = picture[part].length === 0;
-  age();
+  calls(fresh);
 }
 
-// calls draws a page of those called.
+// letters gives the size in px of letters whose capitals can be read from the
+// farthest chair, on a panel whose picture fills it.
+function letters() {
+  const measure = document.createElement("canvas").getContext("2d");
+  measure.font = `800 1000px ${getComputedStyle($("called")).fontFamily}`;
+  const capital = measure.measureText("H").actualBoundingBoxAscent / 1000;
+  const perMillimetre = Math.hypot(innerWidth, innerHeight) / (Number(root.dataset.panel) * 25.4);
+  return (Number(root.dataset.distance) * 1000 * ANGLE * perMillimetre) / capital;
+}
+
+// calls draws a page of those called. Numbers and rooms have at least the size that
+// the farthest chair needs: the rest of the board gives way, then a room moves below
+// its number, and fewer calls share a page. At last nothing else is shown.
 function calls(fresh = []) {
-  const pages = Math.max(1, Math.ceil(shown.called.length / MAX_ROWS));
-  page %= pages;
-  document.querySelector("main").style.setProperty("--rows", String(Math.max(3, Math.min(shown.called.length, MAX_ROWS))));
+  const { classList, style } = document.body;
+  style.setProperty("--least", `${letters()}px`);
+  for (const way of ["", "below", "stacked", "alone"]) {
+    if (way) classList.add(way);
+    draw(fresh);
+    if (fits()) break;
+  }
+  fit();
+}
+
+function draw(fresh) {
+  const { clientHeight } = $("called");
+  const gap = parseFloat(getComputedStyle($("called")).rowGap) || 0;
+  const lines = document.body.classList.contains("stacked") ? 2 : 1;
+  rows = Math.min(MAX_ROWS, Math.floor((clientHeight + gap) / (letters() * LINE * lines + gap)));
+  const each = Math.max(1, rows);
+  page %= Math.max(1, Math.ceil(shown.called.length / each));
+  document.body.style.setProperty("--rows", String(Math.min(each, Math.max(3, shown.called.length))));
   $("called").replaceChildren(
-    ...shown.called.slice(page * MAX_ROWS, (page + 1) * MAX_ROWS).map((c) => {
+    ...shown.called.slice(page * each, (page + 1) * each).map((c) => {
       const row = $("row-called").content.cloneNode(true).querySelector("li");
       row.querySelector(".ticket").textContent = c.ticket;
       row.querySelector(".room").textContent = c.room || text("board.desk");
@@ -86,27 +116,30 @@ function calls(fresh = []) {
       return row;
     }),
   );
-  fit();
 }
 setInterval(() => {
-  if (!shown || shown.called.length <= MAX_ROWS) return;
+  if (!shown || shown.called.length <= Math.max(1, rows)) return;
   page += 1;
   calls();
 }, PAGE);
 
-// fit shrinks a row whose room has a long name, so that nothing is cut off.
+const overflows = (row) => row.scrollWidth > row.clientWidth;
+const fits = () => rows > 0 && ![...$("called").children].some(overflows);
+
+// fit makes a room with a very long name smaller, so that nothing is cut off. The
+// number keeps its size.
 function fit() {
   for (const row of $("called").children) {
-    row.style.setProperty("--fit", "1");
-    const { paddingInlineStart, paddingInlineEnd, columnGap } = getComputedStyle(row);
-    const there = row.clientWidth - parseFloat(paddingInlineStart) - parseFloat(paddingInlineEnd);
-    const parts = [...row.children].map((part) => part.getBoundingClientRect().width);
-    const needed = parts.reduce((sum, width) => sum + width, parseFloat(columnGap) * (parts.length - 1));
-    if (needed > there) row.style.setProperty("--fit", String(Math.floor((there / needed) * 98) / 100));
+    for (let size = 100; size >= 20 && overflows(row); size -= 2) row.style.setProperty("--fit", String(size / 100));
   }
 }
-addEventListener("resize", fit);
-document.fonts.ready.then(fit);
+
+function again() {
+  document.body.classList.remove("below", "stacked", "alone");
+  if (shown) calls();
+}
+addEventListener("resize", again);
+document.fonts.ready.then(again);
 
 function age() {
   const silent = Date.now() - heard;
