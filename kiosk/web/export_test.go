@@ -5,6 +5,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"reflect"
+	"strings"
 
 	"clinicgate/kiosk/web/door"
 )
@@ -47,3 +49,13 @@ func CleanScan(s string) string     { return cleanScan(s) }
 func Bounded(l net.Listener, limit int) net.Listener { return door.Bounded(l, limit) }
 
 const MaxStreams, PageConns = maxStreams, pageConns
+
+// ActionFields lists what a page may say of an act, so that none is forgotten where
+// all have to be tried.
+func ActionFields() (names []string) {
+	for field := range reflect.ValueOf(action{}).Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		names = append(names, name)
+	}
+	return names
+}
