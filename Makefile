@@ -28,8 +28,9 @@ race: ## all tests under the race detector (needs a C compiler)
 
 SEEDS ?= 1000
 
-sim: ## the simulation of several kiosks over SEEDS (1000) seeds
+sim: ## the simulation of several kiosks over SEEDS (1000) seeds, then whole days of a clinic with their figures
 	$(GO) test -count=1 -timeout 120m -run Simulation ./gateway/simulation -seeds $(SEEDS)
+	$(GO) test -count=1 -timeout 60m -v -run DayInTheClinic ./gateway/simulation -seeds $(SEEDS)
 
 vet: ## go vet for this machine
 	$(GO) vet ./...

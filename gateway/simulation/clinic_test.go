@@ -153,7 +153,7 @@ func keyOf(seed uint64, name string) ed25519.PrivateKey {
 // durable lists the channels whose history counts.
 func (c *clinic) durable() []string {
 	list := []string{kiosk.ConsentChannel(organization)}
-	for _, d := range departments {
+	for _, d := range c.departments {
 		list = append(list, kiosk.QueueChannel(d), kiosk.EmergencyChannel(d), kiosk.RosterChannel(d))
 	}
 	for _, m := range c.machines {

@@ -36,6 +36,15 @@
 // own randomness (jitter, ids) is seeded too, so that a failing seed fails again;
 // only what happens at one instant of virtual time may come in another order.
 //
+// # A day in the clinic
+//
+// TestDayInTheClinic is one ordinary bad day on the same parts: 300 patients with a
+// will of their own, eight providers of whom one comes an hour late, three
+// departments, two kiosks that are cut off, restarted and killed. Nobody may be
+// forgotten, called by mistake or overtaken beyond the bound, and the waits that were
+// told are compared with those that came; -v prints the figures. make sim runs one
+// day for every 50 seeds.
+//
 // What is not here: the SDK and sockets (gateway/pubnub), power cuts and damage
 // (make crash), the mirror of metadata, and the child that verifies a file.
 package simulation

@@ -151,7 +151,7 @@ func (p *process) openClinic() (err error) {
 		return err
 	}
 	p.queue, err = queue.New(queue.Config{
-		Kiosk: p.id, Organization: organization, Letter: byte('A' + p.number), Calendar: calendar, Departments: departments, Providers: providers,
+		Kiosk: p.id, Organization: organization, Letter: byte('A' + p.number), Calendar: calendar, Departments: p.departments, Providers: p.providers,
 		Now: p.clock.Now, Today: p.roster.Today,
 		Consents: func(r *storage.Reader, ref kiosk.PatientRef) (kiosk.Consents, error) {
 			return p.consents.Consents(r, ref)
@@ -161,11 +161,11 @@ func (p *process) openClinic() (err error) {
 		return err
 	}
 	var rooms []checkin.Department
-	for _, d := range departments {
+	for _, d := range p.departments {
 		rooms = append(rooms, checkin.Department{ID: d})
 	}
-	p.checkin, err = checkin.New(checkin.Config{Kiosk: p.id, Organization: organization, Departments: rooms, Providers: providers, RefKey: refKey,
-		Now: p.clock.Now}, p.queue, p.consents, p.roster, slog.New(slog.DiscardHandler))
+	p.checkin, err = checkin.New(checkin.Config{Kiosk: p.id, Organization: organization, Departments: rooms, Providers: p.providers, RefKey: refKey,
+		Earliest: p.earliest, Latest: p.latest, Now: p.clock.Now}, p.queue, p.consents, p.roster, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
@@ -295,7 +295,7 @@ func (p *process) SigningKey(id, kid string) (pub ed25519.PublicKey, from, until
 
 // ProviderIn implements downlink.Staff.
 func (p *process) ProviderIn(id kiosk.ProviderID, d kiosk.DepartmentID) bool {
-	return slices.ContainsFunc(providers, func(q queue.Provider) bool { return q.ID == id && q.Department == d })
+	return slices.ContainsFunc(p.providers, func(q queue.Provider) bool { return q.ID == id && q.Department == d })
 }
 
 func (p *process) signer() (wire.Signer, error) {

@@ -252,7 +252,7 @@ func (o *oracle) sources() []string {
 	for _, m := range o.machines {
 		list = append(list, string(m.id))
 	}
-	for _, p := range providers {
+	for _, p := range o.providers {
 		list = append(list, "@"+string(p.ID))
 	}
 	return list
@@ -300,7 +300,7 @@ func (o *oracle) view(m *machine) view {
 	for day := today.Add(-1); day <= today.Add(8); day = day.Add(1) {
 		v.Entries = append(v.Entries, p.queue.States(day)...)
 	}
-	for _, s := range providers {
+	for _, s := range o.providers {
 		v.Providers = append(v.Providers, fmt.Sprint(s.ID, " ", p.queue.Availability(s.ID), " ", p.queue.Room(s.ID)))
 	}
 	for _, h := range p.checkin.ActiveHelp() {

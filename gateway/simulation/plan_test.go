@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"clinicgate/gateway/uplink"
+	"clinicgate/kiosk"
+	"clinicgate/kiosk/queue"
 )
 
 // plan is everything that a run decides before it begins. It depends on the
@@ -23,6 +25,10 @@ type plan struct {
 	poison  float64 // share of consent and audit events that PubNub refuses for good
 	weather *weather
 	steps   []step
+
+	departments      []kiosk.DepartmentID
+	providers        []queue.Provider
+	earliest, latest time.Duration // in which a patient may check in alone; 0: any time
 }
 
 // step is one thing that somebody or something does.
@@ -99,7 +105,7 @@ const (
 
 func newPlan(seed uint64) *plan {
 	d := die(seed, "plan")
-	p := &plan{seed: seed, start: time.Date(2026, 1, 5, 11, 0, 0, 0, time.UTC).AddDate(0, 0, 10*int(seed%2000))}
+	p := &plan{seed: seed, departments: departments, providers: providers, start: time.Date(2026, 1, 5, 11, 0, 0, 0, time.UTC).AddDate(0, 0, 10*int(seed%2000))}
 	p.weather = &weather{start: p.start, end: length(d)}
 	hours := p.weather.end.Hours()
 	for range 1 + weighed(d, 1, 5, 4, 1) {
