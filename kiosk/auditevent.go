@@ -32,6 +32,9 @@ const (
 	PatientIdentified     AuditType = "PATIENT_IDENTIFIED"
 	IdentificationRefused AuditType = "PATIENT_IDENTIFICATION_REFUSED"
 	CheckInAbandoned      AuditType = "CHECK_IN_ABANDONED"
+	PatientAdmitted       AuditType = "PATIENT_ADMITTED" // by staff who identified the person
+	WalkInAdmitted        AuditType = "WALK_IN_ADMITTED"
+	ProvisionalArrival    AuditType = "PROVISIONAL_ARRIVAL"
 	StaffCalled           AuditType = "STAFF_CALLED"
 	SessionStarted        AuditType = "SESSION_STARTED"
 	SessionEnded          AuditType = "SESSION_ENDED"
@@ -43,6 +46,7 @@ const (
 	QueuePriorityChanged  AuditType = "QUEUE_PRIORITY_CHANGED"
 	QueueEntryTransferred AuditType = "QUEUE_ENTRY_TRANSFERRED"
 	QueueEntryCorrected   AuditType = "QUEUE_ENTRY_CORRECTED"
+	QueueEntryMatched     AuditType = "QUEUE_ENTRY_MATCHED"
 	QueueActRefused       AuditType = "QUEUE_ACT_REFUSED"
 	QueueConflict         AuditType = "QUEUE_CONFLICT"
 	ProviderStatusChanged AuditType = "PROVIDER_STATUS_CHANGED"
@@ -107,6 +111,9 @@ func AuditCatalogue() []AuditKind {
 		{PatientIdentified, Info, "queue-entry"},
 		{IdentificationRefused, Warning, "session"},
 		{CheckInAbandoned, Info, "queue-entry"},
+		{PatientAdmitted, Info, "queue-entry"},
+		{WalkInAdmitted, Info, "queue-entry"},
+		{ProvisionalArrival, Warning, "queue-entry"},
 		{StaffCalled, Warning, "queue-entry"},
 		{SessionStarted, Info, "session"},
 		{SessionEnded, Info, "session"},
@@ -117,6 +124,7 @@ func AuditCatalogue() []AuditKind {
 		{QueuePriorityChanged, Warning, "queue-entry"},
 		{QueueEntryTransferred, Info, "queue-entry"},
 		{QueueEntryCorrected, Warning, "queue-entry"},
+		{QueueEntryMatched, Warning, "queue-entry"},
 		{QueueActRefused, Warning, "queue-entry"},
 		{QueueConflict, Warning, "queue-entry"},
 		{ProviderStatusChanged, Info, "provider"},

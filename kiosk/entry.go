@@ -35,6 +35,7 @@ type Metadata struct {
 	AppointmentTime time.Time
 	Mode            Mode
 	Language        string // tag of the page's language, as in "es"
+	Reason          string // why a walk-in came: a code of the clinic's list; empty for everyone else
 	Needs           []string
 	Flags           []Flag
 }
@@ -53,6 +54,12 @@ const (
 	FlagConsentDesk Flag = "consent-desk"
 	// FlagDetails: the patient says that something of the visit is not right.
 	FlagDetails Flag = "details-not-right"
+	// FlagProvisional: the person said who they are and was not found on a list that
+	// may lack them; their appointment is to be looked for.
+	FlagProvisional Flag = "provisional"
+	// FlagArrived: the appointment that this arrival seems to be for has arrived
+	// already, or another entry is for the same one. Staff decide which holds.
+	FlagArrived Flag = "arrived-twice"
 	// FlagConflict: somebody asked for a change that the queue's rules forbid.
 	FlagConflict Flag = "conflict"
 )

@@ -34,6 +34,7 @@ type MetadataShape struct {
 	AppointmentTime   Timestamp `json:"appointmentTime,omitzero"`
 	Mode              Mode      `json:"mode"`
 	Language          string    `json:"language,omitempty"`
+	Reason            string    `json:"reason,omitempty"`
 	Needs             []string  `json:"needs,omitempty"`
 	Flags             []Flag    `json:"flags,omitempty"`
 }
@@ -48,7 +49,7 @@ func (e Entry) Shape() EntryShape {
 		Metadata: MetadataShape{
 			ConsentGiven: m.ConsentGiven, ConsentTimestamp: At(m.ConsentTimestamp), DeviceReady: m.DeviceReady,
 			InterpreterNeeded: m.InterpreterNeeded, Ticket: m.Ticket, Room: m.Room, Day: m.Day, OrderAt: At(m.OrderAt),
-			AppointmentTime: At(m.AppointmentTime), Mode: m.Mode, Language: m.Language, Needs: m.Needs, Flags: m.Flags,
+			AppointmentTime: At(m.AppointmentTime), Mode: m.Mode, Language: m.Language, Reason: m.Reason, Needs: m.Needs, Flags: m.Flags,
 		},
 	}
 }
@@ -72,7 +73,7 @@ func (s EntryShape) Entry() (Entry, error) {
 		Metadata: Metadata{
 			ConsentGiven: m.ConsentGiven, ConsentTimestamp: m.ConsentTimestamp.Time, DeviceReady: m.DeviceReady,
 			InterpreterNeeded: m.InterpreterNeeded, Ticket: m.Ticket, Room: m.Room, Day: m.Day, OrderAt: m.OrderAt.Time,
-			AppointmentTime: m.AppointmentTime.Time, Mode: m.Mode, Language: m.Language, Needs: m.Needs, Flags: m.Flags,
+			AppointmentTime: m.AppointmentTime.Time, Mode: m.Mode, Language: m.Language, Reason: m.Reason, Needs: m.Needs, Flags: m.Flags,
 		},
 	}, nil
 }
@@ -98,6 +99,7 @@ func (s EntryShape) validate() error {
 		{"metadata.orderAt", !m.OrderAt.IsZero()},
 		{"metadata.mode", m.Mode.Valid()},
 		{"metadata.language", len(m.Language) <= maxText},
+		{"metadata.reason", m.Reason == "" || validID(m.Reason) == nil},
 		{"metadata.needs", len(m.Needs) <= maxList},
 		{"metadata.flags", len(m.Flags) <= maxList},
 	}

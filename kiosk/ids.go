@@ -89,6 +89,13 @@ func NewPatientRef(refKey []byte, clinicPatientID phi.Text) PatientRef {
 	return PatientRef("p-" + refEncoding.EncodeToString(sum[:16]))
 }
 
+// NewUnlistedRef gives the reference of a person who is not on the list, of whom
+// the clinic's own id is not known: that of one entry, and of nobody else.
+func NewUnlistedRef(refKey []byte, id EntryID) PatientRef {
+	sum := keyed(refKey, "unlisted", id.String())
+	return PatientRef("p-" + refEncoding.EncodeToString(sum[:16]))
+}
+
 // EntryID names one visit to the queue.
 type EntryID uuid.UUID
 
@@ -100,8 +107,13 @@ func NewEntryID(refKey []byte, appointment AppointmentID, day Day) EntryID {
 	return EntryID(customUUID(sum))
 }
 
-// RandomEntryID gives the id of a walk-in's entry.
+// RandomEntryID gives an id that no other entry has.
 func RandomEntryID() EntryID { return EntryID(uuid.New()) }
+
+// UnlistedEntryID gives the id of the entry that an act makes for a person without
+// an appointment. It is as random as the act's, and the same when the act is
+// repeated.
+func (a Act) UnlistedEntryID() EntryID { return EntryID(a.EventID("queue/PATIENT_ADDED", "unlisted")) }
 
 // ParseEntryID reads the 36-character form.
 func ParseEntryID(s string) (EntryID, error) {

@@ -98,6 +98,15 @@ type (
 		UpdatedBy      string       `json:"updatedBy"`
 		Timestamp      Timestamp    `json:"timestamp"`
 	}
+	// Matched says which appointment an arrival was for that came in without one:
+	// a provisional arrival, or a walk-in that was expected after all.
+	Matched struct {
+		Action       string  `json:"action"`
+		QueueEntryID EntryID `json:"queueEntryId"`
+		MatchShape
+		UpdatedBy string    `json:"updatedBy"`
+		Timestamp Timestamp `json:"timestamp"`
+	}
 	// Corrected takes back the entry's last change.
 	Corrected struct {
 		Action       string    `json:"action"`
@@ -116,6 +125,26 @@ type (
 		Timestamp  Timestamp    `json:"timestamp"`
 	}
 )
+
+// MatchShape is what an entry takes over from the appointment that it is matched
+// to, as it travels.
+type MatchShape struct {
+	AppointmentID AppointmentID `json:"appointmentId"`
+	// Was is the appointment that whoever matched found the entry to have; empty:
+	// none. A match that found another one than there is, is a conflict.
+	Was             AppointmentID `json:"was,omitempty"`
+	PatientID       PatientRef    `json:"patientId"`
+	ProviderID      ProviderID    `json:"providerId,omitempty"`
+	AppointmentTime Timestamp     `json:"appointmentTime"`
+	OrderAt         Timestamp     `json:"orderAt"`
+	Mode            Mode          `json:"mode"`
+}
+
+// Valid reports whether a received match can be used.
+func (m MatchShape) Valid() bool {
+	return m.AppointmentID.Validate() == nil && (m.Was == "" || m.Was.Validate() == nil) && m.PatientID.Validate() == nil &&
+		(m.ProviderID == "" || m.ProviderID.Validate() == nil) && !m.AppointmentTime.IsZero() && !m.OrderAt.IsZero() && m.Mode.Valid()
+}
 
 // PatientCheckedIn tells a provider's waiting room that a patient has arrived.
 type PatientCheckedIn struct {
@@ -272,6 +301,19 @@ type RosterRow struct {
 	Cancelled bool `json:"cancelled,omitempty"`
 }
 
+// RosterPerson says who a queue entry without an appointment is, as far as that
+// was said: a walk-in or a provisional arrival. Like RosterRow it travels on
+// roster channels only.
+type RosterPerson struct {
+	Type         string    `json:"type"`
+	Day          Day       `json:"day"`
+	QueueEntryID EntryID   `json:"queueEntryId"`
+	FamilyName   string    `json:"familyName,omitempty"` // the whole name where it was said in one
+	GivenName    string    `json:"givenName,omitempty"`
+	BirthDate    string    `json:"birthDate,omitempty"` // 2006-01-02
+	Timestamp    Timestamp `json:"timestamp"`
+}
+
 // Command is an order to one kiosk.
 type Command struct {
 	Type      string          `json:"type"`
@@ -352,6 +394,8 @@ func newMessage(d Definition) any {
 		return new(PriorityChanged)
 	case "TRANSFERRED":
 		return new(Transferred)
+	case "MATCHED":
+		return new(Matched)
 	case "CORRECTED":
 		return new(Corrected)
 	case "PROVIDER_STATUS":
@@ -374,6 +418,8 @@ func newMessage(d Definition) any {
 		return new(Heartbeat)
 	case "ROSTER":
 		return new(Roster)
+	case "ROSTER_PERSON":
+		return new(RosterPerson)
 	case "COMMAND":
 		return new(Command)
 	case "AUDIT_CHECKPOINT":

@@ -83,6 +83,7 @@ func Definitions() []Definition {
 		queue("CALLED", signed|ByProvider, QueuePatientCalled),
 		queue("PRIORITY_CHANGED", signed, QueuePriorityChanged),
 		queue("TRANSFERRED", signed, QueueEntryTransferred),
+		queue("MATCHED", signed, QueueEntryMatched),
 		queue("CORRECTED", signed, QueueEntryCorrected),
 		queue("PROVIDER_STATUS", signed|ByProvider, ProviderStatusChanged),
 
@@ -107,6 +108,8 @@ func Definitions() []Definition {
 
 		{Family: RosterFamily, Type: "ROSTER", Discriminator: "type", Class: rosterClass, Lane: storage.LaneQueue,
 			Publishers: signed, Retain: storage.Retention{Age: rosterKept}},
+		{Family: RosterFamily, Type: "ROSTER_PERSON", Discriminator: "type", Class: rosterClass, Lane: storage.LaneQueue,
+			Publishers: signed, Retain: storage.Retention{Age: rosterKept}, Priority: true}, // goes with an arrival
 
 		health, gap, clock, heartbeat,
 

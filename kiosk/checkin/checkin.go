@@ -53,6 +53,10 @@ type Config struct {
 	// KioskAttempts is how many of them the kiosk may see wrong within ten minutes;
 	// default 20.
 	KioskAttempts int
+	// Reasons are the codes of why a walk-in came.
+	Reasons []string
+	// Online reports whether there is a way to newer lists. Nil: there is none.
+	Online func() bool
 
 	Now func() storage.Instant
 }
@@ -71,6 +75,8 @@ type Service struct {
 
 	mu    sync.Mutex
 	holds map[string]hold // guarded by mu: by session
+
+	looked map[kiosk.EntryID]storage.HLC // Run's own: by which list an arrival's appointment was looked for
 }
 
 // hold says which visit a session has identified.
@@ -125,6 +131,7 @@ func New(cfg Config, q *queue.Queue, consents *consent.Service, list *roster.Ros
 	return &Service{
 		cfg: cfg, queue: q, consents: consents, roster: list, log: log, journal: kiosk.Journal{Organization: cfg.Organization},
 		attempts: newAttempts(cfg.SessionAttempts, cfg.KioskAttempts), help: newHelpDesk(), holds: map[string]hold{},
+		looked: map[kiosk.EntryID]storage.HLC{},
 	}, nil
 }
 
@@ -254,17 +261,14 @@ func (s *Service) Apply(tx *storage.Tx, m kiosk.Received) (kiosk.Result, error) 
 		}
 		return result, s.queue.Consented(tx, patient, c)
 	case *kiosk.PatientAdded:
-		// The entry shows what its patient's consents say, wherever it was made.
-		if patient := msg.Entry.PatientID; patient.Validate() == nil {
-			c, err := s.consents.Consents(tx, patient)
-			if err == nil {
-				err = s.queue.Consented(tx, patient, c)
-			}
-			if err != nil {
-				return kiosk.Ignored, err
-			}
+		if err := s.consented(tx, msg.Entry.PatientID); err != nil {
+			return kiosk.Ignored, err
 		}
-	case *kiosk.Roster:
+	case *kiosk.Matched:
+		if err := s.consented(tx, msg.PatientID); err != nil {
+			return kiosk.Ignored, err
+		}
+	case *kiosk.Roster, *kiosk.RosterPerson:
 		return s.roster.Apply(tx, m)
 	case *kiosk.EmergencyEscalation:
 		return s.applyHelp(tx, m, msg)
@@ -277,8 +281,22 @@ func (s *Service) Apply(tx *storage.Tx, m kiosk.Received) (kiosk.Result, error) 
 	return s.queue.Apply(tx, m)
 }
 
-// Run does the chores: help that is not durable yet is tried again, and names of
-// days that are over are forgotten. It returns nil when ctx ends.
+// consented tells the queue what a patient's consents amount to: the entry shows
+// it, wherever it was made.
+func (s *Service) consented(tx *storage.Tx, patient kiosk.PatientRef) error {
+	if patient.Validate() != nil {
+		return nil
+	}
+	c, err := s.consents.Consents(tx, patient)
+	if err == nil {
+		err = s.queue.Consented(tx, patient, c)
+	}
+	return err
+}
+
+// Run does the chores: help that is not durable yet is tried again, provisional
+// arrivals are matched when a list has come, and names of days that are over are
+// forgotten. It returns nil when ctx ends.
 func (s *Service) Run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -289,6 +307,7 @@ func (s *Service) Run(ctx context.Context) error {
 			return nil
 		case <-timer.C:
 		case <-s.help.wake:
+		case <-s.roster.News():
 		}
 		wait := time.Minute
 		if err := s.settleHelp(ctx); err != nil && ctx.Err() == nil {
@@ -301,6 +320,9 @@ func (s *Service) Run(ctx context.Context) error {
 			wait = time.Second
 		} else if next > 0 {
 			wait = min(wait, next)
+		}
+		if err := s.Reconcile(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("provisional arrivals are not matched yet", "reason", err)
 		}
 		// A clock that nobody has set must not cost a list: what is forgotten does not
 		// come again.

@@ -303,3 +303,10 @@ func give(t *testing.T, from, to *kit, r storage.Record) {
 		t.Fatal(err)
 	}
 }
+
+func (k *kit) cancel(act kiosk.Act, id kiosk.EntryID) error {
+	return k.queue.Act(context.Background(), act, func(tx *storage.Tx) error {
+		_, err := k.queue.SetStatus(tx, act, id, kiosk.Cancelled)
+		return err
+	})
+}

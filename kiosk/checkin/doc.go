@@ -10,6 +10,11 @@
 //   - a wrong and an unknown code get the same answer for the same work, and so do
 //     a wrong birth date, a wrong name and a stranger; guessing is limited per
 //     session and per kiosk, codes and names together;
+//   - who is not on a list that may lack them gets a number, marked for the desk,
+//     and is matched with the appointment by the list that comes later or by staff;
+//     an appointment that somebody has arrived for gets no second entry silently;
+//   - what a walk-in or a provisional arrival said of themselves goes to the
+//     roster's channel, sealed, and nowhere else;
 //   - every outcome ends at a person or at a number, each with its audit event;
 //   - help is shown and sounded here first, whatever the disk or the network do,
 //     and stays on until a person acknowledges it.
@@ -19,6 +24,8 @@
 //
 //	Identify(code) --> roster.Find --> queue.Add (checked-in) --> forms in the patient's language
 //	IdentifyPerson(birth date, name) --> roster.FindByPerson --> the same, or one more question
+//	Provisional(birth date, name) --> queue.Add (provisional) + roster.Remember --> Reconcile or Match --> the appointment's entry
+//	Admit, WalkIn (staff) --> queue.Add, waiting
 //	Finish(decisions) --> one transaction { consent.Record, SetStatus(waiting), PATIENT_CHECKED_IN, PATIENT_READY, audit }
 //	Help --> memory and watchers --> EMERGENCY_ESCALATION, tried until it is durable
 //

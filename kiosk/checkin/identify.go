@@ -31,10 +31,11 @@ const (
 	Closed          Outcome = "closed"           // outside the opening hours
 	Early           Outcome = "early"
 	Late            Outcome = "late"
-	Locked          Outcome = "locked"    // too many wrong codes or names; the desk helps
-	AskTime         Outcome = "ask-time"  // more than one person has this name and birth date: ask for the appointment's time
-	AskPhone        Outcome = "ask-phone" // and still: ask for the last two digits of the phone
-	Alike           Outcome = "alike"     // not told apart by these either; the desk helps
+	Locked          Outcome = "locked"      // too many wrong codes or names; the desk helps
+	AskTime         Outcome = "ask-time"    // more than one person has this name and birth date: ask for the appointment's time
+	AskPhone        Outcome = "ask-phone"   // and still: ask for the last two digits of the phone
+	Alike           Outcome = "alike"       // not told apart by these either; the desk helps
+	Provisional     Outcome = "provisional" // has a number; the desk looks for the appointment: see Place
 )
 
 // Action is what a patient who is checked in already may do.
@@ -66,6 +67,10 @@ type Identified struct {
 	DeskSign bool           // there is no form in that language: nothing is signed here
 	Place    Place          // when Already
 	Actions  []Action       // when Already
+
+	// MayProvision: not found, on a list that may lack who is expected. See
+	// Provisional.
+	MayProvision bool
 }
 
 // Timing is how an arrival lies to its appointment.
@@ -146,7 +151,7 @@ func (s *Service) admit(ctx context.Context, act kiosk.Act, in IdentifyInput, fo
 	if !s.serves(found.Department) {
 		return s.refuse(ctx, act, in.Method, WrongDepartment, visit)
 	}
-	id := kiosk.NewEntryID(s.cfg.RefKey, found.ID, found.Day)
+	id := s.entryOf(found)
 	if _, there := s.queue.Entry(id); !there && now.Synced {
 		if !s.cfg.Hours.Open(now.Wall, s.cfg.Zone) {
 			return s.refuse(ctx, act, in.Method, Closed, visit)
@@ -189,6 +194,15 @@ func (s *Service) refuse(ctx context.Context, act kiosk.Act, method roster.Metho
 	return Identified{Outcome: o, Sentence: "outcome." + string(o), Visit: v}, nil
 }
 
+// entryOf gives the id of an appointment's entry: its own, unless the patient came
+// in without it and was matched since.
+func (s *Service) entryOf(a roster.Appointment) kiosk.EntryID {
+	if e, ok := s.queue.Arrived(a.Day, a.ID); ok {
+		return e.ID
+	}
+	return kiosk.NewEntryID(s.cfg.RefKey, a.ID, a.Day)
+}
+
 // arrive commits a visit as checked-in, or finds it there.
 func (s *Service) arrive(ctx context.Context, act kiosk.Act, in IdentifyInput, a roster.Appointment, id kiosk.EntryID, visit Visit) (Identified, error) {
 	var state queue.State
@@ -201,7 +215,7 @@ func (s *Service) arrive(ctx context.Context, act kiosk.Act, in IdentifyInput, a
 		}
 		state, err = s.queue.Get(tx, id)
 		if errors.Is(err, queue.ErrNotFound) {
-			state, err = s.add(tx, act, in, a, id, consents, wait)
+			state, err = s.add(tx, act, in.Language, a, id, consents, wait)
 		}
 		if err != nil {
 			return err
@@ -224,30 +238,37 @@ func (s *Service) arrive(ctx context.Context, act kiosk.Act, in IdentifyInput, a
 	return out, nil
 }
 
-func (s *Service) add(tx *storage.Tx, act kiosk.Act, in IdentifyInput, a roster.Appointment, id kiosk.EntryID, consents kiosk.Consents, wait time.Duration) (queue.State, error) {
-	_, now := tx.Now()
-	ticket, err := s.queue.NextTicket(tx, a.Day)
+// add makes the entry of an appointment.
+func (s *Service) add(tx *storage.Tx, act kiosk.Act, language string, a roster.Appointment, id kiosk.EntryID, consents kiosk.Consents, wait time.Duration) (queue.State, error) {
+	at := now(tx)
+	e := kiosk.Entry{
+		ID: id, Patient: a.Patient, Appointment: a.ID, Provider: a.Provider, Department: a.Department,
+		Status: kiosk.CheckedIn, Priority: kiosk.Normal, CheckInTime: at, EstimatedWait: wait,
+		Metadata: kiosk.Metadata{
+			Day: a.Day, OrderAt: queue.OrderAt(at, a.Start, s.cfg.EarlyAllowance),
+			AppointmentTime: a.Start, Mode: a.Mode, Language: language,
+		},
+	}
+	if _, desk := s.forms(a.Mode, language, consents); desk {
+		e.Metadata.Flags = []kiosk.Flag{kiosk.FlagConsentDesk}
+	}
+	return s.enter(tx, act, e, consents)
+}
+
+// enter gives an entry a number and puts it into the queue.
+func (s *Service) enter(tx *storage.Tx, act kiosk.Act, e kiosk.Entry, consents kiosk.Consents) (queue.State, error) {
+	ticket, err := s.queue.NextTicket(tx, e.Metadata.Day)
 	if err != nil {
 		return queue.State{}, err
 	}
-	e := kiosk.Entry{
-		ID: id, Patient: a.Patient, Appointment: a.ID, Provider: a.Provider, Department: a.Department,
-		Status: kiosk.CheckedIn, Priority: kiosk.Normal, CheckInTime: now.Wall, EstimatedWait: wait,
-		Metadata: kiosk.Metadata{
-			Ticket: ticket.String(), Day: a.Day, OrderAt: queue.OrderAt(now.Wall, a.Start, s.cfg.EarlyAllowance),
-			AppointmentTime: a.Start, Mode: a.Mode, Language: in.Language,
-		},
-	}
-	if _, desk := s.forms(a.Mode, in.Language, consents); desk {
-		e.Metadata.Flags = []kiosk.Flag{kiosk.FlagConsentDesk}
-	}
-	if err := s.queue.Consented(tx, a.Patient, consents); err != nil {
+	e.Metadata.Ticket = ticket.String()
+	if err := s.queue.Consented(tx, e.Patient, consents); err != nil {
 		return queue.State{}, err
 	}
 	if _, _, err := s.queue.Add(tx, act, e); err != nil {
 		return queue.State{}, err
 	}
-	return s.queue.Get(tx, id)
+	return s.queue.Get(tx, e.ID)
 }
 
 // forms gives what is left to decide on: forms whose consent is in effect are

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"clinicgate/kiosk"
 	"clinicgate/kiosk/identity"
 	"clinicgate/kiosk/roster"
 	"clinicgate/storage"
@@ -55,7 +54,9 @@ func (s *Service) IdentifyPerson(ctx context.Context, in PersonInput) (Identifie
 		return s.refuse(ctx, act, roster.Named, Alike, Visit{})
 	}
 	s.attempts.failed(in.Session, now.Wall)
-	return s.refuse(ctx, act, roster.Named, NotFound, Visit{})
+	out, err := s.refuse(ctx, act, roster.Named, NotFound, Visit{})
+	out.MayProvision = s.listMayLack(s.queue.Today())
+	return out, err
 }
 
 func ask(o Outcome) Identified { return Identified{Outcome: o, Sentence: "outcome." + string(o)} }
@@ -71,7 +72,7 @@ func (s *Service) next(list []roster.Appointment, now time.Time) roster.Appointm
 			continue
 		}
 		best = a
-		e, there := s.queue.Entry(kiosk.NewEntryID(s.cfg.RefKey, a.ID, a.Day))
+		e, there := s.queue.Entry(s.entryOf(a))
 		missed := !there && s.cfg.Latest > 0 && now.Sub(a.Start) > s.cfg.Latest
 		if !missed && (!there || e.Status.Open()) {
 			return a

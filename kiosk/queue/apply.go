@@ -52,6 +52,9 @@ func (q *Queue) Apply(tx *storage.Tx, m kiosk.Received) (kiosk.Result, error) {
 	case *kiosk.Transferred:
 		id, f.Kind, f.To, by = msg.QueueEntryID, Transferred, msg.ToDepartmentID, msg.UpdatedBy
 		ok = f.To.Validate() == nil
+	case *kiosk.Matched:
+		id, f.Kind, f.Match, by = msg.QueueEntryID, Matched, &msg.MatchShape, msg.UpdatedBy
+		ok = f.Match.Valid()
 	case *kiosk.Corrected:
 		id, f.Kind, f.Undoes, by = msg.QueueEntryID, Corrected, msg.Undoes, msg.UpdatedBy
 	case *kiosk.ProviderStatus:

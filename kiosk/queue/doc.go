@@ -15,7 +15,9 @@
 //     of each is in the fold, so a restart forgets neither the figure nor what was
 //     learned from it;
 //   - what readers see is what is on disk: the copy in memory changes, and Watch
-//     rings, only after the commit.
+//     rings, only after the commit;
+//   - two entries for one appointment, which kiosks that could not hear each other
+//     may make, are both flagged for staff, and never merged.
 //
 // It refuses to hold a name, to use local settings or the roster in a fold, and
 // to guess: an unknown wait is unknown. The fold's unit is the entry: no rule

@@ -22,6 +22,7 @@ const (
 	Called       FactKind = "called"
 	Priority     FactKind = "priority"
 	Transferred  FactKind = "transferred"
+	Matched      FactKind = "matched"
 	Corrected    FactKind = "corrected"
 	Availability FactKind = "availability" // about a provider, not an entry
 )
@@ -51,6 +52,7 @@ type Fact struct {
 	Room     string             `json:"l,omitempty"`
 	Priority kiosk.Priority     `json:"p,omitempty"`
 	To       kiosk.DepartmentID `json:"d,omitempty"`
+	Match    *kiosk.MatchShape  `json:"c,omitempty"`
 	Undoes   uuid.UUID          `json:"x,omitzero"`
 	Avail    kiosk.Availability `json:"v,omitempty"`
 }

@@ -16,6 +16,7 @@ type State struct {
 	core
 	Exists    bool     // the entry's PATIENT_ADDED is among the facts
 	Home      string   // kiosk whose PATIENT_ADDED counts; its timers act first
+	Unlisted  bool     // it came in without an appointment: a walk-in or a provisional arrival
 	Tickets   []string // every number given for the entry; Entry has the first
 	Conflicts []Conflict
 	Last      Action // the last change, which its actor may undo
@@ -128,6 +129,8 @@ func (s *State) apply(f *Fact, c Corrections) (ok, stale bool) {
 		return true, false
 	case Transferred:
 		return s.transferred(f), false
+	case Matched:
+		return s.matched(f)
 	case Removed:
 		return s.removed(f), true
 	}
@@ -186,6 +189,7 @@ func (s *State) added(f *Fact) {
 		return
 	}
 	s.Exists, s.Home, s.Entry, s.Since, s.by = true, f.Source, e.Clone(), e.CheckInTime, f.ID
+	s.Unlisted = e.Appointment == ""
 	s.Promise = Promise{Wait: e.EstimatedWait}
 }
 
@@ -254,6 +258,28 @@ func (s *State) transferred(f *Fact) bool {
 	return true
 }
 
+// matched gives an entry the appointment that it was for. Who matched must have
+// seen what there is: of two who match one entry to different appointments the
+// later finds that out, and staff decide. stale: it has this one already.
+func (s *State) matched(f *Fact) (ok, stale bool) {
+	e, m := &s.Entry, f.Match
+	same := e.Appointment == m.AppointmentID
+	if !same && (!s.Unlisted || e.Appointment != m.Was) {
+		return false, false
+	}
+	e.Metadata.Flags = without(e.Metadata.Flags, kiosk.FlagProvisional, kiosk.FlagArrived)
+	if same {
+		return true, true
+	}
+	e.Appointment, e.Patient = m.AppointmentID, m.PatientID
+	e.Metadata.AppointmentTime, e.Metadata.OrderAt, e.Metadata.Mode = m.AppointmentTime.Time, m.OrderAt.Time, m.Mode
+	if e.Status == kiosk.CheckedIn || e.Status == kiosk.Waiting { // else somebody sees the patient, or has
+		e.Provider = m.ProviderID
+	}
+	s.Promise.void()
+	return true, false
+}
+
 // removed takes the entry off the lists. A removal that finds the patient back
 // in the queue is too late and changes nothing.
 func (s *State) removed(f *Fact) bool {
@@ -281,6 +307,8 @@ func (f *Fact) want() string {
 		return "remove"
 	case Transferred:
 		return "transfer"
+	case Matched:
+		return "match"
 	}
 	return "call"
 }
@@ -310,4 +338,8 @@ func with(flags []kiosk.Flag, f kiosk.Flag) []kiosk.Flag {
 		return flags
 	}
 	return append(slices.Clip(flags), f)
+}
+
+func without(flags []kiosk.Flag, gone ...kiosk.Flag) []kiosk.Flag {
+	return slices.DeleteFunc(slices.Clone(flags), func(f kiosk.Flag) bool { return slices.Contains(gone, f) })
 }

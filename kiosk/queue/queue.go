@@ -68,8 +68,9 @@ type Queue struct {
 	provided map[string]*shift
 	clocks   Corrections
 	consents map[kiosk.PatientRef]kiosk.Consents
-	tickets  map[kiosk.Day]uint64 // highest number of our letter seen
-	heard    map[string]time.Time // kiosk: time of its newest message
+	arrivals map[arrival]map[string]struct{} // ids of the entries that are for one appointment
+	tickets  map[kiosk.Day]uint64            // highest number of our letter seen
+	heard    map[string]time.Time            // kiosk: time of its newest message
 	watchers map[chan struct{}]struct{}
 	changed  time.Time     // when memory last changed
 	ignored  uint64        // facts refused because a bound was reached
@@ -114,6 +115,7 @@ func New(cfg Config, store Store, log *slog.Logger) (*Queue, error) {
 	}
 	q.entries, q.provided = map[string]*held{}, map[string]*shift{}
 	q.clocks, q.consents, q.tickets = Corrections{}, map[kiosk.PatientRef]kiosk.Consents{}, map[kiosk.Day]uint64{}
+	q.arrivals = map[arrival]map[string]struct{}{}
 	return q, nil
 }
 
@@ -145,14 +147,20 @@ func (q *Queue) Load(ctx context.Context) error {
 		}
 		for _, one := range entries {
 			for _, f := range one.Facts {
-				if f.Kind != Added {
+				var patient kiosk.PatientRef
+				switch f.Kind {
+				case Added:
+					patient = f.Entry.PatientID
+				case Matched:
+					patient = f.Match.PatientID
+				default:
 					continue
 				}
-				c, err := q.cfg.Consents(r, f.Entry.PatientID)
+				c, err := q.cfg.Consents(r, patient)
 				if err != nil {
 					return err
 				}
-				consents[f.Entry.PatientID] = c
+				consents[patient] = c
 			}
 		}
 		return nil
@@ -280,7 +288,9 @@ func (q *Queue) publish(did *staged) {
 // show folds a row into memory. mu is held.
 func (q *Queue) show(r *row) {
 	h := &held{row: r, state: Fold(r.Facts, q.clocks)}
+	q.unlink(r.Key)
 	q.entries[r.Key] = h
+	q.link(h)
 	for _, text := range h.state.Tickets {
 		if t, err := ParseTicket(text); err == nil && t.Letter == q.cfg.Letter {
 			day := h.state.Entry.Metadata.Day
@@ -349,6 +359,9 @@ func (q *Queue) seen(s State) State {
 	s.Entry = s.Entry.Clone()
 	s.Tickets, s.Conflicts = slices.Clone(s.Tickets), slices.Clone(s.Conflicts)
 	q.addConsents(&s.Entry)
+	if q.twice(&s) {
+		s.Entry.Metadata.Flags = with(s.Entry.Metadata.Flags, kiosk.FlagArrived)
+	}
 	return s
 }
 

@@ -229,6 +229,7 @@ func (q *Queue) forget(ctx context.Context, before kiosk.Day) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, key := range keys {
+		q.unlink(key)
 		delete(q.entries, key)
 	}
 	for d := range q.tickets {

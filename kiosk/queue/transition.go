@@ -34,6 +34,10 @@ var (
 	ErrGrace = errors.New("the grace period is over")
 	// ErrNotLast: only one's own last action can be undone.
 	ErrNotLast = errors.New("this is not your own last action on the entry")
+	// ErrListed: the entry came in by an appointment, and is for no other.
+	ErrListed = errors.New("the entry came in by an appointment of its own")
+	// ErrArrived: the appointment has an entry already.
+	ErrArrived = errors.New("somebody has arrived for this appointment already")
 	// ErrOtherDay: the entry belongs to another clinic day.
 	ErrOtherDay = errors.New("the entry belongs to another day")
 )
@@ -66,6 +70,10 @@ func (r *Refusal) Hint() string {
 		return "ask the desk to put the patient back"
 	case ErrNotLast:
 		return "change the entry instead of undoing"
+	case ErrListed:
+		return "cancel it and check the patient in for the right appointment"
+	case ErrArrived:
+		return "look who that is: cancel one of the two entries, or leave this one as it is"
 	case ErrOtherDay:
 		return "check the patient in again today"
 	}

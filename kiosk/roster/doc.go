@@ -14,7 +14,9 @@
 //   - an appointment that is cancelled, or moved to another day, goes from every
 //     kiosk's list, and an older version that arrives later does not bring it back;
 //   - an unknown code, a forged one and a mistyped one cost the same work and give
-//     the same answer; so do a wrong name, a wrong birth date and a stranger.
+//     the same answer; so do a wrong name, a wrong birth date and a stranger;
+//   - who came without being on the list is remembered by their entry, as long and
+//     as sealed as the list (ROSTER_PERSON).
 //
 // It refuses to take an appointment away because a later file does not list it
 // (the patient may be on the way), to put a name anywhere but into sealed rows
@@ -25,6 +27,7 @@
 //	                     +--Maker.Codes (off the kiosk)--> QR text and typed code per appointment
 //	[]Cancellation --Cancel--> rows marked, without a name + ROSTER events --> other kiosks
 //	scan or typed code --Find--> Appointment
+//	walk-in, provisional arrival --Remember--> view row + ROSTER_PERSON event --> other kiosks
 //	birth date and name --FindByPerson--> identity.Match --> what one person has that day
 //
 // After a crash a half-done import has kept whole parts; run it again and the

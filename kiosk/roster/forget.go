@@ -69,6 +69,18 @@ func (r *Roster) forget(ctx context.Context, day kiosk.Day) (dropped int, err er
 				return count()
 			})
 		}
+		if err == nil {
+			err = tx.Walk(personView, g, func(_, value []byte) error {
+				var n named
+				if err := json.Unmarshal(value, &n); err != nil {
+					return err
+				}
+				if err := tx.DeleteIn(personView, g, []byte(n.Person.QueueEntryID.String())); err != nil {
+					return err
+				}
+				return count()
+			})
+		}
 		if err != nil && !errors.Is(err, enough) {
 			return err
 		}

@@ -37,6 +37,8 @@ type Roster struct {
 	store   Store
 	journal kiosk.Journal
 
+	news chan struct{} // rung when rows came or went
+
 	mu   sync.RWMutex
 	days map[kiosk.Day]Held // guarded by mu
 }
@@ -57,7 +59,7 @@ func New(cfg Config, store Store) (*Roster, error) {
 	case cfg.Calendar.Zone == nil || store == nil:
 		return nil, errors.New("cannot make roster: no zone or store")
 	}
-	return &Roster{cfg: cfg, store: store, journal: kiosk.Journal{Organization: cfg.Organization}, days: map[kiosk.Day]Held{}}, nil
+	return &Roster{cfg: cfg, store: store, journal: kiosk.Journal{Organization: cfg.Organization}, days: map[kiosk.Day]Held{}, news: make(chan struct{}, 1)}, nil
 }
 
 const maxRows = 20_000 // of one event
@@ -126,8 +128,10 @@ func (r *Roster) Today(now storage.Instant) kiosk.Day {
 			return d
 		}
 		var newest kiosk.Day
-		for d := range r.days {
-			newest = max(newest, d)
+		for d, held := range r.days {
+			if held.Rows > 0 {
+				newest = max(newest, d)
+			}
 		}
 		if newest != "" {
 			return newest
@@ -150,6 +154,27 @@ func (r *Roster) note(day kiosk.Day, fresh int, at storage.HLC) {
 	defer r.mu.Unlock()
 	held := r.days[day]
 	r.days[day] = Held{held.Rows + fresh, max(held.Changed, at)}
+	if at > held.Changed {
+		select {
+		case r.news <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// News gives a channel that is rung when a list changes; several changes may ring
+// once. Like Days it may be ahead of the transaction by a moment, so whoever is
+// rung reads in a transaction of its own. It has one reader.
+func (r *Roster) News() <-chan struct{} { return r.news }
+
+// Current reports whether the list of a day is held and is no older than the day:
+// somebody who is not on a list that is older, or not there, may be expected all
+// the same.
+func (r *Roster) Current(day kiosk.Day) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	held := r.days[day]
+	return held.Rows > 0 && !held.Changed.Time().Before(r.cfg.Calendar.Start(day))
 }
 
 func (r *Roster) get(g Getter, day kiosk.Day, id kiosk.AppointmentID) (*stored, error) {
@@ -280,6 +305,9 @@ type Getter interface {
 // used are left out.
 func (r *Roster) Apply(tx *storage.Tx, m kiosk.Received) (kiosk.Result, error) {
 	c, ok := kiosk.ParseChannel(m.Channel)
+	if p, is := m.Message.(*kiosk.RosterPerson); ok && is && c.Family == kiosk.RosterFamily {
+		return r.applyPerson(tx, m, p)
+	}
 	msg, is := m.Message.(*kiosk.Roster)
 	if !ok || !is || c.Family != kiosk.RosterFamily || !msg.Day.Valid() || len(msg.Rows) > maxRows {
 		return kiosk.Ignored, nil
