@@ -51,6 +51,9 @@ const (
 	// FlagConsentDesk: there is no form in the patient's language, so nothing was
 	// signed and the desk helps.
 	FlagConsentDesk Flag = "consent-desk"
+	// FlagConsentSigner: nobody was here who may sign for the patient, so nothing was
+	// signed and the desk helps.
+	FlagConsentSigner Flag = "consent-signer"
 	// FlagDetails: the patient says that something of the visit is not right.
 	FlagDetails Flag = "details-not-right"
 	// FlagConflict: somebody asked for a change that the queue's rules forbid.

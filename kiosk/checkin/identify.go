@@ -60,10 +60,9 @@ type Identified struct {
 	Timing   Timing // when OK
 	Entry    kiosk.EntryID
 	Visit    Visit
-	Forms    []consent.Form // to decide on, in the patient's language
-	DeskSign bool           // there is no form in that language: nothing is signed here
-	Place    Place          // when Already
-	Actions  []Action       // when Already
+	Signing           // when OK
+	Place    Place    // when Already
+	Actions  []Action // when Already
 }
 
 // Timing is how an arrival lies to its appointment.
@@ -185,6 +184,7 @@ func (s *Service) refuse(ctx context.Context, act kiosk.Act, method roster.Metho
 func (s *Service) arrive(ctx context.Context, act kiosk.Act, in IdentifyInput, a roster.Appointment, id kiosk.EntryID, visit Visit) (Identified, error) {
 	var state queue.State
 	var consents kiosk.Consents
+	var signing Signing
 	wait := s.expectedWait(a)
 	err := s.queue.Update(ctx, func(tx *storage.Tx) error {
 		var err error
@@ -194,6 +194,9 @@ func (s *Service) arrive(ctx context.Context, act kiosk.Act, in IdentifyInput, a
 		state, err = s.queue.Get(tx, id)
 		if errors.Is(err, queue.ErrNotFound) {
 			state, err = s.add(tx, act, in, a, id, consents, wait)
+		}
+		if err == nil {
+			signing, err = s.signing(tx, state.Entry, in.Language, consents)
 		}
 		if err != nil {
 			return err
@@ -207,7 +210,7 @@ func (s *Service) arrive(ctx context.Context, act kiosk.Act, in IdentifyInput, a
 	s.hold(in.Session, id, in.Language)
 	out := Identified{Outcome: OK, Sentence: "outcome.ok", Entry: id, Visit: visit}
 	if state.Entry.Status == kiosk.CheckedIn {
-		out.Forms, out.DeskSign = s.forms(state.Entry.Metadata.Mode, in.Language, consents)
+		out.Signing = signing
 		return out, nil
 	}
 	out.Outcome, out.Sentence = Already, "outcome.already."+string(state.Entry.Status)
@@ -242,8 +245,7 @@ func (s *Service) add(tx *storage.Tx, act kiosk.Act, in IdentifyInput, a roster.
 	return s.queue.Get(tx, id)
 }
 
-// forms gives what is left to decide on: forms whose consent is in effect are
-// not shown again.
+// forms gives the forms that are left to decide on.
 func (s *Service) forms(mode kiosk.Mode, language string, c kiosk.Consents) (forms []consent.Form, desk bool) {
 	all, ok := s.consents.Forms().For(mode, language)
 	if !ok {
@@ -255,27 +257,6 @@ func (s *Service) forms(mode kiosk.Mode, language string, c kiosk.Consents) (for
 		}
 	}
 	return forms, false
-}
-
-// Forms gives the forms again, in another language.
-func (s *Service) Forms(ctx context.Context, session string, id kiosk.EntryID, language string) (forms []consent.Form, desk bool, err error) {
-	if _, ok := s.held(session, id); !ok || len(language) > 40 {
-		return nil, false, ErrSession
-	}
-	e, ok := s.queue.Entry(id)
-	if !ok {
-		return nil, false, ErrSession
-	}
-	err = s.queue.View(ctx, func(r *storage.Reader) error {
-		c, err := s.consents.Consents(r, e.Patient)
-		forms, desk = s.forms(e.Metadata.Mode, language, c)
-		return err
-	})
-	if err != nil {
-		return nil, false, fmt.Errorf("cannot give consent forms: %w", err)
-	}
-	s.hold(session, id, language)
-	return forms, desk, nil
 }
 
 func (s *Service) visit(a roster.Appointment, language string) Visit {
