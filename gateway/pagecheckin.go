@@ -138,8 +138,8 @@ func (p pageCheckIn) Move(ctx context.Context, in web.Move) (web.Identified, err
 		return web.Identified{}, err
 	}
 	if place.Status == kiosk.CheckedIn { // back from a cancelled visit: the forms follow
-		forms, desk, err := p.checkin.Forms(ctx, in.Session, entry, in.Language)
-		return p.answer(checkin.Identified{Outcome: checkin.OK, Entry: entry, Forms: forms, DeskSign: desk}), err
+		signing, err := p.checkin.Forms(ctx, in.Session, entry, in.Language)
+		return p.answer(checkin.Identified{Outcome: checkin.OK, Entry: entry, Signing: signing}), err
 	}
 	found := checkin.Identified{Outcome: checkin.Already, Entry: entry, Place: place}
 	switch {

@@ -33,6 +33,8 @@ type ConsentState struct {
 	At       time.Time // of the newest record
 	Until    time.Time // first instant at which it is no longer in effect; zero: no end
 	Record   string    // id of the newest record
+	Decision string    // of the newest record: "granted", "declined", "revoked"; empty: there is none
+	Relation string    // to the patient, of who decided that: "self", "guardian", ...; "staff"
 }
 
 // InEffect reports whether the consent holds at an instant.

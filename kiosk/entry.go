@@ -52,6 +52,9 @@ const (
 	// FlagConsentDesk: there is no form in the patient's language, so nothing was
 	// signed and the desk helps.
 	FlagConsentDesk Flag = "consent-desk"
+	// FlagConsentSigner: nobody was here who may sign for the patient, so nothing was
+	// signed and the desk helps.
+	FlagConsentSigner Flag = "consent-signer"
 	// FlagDetails: the patient says that something of the visit is not right.
 	FlagDetails Flag = "details-not-right"
 	// FlagProvisional: the person said who they are and was not found on a list that

@@ -229,8 +229,12 @@ type ConsentShape struct {
 	Decision  string    `json:"decision"` // "granted", "declined", "revoked"
 	DecidedAt Timestamp `json:"decidedAt"`
 	Method    string    `json:"method"`   // "tapped", "typed", "drawn"
-	Signer    string    `json:"signer"`   // "patient" or a role; never a name
-	Relation  string    `json:"relation"` // "self", "guardian", ...
+	Signer    string    `json:"signer"`   // "patient", "representative" or "staff"; never a name
+	Relation  string    `json:"relation"` // "self", "parent", "guardian", ...; "staff"
+
+	InterpreterPresent bool      `json:"interpreterPresent,omitempty"` // when it was decided
+	Revokes            uuid.UUID `json:"revokes,omitzero"`             // the grant that a revocation takes back
+	Reason             string    `json:"reason,omitempty"`             // of a revocation: a fixed word
 }
 
 // The messages of the device channel.

@@ -98,6 +98,15 @@ func (m Mode) Valid() bool { return m == InPerson || m == Video }
 // Listed reports whether an appointment on a list can have this mode.
 func (m Mode) Listed() bool { return m.Valid() || m == Elsewhere }
 
+// Here gives the mode of a visit that takes place after all, because the desk took the
+// patient in: an appointment elsewhere is in person then.
+func (m Mode) Here() Mode {
+	if m == Elsewhere {
+		return InPerson
+	}
+	return m
+}
+
 // Availability is a provider's clinical availability.
 type Availability string
 

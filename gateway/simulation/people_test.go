@@ -238,8 +238,11 @@ func (p *process) revoke(d *rand.Rand) error {
 		return errNothing
 	}
 	return p.change(act, func(tx *storage.Tx) error {
-		now, err := p.consents.Revoke(tx, act, s.Entry.Patient, kiosk.DataSharing)
-		if err != nil {
+		now, err := p.consents.Consents(tx, s.Entry.Patient)
+		if err != nil || now.DataSharing.Decision != "granted" {
+			return err
+		}
+		if now, err = p.consents.Revoke(tx, act, s.Entry.Patient, uuid.MustParse(now.DataSharing.Record), consent.PatientAsked); err != nil {
 			return err
 		}
 		return p.queue.Consented(tx, s.Entry.Patient, now)

@@ -111,6 +111,16 @@ func TestAdmittingIsDoneOnce(t *testing.T) {
 	}
 }
 
+// Who comes for an appointment by phone and is taken in by the desk is here in person.
+func TestAdmittingWhoIsExpectedElsewhere(t *testing.T) {
+	t.Parallel()
+	k := newKit(t, "lobby-1", 'A', reasons)
+	s, err := k.Admit(context.Background(), kiosk.NewAct(ana), "apt-8")
+	if err != nil || s.Entry.Metadata.Mode != kiosk.InPerson || s.Entry.Status != kiosk.Waiting {
+		t.Errorf("%+v, %v", s.Entry, err)
+	}
+}
+
 func TestWalkIn(t *testing.T) {
 	t.Parallel()
 	k := newKit(t, "lobby-1", 'A', reasons)

@@ -20,6 +20,7 @@ type FinishInput struct {
 	Entry     kiosk.EntryID
 	NotRight  bool // the patient says that something of the visit is not right
 	Decisions []consent.Decision
+	Unsigned  bool      // nobody who may sign is here: no decisions, the desk helps
 	Request   uuid.UUID // the same for a repeated request
 }
 
@@ -57,7 +58,7 @@ func (s *Service) Finish(ctx context.Context, in FinishInput) (Done, error) {
 		if !holds {
 			return ErrSession
 		}
-		c, err := s.decide(tx, act, state.Entry, h.language, in.Decisions)
+		c, err := s.decide(tx, act, state.Entry, h.language, in)
 		if err != nil || state.Entry.Status != kiosk.CheckedIn {
 			return err // checked in meanwhile, at another kiosk
 		}
@@ -85,7 +86,8 @@ func (s *Service) Finish(ctx context.Context, in FinishInput) (Done, error) {
 	s.finished(in.Session)
 	e, _ := s.queue.Entry(in.Entry)
 	d := Done{Place: s.place(in.Entry, cmp.Or(h.language, e.Metadata.Language)), CheckedIn: e.Status != kiosk.CheckedIn}
-	d.StaffFlag = !d.CheckedIn || e.HasFlag(kiosk.FlagConsentDeclined) || e.HasFlag(kiosk.FlagConsentDesk) || e.HasFlag(kiosk.FlagConsentMissing) || e.HasFlag(kiosk.FlagDetails)
+	d.StaffFlag = !d.CheckedIn || e.HasFlag(kiosk.FlagConsentDeclined) || e.HasFlag(kiosk.FlagConsentDesk) ||
+		e.HasFlag(kiosk.FlagConsentSigner) || e.HasFlag(kiosk.FlagConsentMissing) || e.HasFlag(kiosk.FlagDetails)
 	return d, nil
 }
 
@@ -99,34 +101,6 @@ func committed(tx *storage.Tx, act kiosk.Act, id kiosk.EntryID) bool {
 		}
 	}
 	return false
-}
-
-// decide records the decisions, after checking that every form that was to be
-// decided on was.
-func (s *Service) decide(tx *storage.Tx, act kiosk.Act, e kiosk.Entry, language string, decisions []consent.Decision) (kiosk.Consents, error) {
-	c, err := s.consents.Consents(tx, e.Patient)
-	if err != nil {
-		return c, err
-	}
-	due, _ := s.forms(e.Metadata.Mode, language, c)
-	decided := map[string]bool{}
-	for _, d := range decisions {
-		if decided[d.FormID] {
-			return c, ErrInput
-		}
-		decided[d.FormID] = true
-	}
-	for _, f := range due {
-		if !decided[f.ID] {
-			return c, ErrIncomplete
-		}
-	}
-	if len(decisions) > 0 {
-		if c, err = s.consents.Record(tx, act, e.Patient, decisions); err != nil {
-			return c, err
-		}
-	}
-	return c, s.queue.Consented(tx, e.Patient, c)
 }
 
 // tellProvider announces an arrival to the provider: PATIENT_CHECKED_IN in the

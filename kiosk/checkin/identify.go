@@ -63,10 +63,9 @@ type Identified struct {
 	Timing   Timing // when OK
 	Entry    kiosk.EntryID
 	Visit    Visit
-	Forms    []consent.Form // to decide on, in the patient's language
-	DeskSign bool           // there is no form in that language: nothing is signed here
-	Place    Place          // when Already
-	Actions  []Action       // when Already
+	Signing           // when OK
+	Place    Place    // when Already
+	Actions  []Action // when Already
 
 	// MayProvision: not found, on a list that may lack who is expected. See
 	// Provisional.
@@ -207,6 +206,7 @@ func (s *Service) entryOf(a roster.Appointment) kiosk.EntryID {
 func (s *Service) arrive(ctx context.Context, act kiosk.Act, in IdentifyInput, a roster.Appointment, id kiosk.EntryID, visit Visit) (Identified, error) {
 	var state queue.State
 	var consents kiosk.Consents
+	var signing Signing
 	wait := s.expectedWait(a)
 	err := s.queue.Update(ctx, func(tx *storage.Tx) error {
 		var err error
@@ -216,6 +216,9 @@ func (s *Service) arrive(ctx context.Context, act kiosk.Act, in IdentifyInput, a
 		state, err = s.queue.Get(tx, id)
 		if errors.Is(err, queue.ErrNotFound) {
 			state, err = s.add(tx, act, in.Language, a, id, consents, wait)
+		}
+		if err == nil {
+			signing, err = s.signing(tx, state.Entry, in.Language, consents)
 		}
 		if err != nil {
 			return err
@@ -229,7 +232,7 @@ func (s *Service) arrive(ctx context.Context, act kiosk.Act, in IdentifyInput, a
 	s.hold(in.Session, id, in.Language)
 	out := Identified{Outcome: OK, Sentence: "outcome.ok", Entry: id, Visit: visit}
 	if state.Entry.Status == kiosk.CheckedIn {
-		out.Forms, out.DeskSign = s.forms(state.Entry.Metadata.Mode, in.Language, consents)
+		out.Signing = signing
 		return out, nil
 	}
 	out.Outcome, out.Sentence = Already, "outcome.already."+string(state.Entry.Status)
@@ -246,10 +249,10 @@ func (s *Service) add(tx *storage.Tx, act kiosk.Act, language string, a roster.A
 		Status: kiosk.CheckedIn, Priority: kiosk.Normal, CheckInTime: at, EstimatedWait: wait,
 		Metadata: kiosk.Metadata{
 			Day: a.Day, OrderAt: queue.OrderAt(at, a.Start, s.cfg.EarlyAllowance),
-			AppointmentTime: a.Start, Mode: a.Mode, Language: language,
+			AppointmentTime: a.Start, Mode: a.Mode.Here(), Language: language,
 		},
 	}
-	if _, desk := s.forms(a.Mode, language, consents); desk {
+	if _, desk := s.forms(a.Mode.Here(), language, consents); desk {
 		e.Metadata.Flags = []kiosk.Flag{kiosk.FlagConsentDesk}
 	}
 	return s.enter(tx, act, e, consents)
@@ -271,8 +274,7 @@ func (s *Service) enter(tx *storage.Tx, act kiosk.Act, e kiosk.Entry, consents k
 	return s.queue.Get(tx, e.ID)
 }
 
-// forms gives what is left to decide on: forms whose consent is in effect are
-// not shown again.
+// forms gives the forms that are left to decide on.
 func (s *Service) forms(mode kiosk.Mode, language string, c kiosk.Consents) (forms []consent.Form, desk bool) {
 	all, ok := s.consents.Forms().For(mode, language)
 	if !ok {
@@ -284,27 +286,6 @@ func (s *Service) forms(mode kiosk.Mode, language string, c kiosk.Consents) (for
 		}
 	}
 	return forms, false
-}
-
-// Forms gives the forms again, in another language.
-func (s *Service) Forms(ctx context.Context, session string, id kiosk.EntryID, language string) (forms []consent.Form, desk bool, err error) {
-	if _, ok := s.held(session, id); !ok || len(language) > 40 {
-		return nil, false, ErrSession
-	}
-	e, ok := s.queue.Entry(id)
-	if !ok {
-		return nil, false, ErrSession
-	}
-	err = s.queue.View(ctx, func(r *storage.Reader) error {
-		c, err := s.consents.Consents(r, e.Patient)
-		forms, desk = s.forms(e.Metadata.Mode, language, c)
-		return err
-	})
-	if err != nil {
-		return nil, false, fmt.Errorf("cannot give consent forms: %w", err)
-	}
-	s.hold(session, id, language)
-	return forms, desk, nil
 }
 
 func (s *Service) visit(a roster.Appointment, language string) Visit {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"clinicgate/kiosk"
 	"clinicgate/kiosk/identity"
 	"clinicgate/kiosk/roster"
 	"clinicgate/storage"

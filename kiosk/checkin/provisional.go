@@ -46,6 +46,9 @@ func (s *Service) Provisional(ctx context.Context, in PersonInput) (Identified, 
 	if verdict != identity.None || !s.listMayLack(day) {
 		return s.IdentifyPerson(ctx, in)
 	}
+	if now := s.cfg.Now(); now.Synced && !s.cfg.Hours.Open(now.Wall, s.cfg.Zone) {
+		return s.refuse(ctx, act, roster.Named, Closed, Visit{})
+	}
 	who := roster.Unlisted{Entry: id, Day: day, Birth: in.Claim.Birth}
 	who.Family, who.Given = splitName(in.Claim.Name)
 	department := s.cfg.Departments[0].ID
@@ -128,7 +131,7 @@ func (s *Service) matchTo(tx *storage.Tx, act kiosk.Act, st queue.State, a roste
 		}
 	}
 	e, err = s.queue.Match(tx, act, id, kiosk.MatchShape{
-		AppointmentID: a.ID, PatientID: a.Patient, ProviderID: a.Provider, AppointmentTime: kiosk.At(a.Start), Mode: a.Mode,
+		AppointmentID: a.ID, PatientID: a.Patient, ProviderID: a.Provider, AppointmentTime: kiosk.At(a.Start), Mode: a.Mode.Here(),
 		OrderAt: kiosk.At(queue.OrderAt(e.CheckInTime, a.Start, s.cfg.EarlyAllowance)),
 	})
 	if err == nil && e.Status == kiosk.CheckedIn && mayWait(e, c, now(tx)) {
@@ -213,5 +216,5 @@ func (s *Service) reconcileOne(ctx context.Context, id kiosk.EntryID, day kiosk.
 // appointment when the patient came.
 func (s *Service) couldCheckIn(e kiosk.Entry, a roster.Appointment) bool {
 	early := a.Start.Sub(e.CheckInTime)
-	return s.serves(a.Department) && (s.cfg.Earliest == 0 || early <= s.cfg.Earliest) && (s.cfg.Latest == 0 || -early <= s.cfg.Latest)
+	return a.Mode.Valid() && s.serves(a.Department) && (s.cfg.Earliest == 0 || early <= s.cfg.Earliest) && (s.cfg.Latest == 0 || -early <= s.cfg.Latest)
 }

@@ -5,15 +5,28 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"clinicgate/kiosk"
 	"clinicgate/storage"
+
+	"github.com/google/uuid"
 )
 
 // ErrForm says that a decision is about a text that is not on file: the form
 // changed while the page was open, or the page was tampered with. Show the
 // forms again.
 var ErrForm = errors.New("the consent form is not the current one")
+
+var (
+	// ErrSigner says that whoever decided may not, for this patient.
+	ErrSigner = errors.New("whoever signed may not sign for this patient")
+	// ErrNoRecord says that there is no such consent record.
+	ErrNoRecord = errors.New("there is no such consent record")
+	// ErrNotGranted says that a record grants nothing any more: it is a refusal or a
+	// revocation, or a newer record of its type stands.
+	ErrNotGranted = errors.New("the record is not the patient's newest grant of its type")
+)
 
 // Service records consents and answers for them. It keeps no state of its own;
 // its methods are safe for concurrent use.
@@ -93,11 +106,15 @@ func (s *Service) Record(tx *storage.Tx, act kiosk.Act, patient kiosk.PatientRef
 		if !ok || form.Version != d.Version || form.SHA256 != d.SHA256 || !d.Method.valid() {
 			return kiosk.Consents{}, ErrForm
 		}
+		relation := cmp.Or(d.Relation, Self)
+		if !relation.Valid() {
+			return kiosk.Consents{}, ErrSigner
+		}
 		shape := kiosk.ConsentShape{
 			PatientID: patient, Type: string(form.Type), Granted: d.Granted, Scope: form.Scope, Version: form.Version,
 			FormID: form.ID, SHA256: form.SHA256, Language: form.Language, Basis: string(form.Basis),
 			Decision: declined, DecidedAt: kiosk.At(now.Wall), Method: string(d.Method),
-			Signer: cmp.Or(d.Signer, "patient"), Relation: cmp.Or(d.Relation, "self"),
+			Signer: relation.signer(), Relation: string(relation), InterpreterPresent: d.Interpreter,
 		}
 		audit := kiosk.ConsentDeclined
 		if d.Granted {
@@ -111,28 +128,38 @@ func (s *Service) Record(tx *storage.Tx, act kiosk.Act, patient kiosk.PatientRef
 	return r.fold(s.forms), s.write(tx, patient, r)
 }
 
-// Revoke takes back a patient's consent of one type. The grant stays on record.
-func (s *Service) Revoke(tx *storage.Tx, act kiosk.Act, patient kiosk.PatientRef, t kiosk.ConsentType) (kiosk.Consents, error) {
+// Revoke takes back what a record of the patient's granted. The grant stays on
+// record. It fails with ErrNoRecord or ErrNotGranted and records nothing then.
+func (s *Service) Revoke(tx *storage.Tx, act kiosk.Act, patient kiosk.PatientRef, id uuid.UUID, reason Reason) (kiosk.Consents, error) {
+	if !reason.Valid() {
+		return kiosk.Consents{}, errors.New("cannot revoke consent: no such reason")
+	}
 	r, err := s.read(tx, patient)
 	if err != nil {
 		return kiosk.Consents{}, err
 	}
-	var last *Record
-	for _, rec := range r.records() {
-		if rec.Type == string(t) && (last == nil || compare(last, &rec) < 0) {
-			last = &rec
-		}
+	records := r.records()
+	at := slices.IndexFunc(records, func(o Record) bool { return o.ID == id })
+	if at < 0 {
+		return kiosk.Consents{}, ErrNoRecord
 	}
-	if last == nil || !last.Granted {
+	grant := records[at]
+	if _, done := tx.Lookup(act.EventID(recorded, grant.FormID)); done {
 		return r.fold(s.forms), nil
 	}
+	newer := func(o Record) bool { return o.Type == grant.Type && compare(&grant, &o) < 0 }
+	if !grant.Granted || slices.ContainsFunc(records, newer) {
+		return kiosk.Consents{}, ErrNotGranted
+	}
 	_, now := tx.Now()
-	shape := last.ConsentShape
+	shape := grant.ConsentShape
 	shape.Granted, shape.Decision, shape.DecidedAt, shape.RevokedAt = false, revoked, kiosk.At(now.Wall), kiosk.At(now.Wall)
 	shape.GrantedAt, shape.ExpiresAt = kiosk.Timestamp{}, kiosk.Timestamp{}
-	shape.Method, shape.Signer, shape.Relation = string(Tapped), string(act.Actor.Kind), "self"
-	if act.Actor.Kind != kiosk.ActorPatient {
-		shape.Relation = "staff"
+	shape.Revokes, shape.Reason = grant.ID, string(reason)
+	shape.Method, shape.InterpreterPresent = string(Tapped), false
+	shape.Signer, shape.Relation = signerStaff, signerStaff
+	if act.Actor.Kind == kiosk.ActorPatient {
+		shape.Signer, shape.Relation = signerPatient, string(Self)
 	}
 	if err := s.append(tx, act, &r, shape, kiosk.ConsentRevoked); err != nil {
 		return kiosk.Consents{}, err
@@ -140,10 +167,38 @@ func (s *Service) Revoke(tx *storage.Tx, act kiosk.Act, patient kiosk.PatientRef
 	return r.fold(s.forms), s.write(tx, patient, r)
 }
 
+// Find gives the record of an id, whoever's it is, or ErrNoRecord. It reads every
+// patient's row.
+func (s *Service) Find(r *storage.Reader, id uuid.UUID) (Record, error) {
+	var found *Record
+	err := r.Walk(view, nil, func(_, value []byte) error {
+		row, err := readRow(value)
+		if err != nil || found != nil {
+			return err
+		}
+		for _, rec := range row.records() {
+			if rec.ID == id {
+				found = &rec
+				break
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return Record{}, fmt.Errorf("cannot look for consent record: %w", err)
+	}
+	if found == nil {
+		return Record{}, ErrNoRecord
+	}
+	return *found, nil
+}
+
+const recorded = "consent/CONSENT_RECORDED"
+
 func (s *Service) append(tx *storage.Tx, act kiosk.Act, r *row, shape kiosk.ConsentShape, audit kiosk.AuditType) error {
-	shape.ID = act.EventID("consent/CONSENT_RECORDED", shape.FormID)
+	shape.ID = act.EventID(recorded, shape.FormID)
 	receipt, err := s.journal.Record(tx, act, kiosk.What{
-		Kind: "consent/CONSENT_RECORDED", ID: shape.ID, Channel: kiosk.ConsentChannel(s.organization),
+		Kind: recorded, ID: shape.ID, Channel: kiosk.ConsentChannel(s.organization),
 		Body: kiosk.ConsentRecorded{Type: "CONSENT_RECORDED", Record: shape, Timestamp: shape.DecidedAt}, Audit: audit,
 		Facts: kiosk.AuditFacts{Action: shape.Decision + " " + shape.Type, Resource: shape.ID.String(), ConsentRef: shape.ID.String()},
 	})

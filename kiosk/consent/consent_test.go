@@ -216,19 +216,32 @@ func TestGrantRevokeGrantAndExpiry(t *testing.T) {
 	}
 	k.now = k.now.Add(time.Hour)
 	var revoked kiosk.Consents
-	revoke := func() {
-		if err := k.update(func(tx *storage.Tx) (err error) {
-			revoked, err = k.Revoke(tx, kiosk.NewAct(kiosk.Actor{Kind: kiosk.ActorStaff, ID: "ana"}), jane, kiosk.DataSharing)
+	revoke := func(act kiosk.Act, record string, reason consent.Reason) error {
+		return k.update(func(tx *storage.Tx) (err error) {
+			revoked, err = k.Revoke(tx, act, jane, uuid.MustParse(record), reason)
 			return err
-		}); err != nil {
+		})
+	}
+	act := kiosk.NewAct(kiosk.Actor{Kind: kiosk.ActorStaff, ID: "ana"})
+	if err := revoke(act, uuid.NewString(), consent.PatientAsked); !errors.Is(err, consent.ErrNoRecord) {
+		t.Errorf("revoking what nobody recorded: %v", err)
+	}
+	if err := revoke(act, first.DataSharing.Record, "she was rude"); err == nil {
+		t.Error("a reason in free text was taken")
+	}
+	for range 2 { // the same act again
+		if err := revoke(act, first.DataSharing.Record, consent.PatientAsked); err != nil {
 			t.Fatal(err)
 		}
 	}
-	revoke()
 	if revoked.DataSharing.InEffect(k.now) || !revoked.DataSharing.Declined {
 		t.Errorf("after revocation: %+v", revoked.DataSharing)
 	}
-	revoke() // nothing left to revoke
+	for _, record := range []string{first.DataSharing.Record, revoked.DataSharing.Record} {
+		if err := revoke(kiosk.NewAct(act.Actor), record, consent.PatientAsked); !errors.Is(err, consent.ErrNotGranted) {
+			t.Errorf("revoking again: %v", err)
+		}
+	}
 	if c := grant(); !c.DataSharing.InEffect(k.now) {
 		t.Error("not in effect after a new grant")
 	}
@@ -244,7 +257,27 @@ func TestGrantRevokeGrantAndExpiry(t *testing.T) {
 		decisions = append(decisions, r.Decision)
 	}
 	if !slices.Equal(decisions, []string{"granted", "revoked", "granted"}) {
-		t.Errorf("records: %v; the earlier ones must stay", decisions)
+		t.Fatalf("records: %v; the earlier ones must stay", decisions)
+	}
+	if r := records[1]; r.Revokes != records[0].ID || r.Reason != "patient-asked" || r.Signer != "staff" || r.Relation != "staff" || r.RevokedAt.IsZero() || !r.GrantedAt.IsZero() {
+		t.Errorf("revocation: %+v", r)
+	}
+	if err := revoke(kiosk.NewAct(act.Actor), first.DataSharing.Record, consent.SignedInError); !errors.Is(err, consent.ErrNotGranted) {
+		t.Errorf("revoking a grant with newer records: %v", err)
+	}
+	err := k.store.View(context.Background(), func(r *storage.Reader) error {
+		for _, want := range records {
+			if got, err := k.Find(r, want.ID); err != nil || got != want {
+				t.Errorf("found %+v, %v", got, err)
+			}
+		}
+		if _, err := k.Find(r, uuid.New()); !errors.Is(err, consent.ErrNoRecord) {
+			t.Errorf("found what nobody recorded: %v", err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 
@@ -394,7 +427,10 @@ func TestRecordsOfOtherKiosksCount(t *testing.T) {
 		"decision": func(s *kiosk.ConsentShape) { s.Decision = "declined" },
 		"hash":     func(s *kiosk.ConsentShape) { s.SHA256 = "x" },
 		"time":     func(s *kiosk.ConsentShape) { s.DecidedAt = kiosk.Timestamp{} },
-		"signer":   func(s *kiosk.ConsentShape) { s.Signer = strings.Repeat("Jane ", 10) },
+		"signer":   func(s *kiosk.ConsentShape) { s.Signer = "Jane" },
+		"relation": func(s *kiosk.ConsentShape) { s.Relation = "mother Jane Roe" },
+		"method":   func(s *kiosk.ConsentShape) { s.Method = strings.Repeat("tapped", 10) },
+		"reason":   func(s *kiosk.ConsentShape) { s.Reason = "she said that" },
 	} {
 		bad := shape
 		bad.ID = uuid.New()
@@ -418,7 +454,11 @@ func TestPropertyFold(t *testing.T) {
 			r := consent.Record{HLC: storage.HLC(rapid.Uint64Range(1, 6).Draw(t, "hlc")), ConsentShape: kiosk.ConsentShape{
 				ID: uuid.UUID{byte(i + 1)}, Type: string(typ), Granted: granted, Decision: "declined", FormID: string(typ),
 				Version: rapid.SampledFrom([]string{"2026-01", "2025-01"}).Draw(t, "version"), DecidedAt: kiosk.At(noon),
+				Relation: string(rapid.SampledFrom(consent.Relations()).Draw(t, "relation")), InterpreterPresent: rapid.Bool().Draw(t, "interpreter"),
 			}}
+			if !granted && rapid.Bool().Draw(t, "revoked") {
+				r.Decision, r.Relation = "revoked", "staff"
+			}
 			if granted {
 				r.Decision = "granted"
 				r.ExpiresAt = kiosk.At(noon.Add(time.Duration(rapid.IntRange(-2, 2).Draw(t, "expires")) * time.Hour))
@@ -444,6 +484,23 @@ func TestPropertyFold(t *testing.T) {
 			want := r != nil && r.Granted && !stale && r.ExpiresAt.After(noon)
 			if got.Of(typ).InEffect(noon) != want {
 				t.Fatalf("%s in effect: %v, want %v", typ, !want, want)
+			}
+			standing, expect := consent.StandingAt(got.Of(typ), noon), consent.Unsigned
+			if r != nil {
+				if got.Of(typ).Relation != r.Relation || got.Of(typ).Decision != r.Decision {
+					t.Fatalf("%s was %s by %s, want %s by %s", typ, got.Of(typ).Decision, got.Of(typ).Relation, r.Decision, r.Relation)
+				}
+				switch expect = consent.Standing(r.Decision); {
+				case want:
+					expect = consent.InEffect
+				case stale && r.Granted:
+					expect = consent.Stale
+				case r.Granted:
+					expect = consent.Expired
+				}
+			}
+			if standing != expect {
+				t.Fatalf("%s is %s, want %s", typ, standing, expect)
 			}
 		}
 	})

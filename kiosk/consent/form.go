@@ -57,6 +57,7 @@ type Form struct {
 	Title    string
 	Text     string        // paragraphs, an empty line between them
 	Valid    time.Duration // how long a grant lasts; 0: no end
+	MinAge   int           // years from which a patient signs alone; 0: at any age
 	Modes    []kiosk.Mode  // visits that it is shown for
 
 	// Reviewer is who vouches for the text in this language, and Reviewed the date
@@ -72,8 +73,10 @@ type Forms struct {
 }
 
 const (
-	maxForms    = 200
-	maxFormSize = 32 << 10
+	maxForms      = 200
+	maxFormSize   = 32 << 10
+	defaultMinAge = 18 // the age of majority of most places
+	maxMinAge     = 25
 )
 
 // EmbeddedForms gives the forms that come with the product: data-sharing and
@@ -101,6 +104,7 @@ func EmbeddedForms() *Forms {
 //	title = "Sharing your information"
 //	scope = "clinic"
 //	valid_days = 365             # 0 or absent: until revoked
+//	min_age = 18                 # years from which a patient signs alone; absent: 18
 //	modes = ["in-person", "video"]
 //	reviewer = "M. Ortega, interpreter"   # who vouches for the text in this language
 //	reviewed = 2026-01-15
@@ -161,7 +165,7 @@ func (f *Forms) add(form Form) error {
 		if o.Language == form.Language {
 			return fmt.Errorf("%q stands twice in %q", form.ID, form.Language)
 		}
-		if o.Version != form.Version || o.Type != form.Type || o.Basis != form.Basis || o.Scope != form.Scope || o.Valid != form.Valid || !slices.Equal(o.Modes, form.Modes) {
+		if o.Version != form.Version || o.Type != form.Type || o.Basis != form.Basis || o.Scope != form.Scope || o.Valid != form.Valid || o.MinAge != form.MinAge || !slices.Equal(o.Modes, form.Modes) {
 			return fmt.Errorf("%q differs from its other languages in more than title and text", form.ID)
 		}
 	}
@@ -186,6 +190,7 @@ func ParseForm(data []byte) (Form, error) {
 		Title     string            `toml:"title"`
 		Scope     string            `toml:"scope"`
 		ValidDays int               `toml:"valid_days"`
+		MinAge    *int              `toml:"min_age"`
 		Modes     []kiosk.Mode      `toml:"modes"`
 		Reviewer  string            `toml:"reviewer"`
 		Reviewed  *toml.LocalDate   `toml:"reviewed"`
@@ -195,7 +200,10 @@ func ParseForm(data []byte) (Form, error) {
 		return Form{}, fmt.Errorf("head: %w", err)
 	}
 	form := Form{ID: h.ID, Type: h.Type, Version: h.Version, Basis: h.Basis, Scope: h.Scope, Language: h.Language,
-		Title: strings.TrimSpace(h.Title), Text: strings.TrimSpace(string(text)), Valid: time.Duration(h.ValidDays) * 24 * time.Hour, Modes: h.Modes}
+		Title: strings.TrimSpace(h.Title), Text: strings.TrimSpace(string(text)), Valid: time.Duration(h.ValidDays) * 24 * time.Hour, MinAge: defaultMinAge, Modes: h.Modes}
+	if h.MinAge != nil {
+		form.MinAge = *h.MinAge
+	}
 	checks := []struct {
 		ok   bool
 		want string
@@ -210,6 +218,7 @@ func ParseForm(data []byte) (Form, error) {
 		{form.Text != "", "text after the head"},
 		{(h.Reviewer == "") == (h.Reviewed == nil) && len(h.Reviewer) <= 100, "reviewer and reviewed together, or neither"},
 		{h.ValidDays >= 0 && h.ValidDays <= 36500, "valid_days: 0 to 36500"},
+		{form.MinAge >= 0 && form.MinAge <= maxMinAge, "min_age: 0 to 25"},
 		{len(h.Modes) > 0 && !slices.ContainsFunc(h.Modes, func(m kiosk.Mode) bool { return !m.Valid() }), "modes: in-person, video"},
 	}
 	var errs []error
@@ -278,6 +287,16 @@ func (f *Forms) For(mode kiosk.Mode, language string) (forms []Form, ok bool) {
 		forms = append(forms, form)
 	}
 	return forms, true
+}
+
+// Types lists what the forms of a mode are about.
+func (f *Forms) Types(mode kiosk.Mode) (types []kiosk.ConsentType) {
+	for _, form := range f.list {
+		if slices.Contains(form.Modes, mode) && !slices.Contains(types, form.Type) {
+			types = append(types, form.Type)
+		}
+	}
+	return types
 }
 
 // in finds a form in a language, else in the language without its region.

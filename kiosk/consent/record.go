@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
+	"regexp"
 	"slices"
 	"time"
 
@@ -20,8 +21,10 @@ type Decision struct {
 	SHA256   string // of the text that was shown
 	Granted  bool
 	Method   Method
-	Signer   string // role of who decided; empty: "patient"
-	Relation string // to the patient; empty: "self"
+	Relation Relation // who decided; empty: Self
+
+	// Interpreter says that an interpreter was there when it was decided.
+	Interpreter bool
 }
 
 // Method is how a decision was made.
@@ -41,6 +44,54 @@ const (
 	declined = "declined"
 	revoked  = "revoked"
 )
+
+// Reason is why staff take a consent back.
+type Reason string
+
+const (
+	PatientAsked     Reason = "patient-asked"
+	SignerAsked      Reason = "signer-asked" // who had signed for the patient
+	SignedInError    Reason = "signed-in-error"
+	SignerNotAllowed Reason = "signer-not-allowed"
+	CameOfAge        Reason = "came-of-age" // the patient decides alone now
+)
+
+// Reasons lists all of them.
+func Reasons() []Reason {
+	return []Reason{PatientAsked, SignerAsked, SignedInError, SignerNotAllowed, CameOfAge}
+}
+
+// Valid reports whether r is of the list.
+func (r Reason) Valid() bool { return slices.Contains(Reasons(), r) }
+
+// Standing says in a word what a patient's consent of one type amounts to.
+type Standing string
+
+const (
+	Unsigned Standing = "unsigned" // nobody has decided
+	InEffect Standing = "in-effect"
+	Declined Standing = "declined"
+	Revoked  Standing = "revoked"
+	Expired  Standing = "expired"
+	Stale    Standing = "stale" // granted on an older version of the form
+)
+
+// StandingAt gives the word for a state at an instant.
+func StandingAt(s kiosk.ConsentState, now time.Time) Standing {
+	switch {
+	case s.Decision == "":
+		return Unsigned
+	case s.InEffect(now):
+		return InEffect
+	case s.Decision == revoked:
+		return Revoked
+	case s.Decision != granted:
+		return Declined
+	case !s.Granted:
+		return Stale
+	}
+	return Expired
+}
 
 // Record is a consent record and the clock reading that orders it among the
 // patient's others, on every kiosk alike.
@@ -69,6 +120,8 @@ func Fold(records []Record, forms *Forms) kiosk.Consents {
 		return kiosk.ConsentState{
 			Granted:  r.Granted && r.Decision == granted && forms.current(r.FormID, r.Version),
 			Declined: !r.Granted,
+			Decision: r.Decision,
+			Relation: r.Relation,
 			At:       r.DecidedAt.Time,
 			Until:    r.ExpiresAt.Time,
 			Record:   r.ID.String(),
@@ -90,13 +143,17 @@ func validate(r kiosk.ConsentShape) error {
 		return errMalformed
 	case len(r.FormID) > 40 || len(r.Version) > 40 || len(r.SHA256) != 64 || len(r.Language) > 40 || len(r.Scope) > 40 || len(r.Basis) > 40:
 		return errMalformed
-	case len(r.Method) > 40 || len(r.Signer) > 40 || len(r.Relation) > 40:
+	case !word.MatchString(r.Method), !word.MatchString(r.Signer), !word.MatchString(r.Relation), r.Reason != "" && !word.MatchString(r.Reason):
 		return errMalformed
 	}
 	return nil
 }
 
 var errMalformed = errors.New("consent record is malformed")
+
+// word is what a record may say of a person: one of a list, which may be longer
+// where a newer version runs, and never a name.
+var word = regexp.MustCompile(`^[a-z][a-z-]{0,39}$`)
 
 // row is the stored form of a patient's records.
 type row struct {
