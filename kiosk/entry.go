@@ -63,6 +63,9 @@ const (
 	// FlagArrived: the appointment that this arrival seems to be for has arrived
 	// already, or another entry is for the same one. Staff decide which holds.
 	FlagArrived Flag = "arrived-twice"
+	// FlagDevices: camera, microphone or speech did not work where the patient tried
+	// them for a visit by video.
+	FlagDevices Flag = "devices-not-ready"
 	// FlagConflict: somebody asked for a change that the queue's rules forbid.
 	FlagConflict Flag = "conflict"
 )

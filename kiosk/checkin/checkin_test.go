@@ -769,3 +769,33 @@ func TestCancelledAppointmentIsSaid(t *testing.T) {
 		t.Errorf("the session's next code: %s", got.Outcome)
 	}
 }
+
+// A visit by video waits once its devices were tried; where they fail staff come. All
+// that the last button says is kept, also where it is several things at once.
+func TestDevicesOfAVisitByVideo(t *testing.T) {
+	k := newKit(t, "lobby-1", 'A')
+	video := k.scan("s1", "apt-3", "en")
+	finish := func(devices checkin.Devices, notRight bool) checkin.Done {
+		t.Helper()
+		d, err := k.Finish(context.Background(), checkin.FinishInput{Session: "s1", Entry: video.Entry, Decisions: decisions(video.Forms, true),
+			Devices: devices, NotRight: notRight, Request: uuid.New()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	d := finish(checkin.DevicesFail, true)
+	e, _ := k.queue.Entry(video.Entry)
+	if d.CheckedIn || !d.StaffFlag || e.Metadata.DeviceReady || !e.HasFlag(kiosk.FlagDevices) || !e.HasFlag(kiosk.FlagDetails) || len(k.ActiveHelp()) != 1 {
+		t.Errorf("devices fail: %+v, %+v, %v", d, e.Metadata, k.ActiveHelp())
+	}
+	video = k.scan("s1", "apt-3", "en")
+	d = finish(checkin.DevicesReady, false)
+	k.reopen('A')
+	if e, _ = k.queue.Entry(video.Entry); !d.CheckedIn || !e.Metadata.DeviceReady || e.Status != kiosk.Waiting {
+		t.Errorf("devices work: %+v, %+v", d, e)
+	}
+	if _, err := k.Finish(context.Background(), checkin.FinishInput{Session: "s1", Entry: video.Entry, Devices: "perhaps", Request: uuid.New()}); !errors.Is(err, checkin.ErrInput) {
+		t.Errorf("an answer that nobody can give: %v", err)
+	}
+}

@@ -20,9 +20,19 @@ type FinishInput struct {
 	Entry     kiosk.EntryID
 	NotRight  bool // the patient says that something of the visit is not right
 	Decisions []consent.Decision
+	Devices   Devices   // of a visit by video
 	Unsigned  bool      // nobody who may sign is here: no decisions, the desk helps
 	Request   uuid.UUID // the same for a repeated request
 }
+
+// Devices is what a patient found who tried camera and microphone.
+type Devices string
+
+const (
+	DevicesUntried Devices = ""
+	DevicesReady   Devices = "ready"
+	DevicesFail    Devices = "fail" // staff are called
+)
 
 // Done is what the last screen says.
 type Done struct {
@@ -37,7 +47,7 @@ func (s *Service) Finish(ctx context.Context, in FinishInput) (Done, error) {
 	if err := checkInput(in.Session, "", in.Request); err != nil {
 		return Done{}, err
 	}
-	if len(in.Decisions) > maxDecisions {
+	if len(in.Decisions) > maxDecisions || in.Devices != DevicesUntried && in.Devices != DevicesReady && in.Devices != DevicesFail {
 		return Done{}, ErrInput
 	}
 	act := patientAct(in.Session, in.Request)
@@ -67,9 +77,14 @@ func (s *Service) Finish(ctx context.Context, in FinishInput) (Done, error) {
 				return err
 			}
 		}
-		if mode := state.Entry.Metadata.Mode; mode == kiosk.Video && !c.Telehealth.InEffect(now(tx)) {
-			called, err = s.callStaff(tx, act, state.Entry)
-			return err
+		if state.Entry.Metadata.Mode == kiosk.Video {
+			if err := s.tried(tx, act, in); err != nil {
+				return err
+			}
+			if in.Devices == DevicesFail || !c.Telehealth.InEffect(now(tx)) {
+				called, err = s.callStaff(tx, act, state.Entry)
+				return err
+			}
 		}
 		e, err := s.queue.SetStatus(tx, act, in.Entry, kiosk.Waiting)
 		if err != nil {
@@ -92,6 +107,17 @@ func (s *Service) Finish(ctx context.Context, in FinishInput) (Done, error) {
 }
 
 const maxDecisions = 20
+
+// tried notes what came of trying the devices.
+func (s *Service) tried(tx *storage.Tx, act kiosk.Act, in FinishInput) (err error) {
+	switch in.Devices {
+	case DevicesReady:
+		_, err = s.queue.Ready(tx, act, in.Entry)
+	case DevicesFail:
+		_, err = s.queue.Flag(tx, act, in.Entry, kiosk.FlagDevices)
+	}
+	return err
+}
 
 // committed reports whether this very act was committed before.
 func committed(tx *storage.Tx, act kiosk.Act, id kiosk.EntryID) bool {

@@ -337,7 +337,7 @@ func (s *Service) callStaff(tx *storage.Tx, act kiosk.Act, e kiosk.Entry) (*Help
 		ID: act.EventID("help", e.ID.String()), Kind: AtConsent, Kiosk: s.cfg.Kiosk, Department: e.Department, Ticket: e.Metadata.Ticket,
 		Severity: "urgent", At: now(tx), Status: kiosk.EscalationActive, Durable: true, session: act.Session, entry: e.ID,
 	}
-	if err := s.journal.Audit(tx, act, kiosk.StaffCalled, kiosk.AuditFacts{Action: "call for consent", Resource: e.ID.String()}); err != nil {
+	if err := s.journal.Audit(tx, act, kiosk.StaffCalled, kiosk.AuditFacts{Action: "call from the page", Resource: e.ID.String()}); err != nil {
 		return nil, err
 	}
 	return &h, putHelp(tx, h)

@@ -46,6 +46,19 @@ func (q *Queue) Flag(tx *storage.Tx, act kiosk.Act, id kiosk.EntryID, f kiosk.Fl
 	return state.Entry, err
 }
 
+// Ready notes that the devices which a visit by video needs were tried and work: the
+// entry is announced again. Where that is known, nothing is written.
+func (q *Queue) Ready(tx *storage.Tx, act kiosk.Act, id kiosk.EntryID) (kiosk.Entry, error) {
+	s, r, state, err := q.open(tx, id)
+	if err != nil || state.Entry.Metadata.DeviceReady {
+		return state.Entry, err
+	}
+	e := state.Entry.Clone()
+	e.Metadata.DeviceReady = true
+	state, err = q.announce(s, act, r, e.Shape(), "devices ready")
+	return state.Entry, err
+}
+
 // SetStatus makes one of the nine transitions. Cancelling and completing also
 // take the entry off the lists.
 func (q *Queue) SetStatus(tx *storage.Tx, act kiosk.Act, id kiosk.EntryID, to kiosk.Status) (kiosk.Entry, error) {
@@ -92,8 +105,12 @@ func (q *Queue) SetStatus(tx *storage.Tx, act kiosk.Act, id kiosk.EntryID, to ki
 }
 
 // announce publishes the whole entry: a new one, or one that comes back after
-// its removal, for readers that had dropped it.
+// its removal, for readers that had dropped it, or one of which more is known, as
+// action says. One act may do several of the last kind.
 func (q *Queue) announce(s *staged, act kiosk.Act, r *row, shape kiosk.EntryShape, action string) (State, error) {
+	if action != "" {
+		act.ID = kiosk.DeriveID(act.ID, "announce", action)
+	}
 	_, now := s.tx.Now()
 	return q.record(s, act, r, kiosk.What{
 		Kind:  "queue/PATIENT_ADDED",
