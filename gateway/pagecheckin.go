@@ -100,7 +100,7 @@ func placeShown(p checkin.Place) web.Done {
 
 // Finish commits the decisions and the place in the queue.
 func (p pageCheckIn) Finish(ctx context.Context, in web.Finish) (web.Done, error) {
-	f := checkin.FinishInput{Session: in.Session, Entry: kiosk.EntryID(in.Entry), NotRight: in.NotRight, Request: in.Request}
+	f := checkin.FinishInput{Session: in.Session, Entry: kiosk.EntryID(in.Entry), NotRight: in.NotRight, Devices: checkin.Devices(in.Devices), Request: in.Request}
 	for _, d := range in.Decisions {
 		f.Decisions = append(f.Decisions, consent.Decision{FormID: d.FormID, Version: d.Version, Language: d.Language, SHA256: d.SHA256, Granted: d.Granted, Method: consent.Tapped})
 	}

@@ -14,6 +14,7 @@ type CheckIn struct {
 	Late     Duration `toml:"late"`
 	MayCall  Duration `toml:"may_call"`
 	Hours    []string `toml:"hours"`
+	Devices  bool     `toml:"devices"`
 	Attempts int      `toml:"attempts"`
 }
 

@@ -35,6 +35,7 @@ type action struct {
 	Shown    string    `json:"shown,omitempty"`    // decide: SHA-256 of the text on the screen, hex
 	Granted  *bool     `json:"granted,omitempty"`  // decide
 	Kind     HelpKind  `json:"kind,omitempty"`     // help
+	Ready    *bool     `json:"ready,omitempty"`    // tried: camera and microphone work
 }
 
 const (
@@ -165,6 +166,11 @@ func (s *Server) apply(x *session, a action) (work, bool) {
 			return nil, false
 		}
 		return s.decide(x, a.Form, a.Shown, *a.Granted, a.Request)
+	case "tried":
+		if a.Ready == nil {
+			return nil, false
+		}
+		return s.tried(x, *a.Ready, a.Request)
 	case "confirm", "not-right":
 		return s.confirm(x, a.Event == "confirm", a.Request)
 	case "again":

@@ -135,8 +135,18 @@ type Finish struct {
 	Entry     uuid.UUID
 	NotRight  bool // the patient says that something of the visit is not right: staff look into it
 	Decisions []Decision
+	Devices   Devices // of a visit by video
 	Request   uuid.UUID
 }
+
+// Devices is what a patient found who tried camera and microphone.
+type Devices string
+
+const (
+	DevicesUntried Devices = ""
+	DevicesReady   Devices = "ready"
+	DevicesFail    Devices = "fail"
+)
 
 // Decision is the patient's answer to one form, by a tap under its text.
 type Decision struct {

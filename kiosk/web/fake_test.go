@@ -37,7 +37,7 @@ type clinic struct {
 	hold                               chan struct{} // if not nil, Identify and Finish wait for it
 	done                               map[uuid.UUID]web.Done
 	next                               int
-	noForms                            bool
+	noForms, video                     bool
 	outcome                            map[string]web.Identified
 }
 
@@ -132,7 +132,7 @@ func (c *clinic) Identify(ctx context.Context, in web.Identify) (web.Identified,
 	at := time.Date(2026, 11, 22, 10, 30, 0, 0, newYork())
 	found := web.Identified{
 		Outcome: web.Found, Entry: entryOne,
-		Visit: web.Visit{Name: phi.New("M… G…"), Department: "Cardiology", Provider: "Dr. Amara Osei", At: at},
+		Visit: web.Visit{Name: phi.New("M… G…"), Department: "Cardiology", Provider: "Dr. Amara Osei", At: at, Video: c.video},
 		Forms: []web.Form{form("telehealth", "Visits by video", formText), form("data-sharing", "Sharing your record", "May we share your record with your other doctors?")},
 	}
 	if w, ok := abroad[in.Language]; ok {

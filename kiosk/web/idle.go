@@ -64,15 +64,19 @@ func (s *Server) idleLeft(x *session) time.Duration {
 // allowed is how long the patient may do nothing before being asked: longer where
 // there is a text to read.
 func (s *Server) allowed(x *session) time.Duration {
-	if x.state == Consent {
+	switch x.state {
+	case Consent:
 		return s.quiet + reading(x.form().Text)
+	case Trying:
+		return s.quiet + trying
 	}
 	return s.quiet
 }
 
 const (
-	perWord  = time.Second / 2 // two words a second: slower than most people read
-	perWordN = 6               // characters that count as a word, where there are no spaces
+	trying   = 30 * time.Second // to look at oneself, and to speak, which the page tells of
+	perWord  = time.Second / 2  // two words a second: slower than most people read
+	perWordN = 6                // characters that count as a word, where there are no spaces
 )
 
 func reading(text string) time.Duration {

@@ -147,6 +147,9 @@ func (s *Server) serveCheckIn(w http.ResponseWriter, r *http.Request) {
 		s.serveLocked(w)
 		return
 	}
+	if s.try {
+		door.WithCamera(w.Header())
+	}
 	s.servePage(checkInPage)(w, r)
 }
 

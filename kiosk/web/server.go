@@ -29,6 +29,7 @@ type Config struct {
 	Languages   []string      // tags in the order offered; the first is shown before a choice
 	Texts       fs.FS         // optional: further {tag}.toml files, before the embedded ones
 	IdleAfter   time.Duration // without a touch until everything is wiped; at least 25 s count, 0 is 60 s
+	TryDevices  bool          // a patient whose visit is by video tries camera and microphone
 	Departments Departments   // what the board shows
 	Panel       int           // the board's diagonal in inches; 0: 55
 	Distance    int           // from which the board is read, in metres; 0: 6
@@ -60,6 +61,7 @@ type Server struct {
 	zone  string
 	quiet time.Duration // without a touch until the warning
 	shows Departments
+	try   bool // see Config.TryDevices
 
 	listener   net.Listener
 	boards     net.Listener // nil for none
@@ -110,7 +112,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		deps: deps, log: deps.Logger, now: deps.Now, words: words, signs: slices.Clone(cfg.Signs), zone: cfg.Zone, pass: deps.Pass, shows: cfg.Departments,
+		deps: deps, log: deps.Logger, now: deps.Now, words: words, signs: slices.Clone(cfg.Signs), zone: cfg.Zone, pass: deps.Pass, shows: cfg.Departments, try: cfg.TryDevices,
 		epoch: uuid.NewString(), streams: map[*stream]struct{}{}, base: context.Background(),
 		actRate:    rate.NewLimiter(actsPerSec, actsAtOnce),
 		launchRate: rate.NewLimiter(launchPerSec, launchesAtOnce),

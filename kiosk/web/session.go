@@ -40,6 +40,7 @@ type session struct {
 	found     Identified
 	notRight  bool // the patient says that something of the visit is not right
 	decisions []Decision
+	devices   Devices
 	done      Done
 	sentence  string // why it was refused
 	again     bool   // refused, and another try is allowed
@@ -218,7 +219,11 @@ func (s *Server) answered(x *session, act string, out Identified, err error) {
 // confirm goes on from the visit that was found, right or not.
 func (s *Server) confirm(x *session, right bool, request uuid.UUID) (work, bool) {
 	e := evConfirm
-	if len(x.found.Forms) == 0 {
+	switch {
+	case len(x.found.Forms) > 0:
+	case s.tries(x):
+		e = evConfirmTry
+	default:
 		e = evConfirmEnd
 	}
 	if !x.step(e) {
@@ -231,6 +236,24 @@ func (s *Server) confirm(x *session, right bool, request uuid.UUID) (work, bool)
 			x.notice = "not-right"
 		}
 		return nil, true
+	}
+	if e == evConfirmTry {
+		return nil, true
+	}
+	return s.finish(x, request), true
+}
+
+// tries reports whether the visit needs devices that are to be tried first.
+func (s *Server) tries(x *session) bool { return s.try && x.found.Visit.Video }
+
+// tried takes what came of trying the devices.
+func (s *Server) tried(x *session, ready bool, request uuid.UUID) (work, bool) {
+	if !x.step(evTried) {
+		return nil, false
+	}
+	x.devices = DevicesFail
+	if ready {
+		x.devices = DevicesReady
 	}
 	return s.finish(x, request), true
 }
@@ -252,14 +275,18 @@ func (s *Server) decide(x *session, formID, shown string, granted bool, request 
 		x.decisions = answers
 		return nil, true
 	}
-	x.step(evDecideLast)
 	x.decisions = answers
+	if s.tries(x) {
+		x.step(evDecideTry)
+		return nil, true
+	}
+	x.step(evDecideLast)
 	return s.finish(x, request), true
 }
 
 // finish commits. The page says "checked in" after this returned, not before.
 func (s *Server) finish(x *session, request uuid.UUID) work {
-	in := Finish{Session: x.id, Entry: x.found.Entry, NotRight: x.notRight, Decisions: x.decisions, Request: request}
+	in := Finish{Session: x.id, Entry: x.found.Entry, NotRight: x.notRight, Decisions: x.decisions, Devices: x.devices, Request: request}
 	return func(ctx context.Context) {
 		var out Done
 		err := attempt(ctx, finishWithin, func(ctx context.Context) (err error) {

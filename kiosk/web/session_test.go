@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -242,6 +243,51 @@ func TestNoFormsToSign(t *testing.T) {
 }
 
 // TestNotRightBlocksNobody: staff are told with the last button, forms or none.
+// TestVideoVisitTriesItsDevices: after the last form, or at once where there is none,
+// and only where the kiosk tries them.
+func TestVideoVisitTriesItsDevices(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name              string
+		try, forms, ready bool
+		want              web.Devices
+	}{
+		{"works", true, true, true, web.DevicesReady},
+		{"does not work", true, true, false, web.DevicesFail},
+		{"no forms", true, false, true, web.DevicesReady},
+		{"not tried here", false, true, false, web.DevicesUntried},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			desk := newClinic()
+			desk.video, desk.noForms = true, !tt.forms
+			c := launched(t, newServer(t, web.Config{TryDevices: tt.try}, web.Deps{CheckIn: desk}))
+			c.act("start", nil)
+			c.act("choose", map[string]any{"language": "en"})
+			c.act("code", map[string]any{"code": goodTyped})
+			steps := []int{c.want(web.Confirming).StepsLeft}
+			c.act("confirm", nil)
+			for tt.forms && c.now.State == web.Consent {
+				steps = append(steps, c.now.StepsLeft)
+				c.answer(true)
+			}
+			if tt.try {
+				steps = append(steps, c.want(web.Trying).StepsLeft)
+				if w := c.post(newRequestID(), c.now.Session, "tried", nil); w.Code != http.StatusConflict {
+					t.Errorf("no answer: %d", w.Code)
+				}
+				c.act("tried", map[string]any{"ready": tt.ready})
+			}
+			c.want(web.Finished)
+			if got := desk.finish[0].Devices; got != tt.want {
+				t.Errorf("devices %q, want %q", got, tt.want)
+			}
+			if !slices.IsSortedFunc(steps, func(a, b int) int { return b - a }) || steps[len(steps)-1] != 1 {
+				t.Errorf("steps left: %v", steps)
+			}
+		})
+	}
+}
+
 func TestNotRightBlocksNobody(t *testing.T) {
 	t.Parallel()
 	for _, bare := range []bool{true, false} {

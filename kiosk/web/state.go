@@ -14,6 +14,7 @@ const (
 	Checking    State = "checking"  // the code, or the person, is being looked up
 	Confirming  State = "confirm"   // is this the right visit?
 	Consent     State = "consent"   // one form after another
+	Trying      State = "devices"   // a visit by video: camera and microphone are tried
 	Finishing   State = "finishing" // the last button was pressed; nothing is promised yet
 	Finished    State = "done"      // durable: number, where, wait
 	Known       State = "already"   // checked in before: the same number
@@ -23,7 +24,7 @@ const (
 
 // States lists all of them, in the order of a check-in.
 func States() []State {
-	return []State{Attract, Language, Identifying, Born, Naming, WhichTime, WhichPhone, Checking, Confirming, Consent, Finishing, Finished, Known, Moving, Turned}
+	return []State{Attract, Language, Identifying, Born, Naming, WhichTime, WhichPhone, Checking, Confirming, Consent, Trying, Finishing, Finished, Known, Moving, Turned}
 }
 
 // event is what moves a check-in from one state to another.
@@ -53,9 +54,12 @@ const (
 	evDecideLast event = "decide-last"
 	evConfirm    event = "confirm"     // whether right or not: nobody is held up
 	evConfirmEnd event = "confirm-end" // and there is no form to ask
-	evDone       event = "done"        // the commit is durable
-	evDepart     event = "depart"      // "I am leaving"
-	evReturn     event = "return"      // "I am back"
+	evDecideTry  event = "decide-try"  // the last form, and devices to try
+	evConfirmTry event = "confirm-try" // no form, and devices to try
+	evTried      event = "tried"
+	evDone       event = "done"   // the commit is durable
+	evDepart     event = "depart" // "I am leaving"
+	evReturn     event = "return" // "I am back"
 	evAgain      event = "again"
 	evLeave      event = "leave" // "start over" and "finish"
 	evIdle       event = "idle"
@@ -75,8 +79,9 @@ var transitions = map[State]map[event]State{
 	WhichTime:   {evTime: Checking, evUnknown: WhichPhone, evScan: Checking, evBack: Naming, evLeave: Attract, evIdle: Attract},
 	WhichPhone:  {evPhone: Checking, evUnknown: Turned, evScan: Checking, evBack: Naming, evLeave: Attract, evIdle: Attract},
 	Checking:    {evAskTime: WhichTime, evAskPhone: WhichPhone, evFound: Confirming, evAlready: Known, evRefused: Turned, evFailed: Turned},
-	Consent:     {evDecide: Consent, evDecideLast: Finishing, evLeave: Attract, evIdle: Attract},
-	Confirming:  {evConfirm: Consent, evConfirmEnd: Finishing, evLeave: Attract, evIdle: Attract},
+	Consent:     {evDecide: Consent, evDecideLast: Finishing, evDecideTry: Trying, evLeave: Attract, evIdle: Attract},
+	Confirming:  {evConfirm: Consent, evConfirmEnd: Finishing, evConfirmTry: Trying, evLeave: Attract, evIdle: Attract},
+	Trying:      {evTried: Finishing, evLeave: Attract, evIdle: Attract},
 	Finishing:   {evDone: Finished, evFailed: Turned},
 	Finished:    {evNextScan: Language, evLeave: Attract, evIdle: Attract},
 	Known:       {evDepart: Moving, evReturn: Moving, evNextScan: Language, evLeave: Attract, evIdle: Attract},
@@ -108,7 +113,7 @@ func (s State) stepsLeft() int {
 		return 3
 	case Confirming:
 		return 2
-	case Consent, Finishing:
+	case Consent, Trying, Finishing:
 		return 1
 	}
 	return 0

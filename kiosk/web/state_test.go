@@ -24,6 +24,7 @@ func TestTransitions(t *testing.T) {
 		{web.Checking, "refused"}: web.Turned, {web.Checking, "failed"}: web.Turned,
 		{web.Consent, "decide"}: web.Consent, {web.Consent, "decide-last"}: web.Finishing,
 		{web.Confirming, "confirm"}: web.Consent, {web.Confirming, "confirm-end"}: web.Finishing,
+		{web.Consent, "decide-try"}: web.Trying, {web.Confirming, "confirm-try"}: web.Trying, {web.Trying, "tried"}: web.Finishing,
 		{web.Finishing, "done"}: web.Finished, {web.Finishing, "failed"}: web.Turned,
 		{web.Known, "depart"}: web.Moving, {web.Known, "return"}: web.Moving,
 		{web.Moving, "found"}: web.Confirming, {web.Moving, "already"}: web.Known,
@@ -31,7 +32,7 @@ func TestTransitions(t *testing.T) {
 		{web.Finished, "next-scan"}: web.Language, {web.Known, "next-scan"}: web.Language,
 		{web.Turned, "again"}: web.Identifying, {web.Turned, "scan"}: web.Checking, {web.Turned, "next-scan"}: web.Language,
 	}
-	for _, s := range []web.State{web.Language, web.Identifying, web.Born, web.Naming, web.WhichTime, web.WhichPhone, web.Consent, web.Confirming, web.Finished, web.Known, web.Turned} {
+	for _, s := range []web.State{web.Language, web.Identifying, web.Born, web.Naming, web.WhichTime, web.WhichPhone, web.Consent, web.Confirming, web.Trying, web.Finished, web.Known, web.Turned} {
 		want[web.Pair{From: s, Event: "leave"}] = web.Attract
 		want[web.Pair{From: s, Event: "idle"}] = web.Attract
 	}

@@ -89,6 +89,9 @@ func (s *Server) view() view {
 	case Turned:
 		v.Refusal = &refusal{Sentence: s.sentenceKey(x.sentence), Again: x.again, Where: x.found.Visit.Department}
 	}
+	if (x.state == Confirming || x.state == Consent) && s.tries(x) {
+		v.StepsLeft++
+	}
 	if x.warned {
 		v.IdleMs = max(1, s.idleLeft(x).Milliseconds())
 	}

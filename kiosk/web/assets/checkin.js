@@ -6,6 +6,7 @@ import { Line } from "/assets/link.js";
 import { watchKeys } from "/assets/keys.js";
 import { chime } from "/assets/chime.js";
 import { draw, fillIn } from "/assets/screens.js";
+import * as devices from "/assets/devices.js";
 import * as entry from "/assets/entry.js";
 import { label, plural, text, use } from "/assets/words.js";
 
@@ -70,8 +71,10 @@ async function apply(picture) {
     code = "";
     keys.wipe();
     document.body.dataset.state = picture.state;
+    devices.stop();
     draw(stage, picture);
     showCode();
+    if (picture.state === "devices") devices.start(stage, alive);
   } else {
     fillIn(stage, picture);
   }
@@ -93,7 +96,7 @@ function around(picture) {
 function frame(picture) {
   const asking = entry.asks(picture.state);
   $("back").hidden = picture.state !== "identify" && !asking;
-  $("leave").hidden = !["language", "identify", "confirm", "consent"].includes(picture.state) && !asking;
+  $("leave").hidden = !["language", "identify", "confirm", "consent", "devices"].includes(picture.state) && !asking;
   const say = picture.help ? `help.${picture.help}` : "";
   const strip = say ? [text(`${say}.title`), text(`${say}.body`)] : picture.notice ? [text(picture.notice)] : [];
   $("strip").replaceChildren(...strip.map((s) => Object.assign(document.createElement("span"), { textContent: s })));
@@ -151,6 +154,7 @@ function forget() {
   warnedUntil = 0;
   keys.wipe();
   entry.wipe();
+  devices.stop();
   stage.replaceChildren();
   $("strip").replaceChildren();
   for (const d of document.querySelectorAll("dialog[open]")) d.close();
@@ -228,13 +232,15 @@ stage.addEventListener("click", (e) => {
   }
   const button = e.target.closest("button");
   if (!button || performance.now() - drawnAt < SETTLE) return;
-  const { language, key, granted, act: event } = button.dataset;
+  const { language, key, granted, ready, act: event } = button.dataset;
   if (asked() && !event) {
     const say = entry.tap(button);
     if (say) act(...say);
   } else if (language) act("choose", { language });
   else if (key) type(key);
   else if (granted) answer(granted === "true");
+  else if (ready) button.getAttribute("aria-disabled") !== "true" && act("tried", { ready: ready === "true" });
+  else if (button.id === "devices-sound") chime();
   else if (button.id === "code-delete") erase();
   else if (button.id === "code-go") code.length >= 4 && act("code", { code });
   else if (button.id === "form-more") $("form-text").scrollBy({ top: $("form-text").clientHeight * 0.85, behavior: "smooth" });

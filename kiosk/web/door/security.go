@@ -38,6 +38,12 @@ const permissions = "accelerometer=(), autoplay=(self), browsing-topics=(), came
 	"geolocation=(), gyroscope=(), hid=(), idle-detection=(), local-fonts=(), magnetometer=(), microphone=(), midi=(), " +
 	"payment=(), publickey-credentials-get=(), screen-wake-lock=(self), serial=(), usb=(), xr-spatial-tracking=()"
 
+// WithCamera lets a document use camera and microphone, which are off otherwise. It is
+// called before the document is written.
+func WithCamera(h http.Header) {
+	h.Set("Permissions-Policy", strings.NewReplacer("camera=()", "camera=(self)", "microphone=()", "microphone=(self)").Replace(permissions))
+}
+
 // setHeaders puts the same headers on every answer, errors included. There is
 // no Strict-Transport-Security: the patient page is plain HTTP on loopback, and
 // where the desk is served by TLS the board may be plain on another port of the

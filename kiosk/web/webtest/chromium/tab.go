@@ -43,6 +43,7 @@ func Open(t *testing.T, w, h int) *Tab {
 		chromedp.ExecPath(find(t)), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(w, h),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-sync", true), chromedp.Flag("autoplay-policy", "no-user-gesture-required"), // as the kiosk starts it
+		chromedp.Flag("use-fake-device-for-media-stream", true), chromedp.Flag("use-fake-ui-for-media-stream", true), // a test picture, and beeps
 		chromedp.Flag("no-first-run", true), chromedp.Flag("touch-events", "enabled"),
 	)
 	alloc, stop := chromedp.NewExecAllocator(context.Background(), opts...)
