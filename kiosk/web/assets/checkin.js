@@ -92,8 +92,8 @@ function around(picture) {
 // frame fills what stands around the screen and is not there at all times.
 function frame(picture) {
   const asking = entry.asks(picture.state);
-  $("back").hidden = picture.state !== "identify" && !asking;
-  $("leave").hidden = !["language", "identify", "confirm", "consent"].includes(picture.state) && !asking;
+  $("back").hidden = !["identify", "signer"].includes(picture.state) && !asking;
+  $("leave").hidden = !["language", "identify", "confirm", "signer", "consent"].includes(picture.state) && !asking;
   const say = picture.help ? `help.${picture.help}` : "";
   const strip = say ? [text(`${say}.title`), text(`${say}.body`)] : picture.notice ? [text(picture.notice)] : [];
   $("strip").replaceChildren(...strip.map((s) => Object.assign(document.createElement("span"), { textContent: s })));
@@ -221,6 +221,8 @@ async function answer(granted) {
   await act("decide", { form: now.form.id, shown: hex, granted });
 }
 
+const pressed = (id) => $(id)?.getAttribute("aria-pressed") === "true";
+
 stage.addEventListener("click", (e) => {
   if (now?.state === "attract") {
     act("start"); // the whole screen is the button
@@ -228,13 +230,15 @@ stage.addEventListener("click", (e) => {
   }
   const button = e.target.closest("button");
   if (!button || performance.now() - drawnAt < SETTLE) return;
-  const { language, key, granted, act: event } = button.dataset;
+  const { language, key, granted, signer, act: event } = button.dataset;
   if (asked() && !event) {
     const say = entry.tap(button);
     if (say) act(...say);
   } else if (language) act("choose", { language });
   else if (key) type(key);
   else if (granted) answer(granted === "true");
+  else if (signer) act("sign", { signer, present: pressed("interpreter") });
+  else if (button.id === "interpreter") button.setAttribute("aria-pressed", String(!pressed("interpreter")));
   else if (button.id === "code-delete") erase();
   else if (button.id === "code-go") code.length >= 4 && act("code", { code });
   else if (button.id === "form-more") $("form-text").scrollBy({ top: $("form-text").clientHeight * 0.85, behavior: "smooth" });
