@@ -65,6 +65,10 @@ func (p pageCheckIn) answer(found checkin.Identified) web.Identified {
 	switch found.Outcome {
 	case checkin.OK:
 		out.Outcome, out.Forms = web.Found, formsShown(found.Forms)
+		out.AskSigner, out.MinAge = found.AskSigner, found.MinAge
+		for _, r := range found.Signers {
+			out.Signers = append(out.Signers, web.Signer(r))
+		}
 		out.Sentence = string(found.Timing)
 		if found.DeskSign {
 			out.Sentence = "no-form"
@@ -100,9 +104,11 @@ func placeShown(p checkin.Place) web.Done {
 
 // Finish commits the decisions and the place in the queue.
 func (p pageCheckIn) Finish(ctx context.Context, in web.Finish) (web.Done, error) {
-	f := checkin.FinishInput{Session: in.Session, Entry: kiosk.EntryID(in.Entry), NotRight: in.NotRight, Devices: checkin.Devices(in.Devices), Request: in.Request}
+	f := checkin.FinishInput{Session: in.Session, Entry: kiosk.EntryID(in.Entry), NotRight: in.NotRight, Devices: checkin.Devices(in.Devices),
+		Unsigned: in.Unsigned, Request: in.Request}
 	for _, d := range in.Decisions {
-		f.Decisions = append(f.Decisions, consent.Decision{FormID: d.FormID, Version: d.Version, Language: d.Language, SHA256: d.SHA256, Granted: d.Granted, Method: consent.Tapped})
+		f.Decisions = append(f.Decisions, consent.Decision{FormID: d.FormID, Version: d.Version, Language: d.Language, SHA256: d.SHA256, Granted: d.Granted,
+			Method: consent.Tapped, Relation: consent.Relation(in.Signer), Interpreter: in.Interpreter})
 	}
 	done, err := p.checkin.Finish(ctx, f)
 	if err != nil {

@@ -34,6 +34,8 @@ type action struct {
 	Form     string    `json:"form,omitempty"`     // decide
 	Shown    string    `json:"shown,omitempty"`    // decide: SHA-256 of the text on the screen, hex
 	Granted  *bool     `json:"granted,omitempty"`  // decide
+	Signer   Signer    `json:"signer,omitempty"`   // sign
+	Present  bool      `json:"present,omitempty"`  // sign: an interpreter is
 	Kind     HelpKind  `json:"kind,omitempty"`     // help
 	Ready    *bool     `json:"ready,omitempty"`    // tried: camera and microphone work
 }
@@ -61,7 +63,7 @@ func parseAction(r io.Reader) (action, error) {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return a, errAction
 	}
-	if a.Request.Version() != 7 || len(a.Session) > 36 || len(a.Form) > 128 || len(a.Shown) > 64 {
+	if a.Request.Version() != 7 || len(a.Session) > 36 || len(a.Form) > 128 || len(a.Shown) > 64 || len(a.Signer) > 40 {
 		return a, errAction
 	}
 	return a, nil
@@ -158,7 +160,7 @@ func (s *Server) apply(x *session, a action) (work, bool) {
 		if code == "" || len(code) > maxTypedBytes || !printable(code) {
 			return nil, false
 		}
-		return s.identify(x, evCode, Typed, phi.New(code), a.Request)
+		return s.identify(x, evCode, newCode(phi.New(code), Typed), a.Request)
 	case "no-code", "born", "named", "time", "phone", "unknown":
 		return s.byPerson(x, a)
 	case "decide":
@@ -173,6 +175,18 @@ func (s *Server) apply(x *session, a action) (work, bool) {
 		return s.tried(x, *a.Ready, a.Request)
 	case "confirm", "not-right":
 		return s.confirm(x, a.Event == "confirm", a.Request)
+	case "other":
+		return nil, mayBeOther(x.found) && x.step(evOther)
+	case "sign":
+		return nil, x.sign(a.Signer, a.Present)
+	case "nobody":
+		return s.unsigned(x, a.Request)
+	case "together":
+		return s.together(x, a.Request)
+	case "apart":
+		return s.apart(x, a.Request)
+	case "another":
+		return s.another(x, a.Request)
 	case "again":
 		if x.state == Turned && !x.again {
 			return nil, false
@@ -205,8 +219,8 @@ func (s *Server) choose(x *session, tag string, request uuid.UUID) (work, bool) 
 		return nil, false
 	}
 	x.language = tag
-	if !x.held.IsZero() {
-		return s.identify(x, evChooseHeld, x.heldMethod, x.held, request)
+	if !x.held.isZero() {
+		return s.identify(x, evChooseHeld, x.held, request)
 	}
 	return nil, x.step(evChoose)
 }

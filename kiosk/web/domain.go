@@ -78,11 +78,30 @@ type Identified struct {
 	Visit    Visit
 	Forms    []Form // in the patient's language, in the order to be asked; may be empty
 
+	// Signers are who may sign the forms. AskSigner: the patient does not sign, or it
+	// is not known that she may, so the page asks. MinAge is the age, in years, from
+	// which a patient signs alone.
+	Signers   []Signer
+	AskSigner bool
+	MinAge    int
+
 	// For Already:
 	Done                Done
 	Standing            Standing
 	MayLeave, MayReturn bool
 }
+
+// Signer is by what right somebody signs, as the clinic's record names it.
+type Signer string
+
+// The signers that the page has a sentence for.
+const (
+	SignerSelf           Signer = "self"
+	SignerParent         Signer = "parent"
+	SignerGuardian       Signer = "guardian"
+	SignerRepresentative Signer = "legal-representative"
+	SignerProxy          Signer = "health-care-proxy"
+)
 
 // Factor is what tells people of one name and date of birth apart.
 type Factor int
@@ -136,7 +155,13 @@ type Finish struct {
 	NotRight  bool // the patient says that something of the visit is not right: staff look into it
 	Decisions []Decision
 	Devices   Devices // of a visit by video
-	Request   uuid.UUID
+	Signer    Signer  // who decided; empty: not asked, the patient
+
+	// Interpreter says that an interpreter was there. Unsigned says that nobody who
+	// may sign was: there are no decisions, and the desk helps.
+	Interpreter, Unsigned bool
+
+	Request uuid.UUID
 }
 
 // Devices is what a patient found who tried camera and microphone.

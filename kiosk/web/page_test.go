@@ -46,6 +46,14 @@ type picture struct {
 		Again    bool
 		Where    string
 	}
+	Signing *struct {
+		Signers []web.Signer
+		Age     int
+	}
+	Party *struct {
+		People     []struct{ Name, Ticket, Where string }
+		Next, More bool
+	}
 }
 
 // client is a browser without a screen: it launches, keeps the cookie, and acts.

@@ -48,11 +48,24 @@ func (s *Server) Scan(ctx context.Context, value phi.Text, kind string) error {
 	return nil
 }
 
+// code is what was read or typed to tell who somebody is.
+type code struct {
+	value  phi.Text
+	method Method
+	hash   [sha256.Size]byte
+}
+
+func newCode(value phi.Text, m Method) code {
+	return code{value, m, sha256.Sum256([]byte(value.Reveal()))}
+}
+
+func (c code) isZero() bool { return c.hash == [sha256.Size]byte{} }
+
 // scanned decides what a code means on the screen that is shown. Server.mu is
 // held.
 func (s *Server) scanned(x *session, raw string, request uuid.UUID) (work, bool) {
-	code := cleanScan(raw)
-	if code == "" {
+	text := cleanScan(raw)
+	if text == "" {
 		if x.state == Identifying {
 			x.step(evScan)
 			x.step(evRefused)
@@ -61,30 +74,28 @@ func (s *Server) scanned(x *session, raw string, request uuid.UUID) (work, bool)
 		}
 		return nil, false
 	}
+	return s.read(x, newCode(phi.New(text), methodOf(text)), request)
+}
+
+// read decides what a code means that is one. Server.mu is held.
+func (s *Server) read(x *session, c code, request uuid.UUID) (work, bool) {
 	if x.state.asks() {
-		return s.identify(x, evScan, methodOf(code), phi.New(code), request)
+		return s.identify(x, evScan, c, request)
 	}
-	same := sha256.Sum256([]byte(code)) == x.last
 	switch x.state {
 	case Attract, Language:
 		x.step(evScan)
-		x.held, x.heldMethod = phi.New(code), methodOf(code)
+		x.held = c
 		return s.onlyLanguage(x, request), true
 	case Turned:
 		if x.again {
-			return s.identify(x, evScan, methodOf(code), phi.New(code), request)
+			return s.identify(x, evScan, c, request)
 		}
 	}
-	if same {
+	if x.knows(c) {
 		return nil, true // a scanner reads a code twice, or the phone is still under it
 	}
-	if _, ok := x.state.after(evNextScan); ok {
-		// The next patient. The one before is done; nothing of hers stays.
-		s.endSession("next patient")
-		return s.scanned(s.live, code, request)
-	}
-	x.notice = "one-at-a-time"
-	return nil, true
+	return s.second(x, c, request)
 }
 
 // cleanScan takes off what a scanner adds: an AIM identifier in front ("]Q1"),

@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"crypto/sha256"
 	"regexp"
 	"slices"
 	"strings"
@@ -31,22 +30,28 @@ type session struct {
 	active   time.Time // last sign that somebody is here
 	warned   bool      // asked whether more time is needed
 
-	held       phi.Text // a code that was read before a language was chosen
-	heldMethod Method
-	last       [sha256.Size]byte // of the last code, to know a second read of the same one
+	held code // read before a language was chosen
+	visitor
+	party
 
+	notice string // a remark beside what the screen says
+	calls  callLog
+}
+
+// visitor is who is being checked in. The next one of a party starts with an empty
+// one.
+type visitor struct {
+	code   code   // as it was looked up last
 	person Person // who a patient without a code says she is, as far as asked
 
-	found     Identified
-	notRight  bool // the patient says that something of the visit is not right
+	found    Identified
+	notRight bool // the patient says that something of the visit is not right
+	signing
 	decisions []Decision
 	devices   Devices
 	done      Done
 	sentence  string // why it was refused
 	again     bool   // refused, and another try is allowed
-	notice    string // a remark beside what the screen says
-
-	calls callLog
 }
 
 func newSession(language string, now time.Time) *session {
@@ -69,13 +74,12 @@ func (x *session) form() Form { return x.found.Forms[len(x.decisions)] }
 type work func(ctx context.Context)
 
 // identify moves to Checking by e and looks the code up.
-func (s *Server) identify(x *session, e event, method Method, value phi.Text, request uuid.UUID) (work, bool) {
+func (s *Server) identify(x *session, e event, c code, request uuid.UUID) (work, bool) {
 	if !x.step(e) {
 		return nil, false
 	}
-	x.held, x.person = phi.Text{}, Person{}
-	x.last = sha256.Sum256([]byte(value.Reveal()))
-	return s.lookUp(x, Identify{Session: x.id, Method: method, Value: value, Language: x.language, Request: request}), true
+	x.held, x.visitor = code{}, visitor{code: c}
+	return s.lookUp(x, Identify{Session: x.id, Method: c.method, Value: c.value, Language: x.language, Request: request}), true
 }
 
 // lookUp asks the check-in who the patient is; the state is Checking.
@@ -99,7 +103,7 @@ func (s *Server) byPerson(x *session, a action) (work, bool) {
 		if x.state == Turned && !x.again || !x.step(evNoCode) {
 			return nil, false
 		}
-		x.held, x.person = phi.Text{}, Person{}
+		x.held, x.visitor = code{}, visitor{}
 		return nil, true
 	case evBorn:
 		if x.state != Born {
@@ -209,10 +213,12 @@ func (s *Server) answered(x *session, act string, out Identified, err error) {
 	case out.Outcome == Already:
 		x.step(evAlready)
 		x.found, x.done = out, out.Done
+		x.joined(x.visitor)
 	default:
 		x.step(evFound)
 		x.found, x.notice = out, out.Sentence
 	}
+	s.judgeLate(x)
 	s.changed()
 }
 
@@ -220,17 +226,18 @@ func (s *Server) answered(x *session, act string, out Identified, err error) {
 func (s *Server) confirm(x *session, right bool, request uuid.UUID) (work, bool) {
 	e := evConfirm
 	switch {
-	case len(x.found.Forms) > 0:
-	case s.tries(x):
+	case len(x.found.Forms) == 0 && s.tries(x):
 		e = evConfirmTry
-	default:
+	case len(x.found.Forms) == 0:
 		e = evConfirmEnd
+	case x.mustAsk():
+		e = evConfirmAsk
 	}
 	if !x.step(e) {
 		return nil, false
 	}
 	x.notRight = !right
-	if e == evConfirm {
+	if e != evConfirmEnd {
 		x.notice = x.found.Sentence
 		if !right {
 			x.notice = "not-right"
@@ -286,7 +293,8 @@ func (s *Server) decide(x *session, formID, shown string, granted bool, request 
 
 // finish commits. The page says "checked in" after this returned, not before.
 func (s *Server) finish(x *session, request uuid.UUID) work {
-	in := Finish{Session: x.id, Entry: x.found.Entry, NotRight: x.notRight, Decisions: x.decisions, Devices: x.devices, Request: request}
+	in := Finish{Session: x.id, Entry: x.found.Entry, NotRight: x.notRight, Decisions: x.decisions, Devices: x.devices,
+		Signer: x.signer, Interpreter: x.interpreter, Unsigned: x.nobody, Request: request}
 	return func(ctx context.Context) {
 		var out Done
 		err := attempt(ctx, finishWithin, func(ctx context.Context) (err error) {
@@ -307,7 +315,9 @@ func (s *Server) finish(x *session, request uuid.UUID) work {
 		} else {
 			x.step(evDone)
 			x.done = out
+			x.joined(x.visitor)
 		}
+		s.judgeLate(x)
 		s.changed()
 	}
 }

@@ -13,6 +13,7 @@ const (
 	WhichPhone  State = "phone"     // and still: the phone's last two digits
 	Checking    State = "checking"  // the code, or the person, is being looked up
 	Confirming  State = "confirm"   // is this the right visit?
+	Signing     State = "signer"    // who signs the forms?
 	Consent     State = "consent"   // one form after another
 	Trying      State = "devices"   // a visit by video: camera and microphone are tried
 	Finishing   State = "finishing" // the last button was pressed; nothing is promised yet
@@ -20,11 +21,12 @@ const (
 	Known       State = "already"   // checked in before: the same number
 	Moving      State = "moving"    // leaving the queue or coming back: being recorded
 	Turned      State = "refused"   // a sentence that ends at a person
+	Together    State = "together"  // another code was read: are you together? Nothing of anybody is shown
 )
 
 // States lists all of them, in the order of a check-in.
 func States() []State {
-	return []State{Attract, Language, Identifying, Born, Naming, WhichTime, WhichPhone, Checking, Confirming, Consent, Trying, Finishing, Finished, Known, Moving, Turned}
+	return []State{Attract, Language, Identifying, Born, Naming, WhichTime, WhichPhone, Checking, Confirming, Signing, Consent, Trying, Finishing, Finished, Known, Moving, Turned, Together}
 }
 
 // event is what moves a check-in from one state to another.
@@ -54,6 +56,10 @@ const (
 	evDecideLast event = "decide-last"
 	evConfirm    event = "confirm"     // whether right or not: nobody is held up
 	evConfirmEnd event = "confirm-end" // and there is no form to ask
+	evConfirmAsk event = "confirm-ask" // and it must be asked who signs
+	evOther      event = "other"       // "I am here for somebody else"
+	evSign       event = "sign"        // somebody who may
+	evNobody     event = "nobody"      // nobody who may is here
 	evDecideTry  event = "decide-try"  // the last form, and devices to try
 	evConfirmTry event = "confirm-try" // no form, and devices to try
 	evTried      event = "tried"
@@ -61,8 +67,18 @@ const (
 	evDepart     event = "depart" // "I am leaving"
 	evReturn     event = "return" // "I am back"
 	evAgain      event = "again"
-	evLeave      event = "leave" // "start over" and "finish"
-	evIdle       event = "idle"
+
+	evSecond        event = "second" // another person's code was read
+	evResumeConfirm event = "resume-confirm"
+	evResumeSign    event = "resume-sign"
+	evResumeConsent event = "resume-consent"
+	evResumeTry     event = "resume-try"
+	evApart         event = "apart"       // not together: the session ends, and the other's begins
+	evNextPerson    event = "next-person" // whose code was read, in the same session
+	evAnother       event = "another"     // one more of the party, whose code is to be read
+
+	evLeave event = "leave" // "start over" and "finish"
+	evIdle  event = "idle"
 )
 
 // transitions is the whole state machine. A pair that is not here does not
@@ -79,14 +95,16 @@ var transitions = map[State]map[event]State{
 	WhichTime:   {evTime: Checking, evUnknown: WhichPhone, evScan: Checking, evBack: Naming, evLeave: Attract, evIdle: Attract},
 	WhichPhone:  {evPhone: Checking, evUnknown: Turned, evScan: Checking, evBack: Naming, evLeave: Attract, evIdle: Attract},
 	Checking:    {evAskTime: WhichTime, evAskPhone: WhichPhone, evFound: Confirming, evAlready: Known, evRefused: Turned, evFailed: Turned},
-	Consent:     {evDecide: Consent, evDecideLast: Finishing, evDecideTry: Trying, evLeave: Attract, evIdle: Attract},
-	Confirming:  {evConfirm: Consent, evConfirmEnd: Finishing, evConfirmTry: Trying, evLeave: Attract, evIdle: Attract},
-	Trying:      {evTried: Finishing, evLeave: Attract, evIdle: Attract},
+	Consent:     {evDecide: Consent, evDecideLast: Finishing, evDecideTry: Trying, evSecond: Together, evLeave: Attract, evIdle: Attract},
+	Confirming:  {evConfirm: Consent, evConfirmAsk: Signing, evOther: Signing, evConfirmEnd: Finishing, evConfirmTry: Trying, evSecond: Together, evLeave: Attract, evIdle: Attract},
+	Signing:     {evSign: Consent, evNobody: Finishing, evBack: Confirming, evSecond: Together, evLeave: Attract, evIdle: Attract},
+	Trying:      {evTried: Finishing, evSecond: Together, evLeave: Attract, evIdle: Attract},
 	Finishing:   {evDone: Finished, evFailed: Turned},
-	Finished:    {evNextScan: Language, evLeave: Attract, evIdle: Attract},
-	Known:       {evDepart: Moving, evReturn: Moving, evNextScan: Language, evLeave: Attract, evIdle: Attract},
+	Finished:    {evSecond: Together, evNextPerson: Checking, evAnother: Identifying, evNextScan: Language, evLeave: Attract, evIdle: Attract},
+	Known:       {evDepart: Moving, evReturn: Moving, evSecond: Together, evNextPerson: Checking, evAnother: Identifying, evNextScan: Language, evLeave: Attract, evIdle: Attract},
 	Moving:      {evFound: Confirming, evAlready: Known, evRefused: Turned, evFailed: Turned},
-	Turned:      {evAgain: Identifying, evNoCode: Born, evScan: Checking, evNextScan: Language, evLeave: Attract, evIdle: Attract},
+	Turned:      {evAgain: Identifying, evNoCode: Born, evScan: Checking, evSecond: Together, evNextPerson: Checking, evNextScan: Language, evLeave: Attract, evIdle: Attract},
+	Together:    {evNextPerson: Checking, evResumeConfirm: Confirming, evResumeSign: Signing, evResumeConsent: Consent, evResumeTry: Trying, evApart: Language, evLeave: Attract, evIdle: Attract},
 }
 
 // after gives the state that e leads to, and whether e may happen in s.
@@ -111,7 +129,7 @@ func (s State) stepsLeft() int {
 		return 4
 	case Identifying, Born, Naming, WhichTime, WhichPhone, Checking:
 		return 3
-	case Confirming:
+	case Confirming, Signing:
 		return 2
 	case Consent, Trying, Finishing:
 		return 1

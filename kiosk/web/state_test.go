@@ -25,6 +25,14 @@ func TestTransitions(t *testing.T) {
 		{web.Consent, "decide"}: web.Consent, {web.Consent, "decide-last"}: web.Finishing,
 		{web.Confirming, "confirm"}: web.Consent, {web.Confirming, "confirm-end"}: web.Finishing,
 		{web.Consent, "decide-try"}: web.Trying, {web.Confirming, "confirm-try"}: web.Trying, {web.Trying, "tried"}: web.Finishing,
+		{web.Confirming, "confirm-ask"}: web.Signing, {web.Confirming, "other"}: web.Signing,
+		{web.Signing, "sign"}: web.Consent, {web.Signing, "nobody"}: web.Finishing, {web.Signing, "back"}: web.Confirming,
+		{web.Confirming, "second"}: web.Together, {web.Signing, "second"}: web.Together, {web.Consent, "second"}: web.Together,
+		{web.Finished, "second"}: web.Together, {web.Known, "second"}: web.Together, {web.Turned, "second"}: web.Together,
+		{web.Together, "resume-confirm"}: web.Confirming, {web.Together, "resume-sign"}: web.Signing, {web.Together, "resume-consent"}: web.Consent, {web.Together, "resume-try"}: web.Trying, {web.Trying, "second"}: web.Together,
+		{web.Together, "next-person"}: web.Checking, {web.Together, "apart"}: web.Language,
+		{web.Finished, "next-person"}: web.Checking, {web.Known, "next-person"}: web.Checking, {web.Turned, "next-person"}: web.Checking,
+		{web.Finished, "another"}: web.Identifying, {web.Known, "another"}: web.Identifying,
 		{web.Finishing, "done"}: web.Finished, {web.Finishing, "failed"}: web.Turned,
 		{web.Known, "depart"}: web.Moving, {web.Known, "return"}: web.Moving,
 		{web.Moving, "found"}: web.Confirming, {web.Moving, "already"}: web.Known,
@@ -32,7 +40,7 @@ func TestTransitions(t *testing.T) {
 		{web.Finished, "next-scan"}: web.Language, {web.Known, "next-scan"}: web.Language,
 		{web.Turned, "again"}: web.Identifying, {web.Turned, "scan"}: web.Checking, {web.Turned, "next-scan"}: web.Language,
 	}
-	for _, s := range []web.State{web.Language, web.Identifying, web.Born, web.Naming, web.WhichTime, web.WhichPhone, web.Consent, web.Confirming, web.Trying, web.Finished, web.Known, web.Turned} {
+	for _, s := range []web.State{web.Language, web.Identifying, web.Born, web.Naming, web.WhichTime, web.WhichPhone, web.Consent, web.Confirming, web.Signing, web.Trying, web.Finished, web.Known, web.Turned, web.Together} {
 		want[web.Pair{From: s, Event: "leave"}] = web.Attract
 		want[web.Pair{From: s, Event: "idle"}] = web.Attract
 	}

@@ -1,6 +1,10 @@
 package web
 
-import "time"
+import (
+	"cmp"
+	"slices"
+	"time"
+)
 
 // view is the whole of what the page shows. The page draws it and adds nothing
 // but words. Epoch names this run of the gateway, and Rev grows with each
@@ -16,10 +20,12 @@ type view struct {
 	CodeRead  bool       `json:"codeRead,omitempty"` // a code waits for the language
 	Notice    string     `json:"notice,omitempty"`   // message key
 	Visit     *visitView `json:"visit,omitempty"`
+	Signing   *signView  `json:"signing,omitempty"`
 	Form      *formView  `json:"form,omitempty"`
 	Done      *doneView  `json:"done,omitempty"`
 	Standing  *standing  `json:"standing,omitempty"`
 	Refusal   *refusal   `json:"refusal,omitempty"`
+	Party     *partyView `json:"party,omitempty"`
 	IdleMs    int64      `json:"idleMs,omitempty"` // until the wipe; only while warned
 	Help      HelpState  `json:"help,omitempty"`
 }
@@ -31,6 +37,24 @@ type visitView struct {
 	At         string `json:"at,omitempty"` // RFC 3339
 	Zone       string `json:"zone,omitempty"`
 	Video      bool   `json:"video,omitempty"`
+}
+
+type signView struct {
+	Signers []Signer `json:"signers,omitempty"` // empty: only that there may be another
+	Age     int      `json:"age,omitempty"`     // from which the patient signs alone, where hers is not known
+}
+
+// partyView is the party: who is done, by number, and whether somebody comes next.
+type partyView struct {
+	People []personView `json:"people,omitempty"` // where there are several
+	Next   bool         `json:"next,omitempty"`   // whose code was read
+	More   bool         `json:"more,omitempty"`   // there may be one more
+}
+
+type personView struct {
+	Name   string `json:"name,omitempty"` // masked
+	Ticket string `json:"ticket,omitempty"`
+	Where  string `json:"where,omitempty"`
 }
 
 type formView struct {
@@ -68,7 +92,7 @@ func (s *Server) view() view {
 	x := s.live
 	v := view{
 		Build: s.build, Epoch: s.epoch, Rev: s.rev, Session: x.id, State: x.state, Language: x.language,
-		StepsLeft: x.state.stepsLeft(), CodeRead: x.state == Language && !x.held.IsZero(),
+		StepsLeft: x.state.stepsLeft(), CodeRead: x.state == Language && !x.held.isZero(),
 		Notice: s.noticeKey(x.notice), Help: s.help,
 	}
 	switch x.state {
@@ -78,18 +102,29 @@ func (s *Server) view() view {
 		v.Visit = visitOf(x.found.Visit)
 	case Confirming:
 		v.Visit = visitOf(x.found.Visit)
-		if len(x.found.Forms) == 0 {
+		switch {
+		case len(x.found.Forms) == 0:
 			v.StepsLeft = 1
+		case x.mustAsk():
+			v.StepsLeft = 3
+		case mayBeOther(x.found):
+			v.Signing = &signView{}
 		}
+	case Signing:
+		v.Visit = visitOf(x.found.Visit)
+		v.Signing = signOf(x.found)
 	case Finished:
-		v.Done = doneOf(x.done)
+		v.Done, v.Party = doneOf(x.done), x.partyView()
 	case Known:
-		v.Done = doneOf(x.done)
+		v.Done, v.Party = doneOf(x.done), x.partyView()
 		v.Standing = &standing{s.standingKey(x.found.Standing), x.found.MayLeave, x.found.MayReturn}
 	case Turned:
 		v.Refusal = &refusal{Sentence: s.sentenceKey(x.sentence), Again: x.again, Where: x.found.Visit.Department}
+		if len(x.queued) > 0 {
+			v.Party = &partyView{Next: true}
+		}
 	}
-	if (x.state == Confirming || x.state == Consent) && s.tries(x) {
+	if (x.state == Confirming || x.state == Signing || x.state == Consent) && s.tries(x) {
 		v.StepsLeft++
 	}
 	if x.warned {
@@ -104,6 +139,24 @@ func visitOf(v Visit) *visitView {
 		out.At, out.Zone = v.At.Format(time.RFC3339), v.At.Location().String()
 	}
 	return out
+}
+
+func signOf(found Identified) *signView {
+	v := &signView{Signers: signers(found)}
+	if slices.Contains(v.Signers, SignerSelf) && slices.Contains(v.Signers, SignerParent) {
+		v.Age = found.MinAge // nobody knows the patient's, so whoever signs says it
+	}
+	return v
+}
+
+func (x *session) partyView() *partyView {
+	v := &partyView{Next: len(x.queued) > 0, More: x.people() < maxParty}
+	for _, m := range x.members {
+		if at := m.found.Standing; len(x.members) > 1 && (at == "" || at == StandingWaiting || at == StandingCalled) {
+			v.People = append(v.People, personView{m.found.Visit.Name.Reveal(), m.done.Ticket, cmp.Or(m.done.Room, m.done.Where)})
+		}
+	}
+	return v
 }
 
 func doneOf(d Done) *doneView {

@@ -95,8 +95,8 @@ function around(picture) {
 // frame fills what stands around the screen and is not there at all times.
 function frame(picture) {
   const asking = entry.asks(picture.state);
-  $("back").hidden = picture.state !== "identify" && !asking;
-  $("leave").hidden = !["language", "identify", "confirm", "consent", "devices"].includes(picture.state) && !asking;
+  $("back").hidden = !["identify", "signer"].includes(picture.state) && !asking;
+  $("leave").hidden = !["language", "identify", "confirm", "signer", "consent", "devices"].includes(picture.state) && !asking;
   const say = picture.help ? `help.${picture.help}` : "";
   const strip = say ? [text(`${say}.title`), text(`${say}.body`)] : picture.notice ? [text(picture.notice)] : [];
   $("strip").replaceChildren(...strip.map((s) => Object.assign(document.createElement("span"), { textContent: s })));
@@ -225,6 +225,8 @@ async function answer(granted) {
   await act("decide", { form: now.form.id, shown: hex, granted });
 }
 
+const pressed = (id) => $(id)?.getAttribute("aria-pressed") === "true";
+
 stage.addEventListener("click", (e) => {
   if (now?.state === "attract") {
     act("start"); // the whole screen is the button
@@ -232,7 +234,7 @@ stage.addEventListener("click", (e) => {
   }
   const button = e.target.closest("button");
   if (!button || performance.now() - drawnAt < SETTLE) return;
-  const { language, key, granted, ready, act: event } = button.dataset;
+  const { language, key, granted, signer, ready, act: event } = button.dataset;
   if (asked() && !event) {
     const say = entry.tap(button);
     if (say) act(...say);
@@ -241,6 +243,8 @@ stage.addEventListener("click", (e) => {
   else if (granted) answer(granted === "true");
   else if (ready) button.getAttribute("aria-disabled") !== "true" && act("tried", { ready: ready === "true" });
   else if (button.id === "devices-sound") chime();
+  else if (signer) act("sign", { signer, present: pressed("interpreter") });
+  else if (button.id === "interpreter") button.setAttribute("aria-pressed", String(!pressed("interpreter")));
   else if (button.id === "code-delete") erase();
   else if (button.id === "code-go") code.length >= 4 && act("code", { code });
   else if (button.id === "form-more") $("form-text").scrollBy({ top: $("form-text").clientHeight * 0.85, behavior: "smooth" });

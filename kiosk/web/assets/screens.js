@@ -49,11 +49,24 @@ const FILL = {
     body.textContent = form.text;
     title.lang = body.lang = form.language;
   },
-  confirm(screen, { visit, stepsLeft }) {
+  confirm(screen, { visit, stepsLeft, signing }) {
     slot(screen, "yes").textContent = text(stepsLeft > 1 ? "confirm.yes" : "confirm.end");
+    when(screen, "other", signing);
     showVisit(slot(screen, "visit"), visit);
   },
-  done(screen, { done, standing }) {
+  signer(screen, { visit, signing }) {
+    showVisit(slot(screen, "visit"), visit);
+    slot(screen, "signers").replaceChildren(
+      ...(signing.signers ?? []).map((signer) => {
+        const b = Object.assign(document.createElement("button"), { type: "button", className: "button plain" });
+        b.dataset.signer = signer;
+        const ofAge = signer === "self" && signing.age;
+        b.textContent = ofAge ? text("signer.self.of-age", { age: number(signing.age) }) : text(`signer.${signer}`);
+        return b;
+      }),
+    );
+  },
+  done(screen, { done, standing, party = {} }) {
     const { ticket = "", where = "", room = "", waitLow = 0, waitHigh = 0, staffFlag = false } = done;
     // A number is for those who are expected to come when it is called.
     const waits = ticket && (!standing || ["waiting", "called"].includes(standing.sentence));
@@ -72,19 +85,34 @@ const FILL = {
     when(screen, "staffFlag", staffFlag);
     when(screen, "mayLeave", standing?.mayLeave);
     when(screen, "mayReturn", standing?.mayReturn);
+    const { people = [], next = false, more = false } = party;
+    slot(screen, "party").replaceChildren(...people.map(row));
+    when(screen, "party", people.length);
+    when(screen, "next", next);
+    when(screen, "more", more && !next);
+    if (people.length) slot(screen, "remember").textContent = text("done.remember-all");
     if (standing) {
       say(screen, `already.${standing.sentence}.title`, standing.mayReturn ? "already.return.body" : `already.${standing.sentence}.body`);
     } else if (!ticket) {
       say(screen, "done.desk.title", "done.desk.body");
     }
   },
-  refused(screen, { refusal }) {
+  refused(screen, { refusal, party }) {
+    when(screen, "next", party?.next);
     say(screen, `refused.${refusal.sentence}.title`, `refused.${refusal.sentence}.body`);
     when(screen, "again", refusal.again);
     slot(screen, "elsewhere").replaceChildren(...said(refusal.where));
     slot(screen, "elsewhere").hidden = !refusal.where;
   },
 };
+
+// row is one of a party: her number, the first letters of her name, and where.
+function row({ name, ticket, where }) {
+  const li = document.createElement("li");
+  const b = Object.assign(document.createElement("b"), { textContent: ticket || "–", dir: "ltr" });
+  li.append(b, " ", ...said(name, ticket ? where : text("done.desk.title")));
+  return li;
+}
 
 function showVisit(into, visit) {
   const part = document.getElementById("part-visit").content.cloneNode(true);

@@ -225,7 +225,7 @@ func (b *Browser) CheckIn(ctx context.Context, scan func() error, grant func(for
 		return "", err
 	}
 	for {
-		v, err := b.Until(ctx, "language", "consent", "confirm", "done", "already", "refused")
+		v, err := b.Until(ctx, "language", "signer", "consent", "confirm", "done", "already", "refused")
 		if err != nil {
 			return "", err
 		}
@@ -235,6 +235,8 @@ func (b *Browser) CheckIn(ctx context.Context, scan func() error, grant func(for
 		case "consent":
 			sum := sha256.Sum256([]byte(v.Form.Text))
 			err = b.Press(ctx, "decide", map[string]any{"form": v.Form.ID, "shown": hex.EncodeToString(sum[:]), "granted": grant(v.Form.ID)})
+		case "signer":
+			err = b.Press(ctx, "sign", map[string]any{"signer": "self"})
 		case "confirm":
 			err = b.Press(ctx, "confirm", nil)
 		default:
