@@ -158,8 +158,8 @@ func (p pageCheckIn) Move(ctx context.Context, in web.Move) (web.Identified, err
 }
 
 // EndSession says that nobody holds the check-in that the session had begun.
-func (p pageCheckIn) EndSession(ctx context.Context, session string) error {
-	return p.checkin.EndSession(ctx, session)
+func (p pageCheckIn) EndSession(ctx context.Context, session string, why web.Ending) error {
+	return p.checkin.EndSession(ctx, session, string(why))
 }
 
 // Help calls a person. The alarm does not wait for the disk; HelpState tells

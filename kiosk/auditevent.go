@@ -36,7 +36,6 @@ const (
 	WalkInAdmitted        AuditType = "WALK_IN_ADMITTED"
 	ProvisionalArrival    AuditType = "PROVISIONAL_ARRIVAL"
 	StaffCalled           AuditType = "STAFF_CALLED"
-	SessionStarted        AuditType = "SESSION_STARTED"
 	SessionEnded          AuditType = "SESSION_ENDED"
 
 	QueueEntryAdded       AuditType = "QUEUE_ENTRY_ADDED"
@@ -115,7 +114,6 @@ func AuditCatalogue() []AuditKind {
 		{WalkInAdmitted, Info, "queue-entry"},
 		{ProvisionalArrival, Warning, "queue-entry"},
 		{StaffCalled, Warning, "queue-entry"},
-		{SessionStarted, Info, "session"},
 		{SessionEnded, Info, "session"},
 		{QueueEntryAdded, Info, "queue-entry"},
 		{QueueStatusChanged, Info, "queue-entry"},

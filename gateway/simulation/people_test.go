@@ -117,7 +117,7 @@ func (p *process) checkSomebodyIn(d *rand.Rand) error {
 		return errNothing
 	}
 	if leaves {
-		return p.try(func(ctx context.Context) error { return p.checkin.EndSession(ctx, out) })
+		return p.try(func(ctx context.Context) error { return p.checkin.EndSession(ctx, out, "left") })
 	}
 	finish.Entry = found.Entry
 	for _, f := range found.Forms {

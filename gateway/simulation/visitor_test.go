@@ -84,7 +84,7 @@ func (v *visitor) arrive() {
 		v.orderAt = max(at, v.start-earlyCredit)
 		if v.walksAway {
 			v.after(time.Minute, func() {
-				if err := p.checkin.EndSession(context.Background(), session); err != nil && p.ctx.Err() == nil {
+				if err := p.checkin.EndSession(context.Background(), session, "left"); err != nil && p.ctx.Err() == nil {
 					v.t.Error(err)
 				}
 			})

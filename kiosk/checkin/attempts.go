@@ -48,11 +48,13 @@ func (a *attempts) failed(session string, now time.Time) {
 }
 
 // forget drops a session that has ended. The right code does not: who has one
-// could guess another's in between.
-func (a *attempts) forget(session string) {
+// could guess another's in between. It reports whether there were any.
+func (a *attempts) forget(session string) (any bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	_, any = a.sessions[session]
 	delete(a.sessions, session)
+	return any
 }
 
 // age drops what is older than the window, also when the clock went back. mu is

@@ -216,36 +216,29 @@ func (s *Service) Unfinished() []kiosk.Entry {
 	return list
 }
 
-// Abandon ends a session's hold on a visit that was not finished. The visit
-// stays on the desk's list.
-func (s *Service) Abandon(ctx context.Context, session string, id kiosk.EntryID) error {
-	if _, ok := s.held(session, id); !ok {
+// EndSession forgets a page session: its hold and its wrong attempts. Where it had
+// either, it is recorded that it ended, and why, which is a fixed word.
+func (s *Service) EndSession(ctx context.Context, session, why string) error {
+	tried := s.attempts.forget(session)
+	h, held := s.release(session)
+	if !held && !tried {
 		return nil
 	}
-	return s.abandon(ctx, session)
-}
-
-// EndSession forgets a page session: its hold and its wrong attempts.
-func (s *Service) EndSession(ctx context.Context, session string) error {
-	s.attempts.forget(session)
-	return s.abandon(ctx, session)
-}
-
-func (s *Service) abandon(ctx context.Context, session string) error {
-	h, ok := s.release(session)
-	if !ok || h.done {
-		return nil
-	}
-	if e, ok := s.queue.Entry(h.entry); !ok || e.Status != kiosk.CheckedIn {
-		return nil
-	}
+	e, known := s.queue.Entry(h.entry)
+	unfinished := held && !h.done && known && e.Status == kiosk.CheckedIn
 	act := kiosk.NewAct(kiosk.Actor{Kind: kiosk.ActorPatient, ID: session})
 	act.Session = session
 	err := s.queue.Update(ctx, func(tx *storage.Tx) error {
-		return s.journal.Audit(tx, act, kiosk.CheckInAbandoned, kiosk.AuditFacts{Action: "abandon", Resource: h.entry.String()})
+		if unfinished {
+			err := s.journal.Audit(tx, act, kiosk.CheckInAbandoned, kiosk.AuditFacts{Action: "abandon", Resource: h.entry.String()})
+			if err != nil {
+				return err
+			}
+		}
+		return s.journal.Audit(tx, act, kiosk.SessionEnded, kiosk.AuditFacts{Action: why, Resource: session})
 	})
 	if err != nil {
-		return fmt.Errorf("cannot record abandoned check-in: %w", err)
+		return fmt.Errorf("cannot record the end of a session: %w", err)
 	}
 	return nil
 }

@@ -303,7 +303,7 @@ func TestGuessingIsLimited(t *testing.T) {
 	if guess("s1"); guess("s1") != checkin.Locked {
 		t.Error("the session's own limit does not pass with time")
 	}
-	if err := k.EndSession(context.Background(), "s1"); err != nil || guess("s1") != checkin.NotFound {
+	if err := k.EndSession(context.Background(), "s1", "idle"); err != nil || guess("s1") != checkin.NotFound {
 		t.Error("a session that has ended is still locked")
 	}
 }
@@ -520,12 +520,12 @@ func TestAbandonedCheckInStaysOnTheDesksList(t *testing.T) {
 	}
 	got := k.wrote(func() {
 		for range 2 {
-			if err := k.Abandon(context.Background(), "s1", id.Entry); err != nil {
+			if err := k.EndSession(context.Background(), "s1", "left"); err != nil {
 				t.Error(err)
 			}
 		}
 	})
-	if diff := cmp.Diff([]string{"1 audit/CHECK_IN_ABANDONED"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"1 audit/CHECK_IN_ABANDONED", "1 audit/SESSION_ENDED"}, got); diff != "" {
 		t.Errorf("written (-want +got):\n%s", diff)
 	}
 	if list := k.Unfinished(); len(list) != 1 || list[0].ID != id.Entry {
@@ -537,7 +537,7 @@ func TestAbandonedCheckInStaysOnTheDesksList(t *testing.T) {
 	if n := len(k.Unfinished()); n != 2 {
 		t.Errorf("%d unfinished after a restart", n)
 	}
-	if err := k.EndSession(context.Background(), "s9"); err != nil {
+	if err := k.EndSession(context.Background(), "s9", "idle"); err != nil {
 		t.Error(err)
 	}
 }
@@ -628,7 +628,7 @@ func TestBeforeTheTimeIsKnown(t *testing.T) {
 	if got := k.scan("s2", "apt-1", "en"); got.Outcome != checkin.OK {
 		t.Errorf("an appointment of the clock's own day: %s", got.Outcome)
 	}
-	if err := k.EndSession(context.Background(), "s2"); err != nil {
+	if err := k.EndSession(context.Background(), "s2", "idle"); err != nil {
 		t.Error(err)
 	}
 	k.mu.Lock()

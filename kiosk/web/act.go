@@ -202,7 +202,7 @@ func (s *Server) apply(x *session, a action) (work, bool) {
 		if _, ok := x.state.after(evLeave); !ok {
 			return nil, false
 		}
-		s.endSession("left")
+		s.endSession(EndLeft)
 		return nil, true
 	case "active":
 		return nil, true

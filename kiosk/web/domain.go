@@ -21,15 +21,26 @@ type CheckIn interface {
 	// Move takes a patient who scanned again out of the queue, or back into it,
 	// and answers as Identify does; it may leave Visit empty.
 	Move(ctx context.Context, in Move) (Identified, error)
-	// EndSession says that the session is over: nobody holds the check-in that it
-	// had begun and not finished.
-	EndSession(ctx context.Context, session string) error
+	// EndSession says that the session is over, and why: nobody holds the check-in
+	// that it had begun and not finished.
+	EndSession(ctx context.Context, session string, why Ending) error
 	// Help calls a person to this kiosk. It returns nil only after the call is
 	// recorded and the local alarm was asked for.
 	Help(ctx context.Context, session string, kind HelpKind, request uuid.UUID) error
 	// HelpState tells how far this kiosk's latest call has come. It must not block.
 	HelpState() HelpState
 }
+
+// Ending is why a session is over.
+type Ending string
+
+const (
+	EndLeft    Ending = "left"         // the patient pressed "finish" or "start over"
+	EndIdle    Ending = "idle"         // nobody was there: automatic logoff
+	EndNext    Ending = "next patient" // another code was read
+	EndLaunch  Ending = "launch"       // the browser was started anew
+	EndNotOurs Ending = "not together" // the next person does not belong to this one
+)
 
 // Method is how the page learned who the patient is.
 type Method string

@@ -175,7 +175,7 @@ func (c *clinic) Finish(ctx context.Context, in web.Finish) (web.Done, error) {
 	return out, nil
 }
 
-func (c *clinic) EndSession(_ context.Context, session string) error {
+func (c *clinic) EndSession(_ context.Context, session string, _ web.Ending) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ended = append(c.ended, session)

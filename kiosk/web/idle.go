@@ -49,7 +49,7 @@ func (s *Server) look() {
 	quiet := s.now().Sub(x.active)
 	switch {
 	case quiet >= s.allowed(x)+warnBefore:
-		s.endSession("idle")
+		s.endSession(EndIdle)
 	case quiet >= s.allowed(x) && !x.warned:
 		x.warned = true
 		s.changed()

@@ -85,7 +85,7 @@ func (s *Server) serveLaunch(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	s.browser, s.hasBrowser = hash, true
-	s.endSession("launch")
+	s.endSession(EndLaunch)
 	for st := range s.streams {
 		s.dropStream(st)
 	}

@@ -59,7 +59,7 @@ func (s *Server) second(x *session, c code, request uuid.UUID) (work, bool) {
 	case next && (x.state == Turned && len(x.members) == 0 || x.people() >= maxParty):
 		// The next patient. Nobody is on the screen, or the party is whole; nothing of
 		// the one before stays.
-		s.endSession("next patient")
+		s.endSession(EndNext)
 		return s.read(s.live, c, request)
 	case x.people() >= maxParty:
 		x.notice = "party-full"
@@ -135,6 +135,6 @@ func (s *Server) apart(x *session, request uuid.UUID) (work, bool) {
 		return nil, false
 	}
 	c := x.other
-	s.endSession("not together")
+	s.endSession(EndNotOurs)
 	return s.read(s.live, c, request)
 }

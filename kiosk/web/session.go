@@ -29,6 +29,7 @@ type session struct {
 	language string
 	active   time.Time // last sign that somebody is here
 	warned   bool      // asked whether more time is needed
+	ended    Ending    // why it is no longer the live one
 
 	held code // read before a language was chosen
 	visitor
@@ -190,7 +191,7 @@ func (s *Server) answered(x *session, act string, out Identified, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.live != x { // a new launch ended the session meanwhile
-		s.forget(x)
+		s.forget(x, x.ended)
 		return
 	}
 	x.active = s.now()
@@ -304,7 +305,7 @@ func (s *Server) finish(x *session, request uuid.UUID) work {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if s.live != x {
-			s.forget(x)
+			s.forget(x, x.ended)
 			return
 		}
 		x.active = s.now()
@@ -347,26 +348,27 @@ func attempt(ctx context.Context, within time.Duration, act func(context.Context
 
 // endSession wipes the patient's session: a fresh one takes its place and
 // nothing of the old is reachable. Server.mu is held.
-func (s *Server) endSession(reason string) {
+func (s *Server) endSession(why Ending) {
 	old := s.live
 	s.live = newSession(s.words[0].Tag, s.now())
 	if old.state != Attract {
-		s.log.Info("session ended", "reason", reason, "state", string(old.state))
+		s.log.Info("session ended", "reason", string(why), "state", string(old.state))
 	}
 	if old.state != Attract && !old.state.busy() { // a busy one is forgotten when its answer has come
-		s.forget(old)
+		s.forget(old, why)
 	}
+	old.ended = why
 	s.changed()
 }
 
 // forget tells the check-in, in the background, that nobody holds the session.
 // Where that fails, an arrival stays "unfinished", which the desk sees anyway.
 // Server.mu is held.
-func (s *Server) forget(x *session) {
+func (s *Server) forget(x *session, why Ending) {
 	s.inBackground(func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, forgetWithin)
 		defer cancel()
-		if err := s.deps.CheckIn.EndSession(ctx, x.id); err != nil {
+		if err := s.deps.CheckIn.EndSession(ctx, x.id, why); err != nil {
 			s.log.Warn("check-in failed", "act", "end", "err", err)
 		}
 	})
