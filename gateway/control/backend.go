@@ -13,14 +13,15 @@ import (
 // [*Error] is shown with its text and, where it has a Hint method, its hint; so
 // it holds nothing about a person.
 type Backend struct {
-	Status Statuses
-	Page   Page
-	Queue  Queue
-	Desk   DeskPage
-	Roster Roster
-	Keys   Keys
-	Audit  Audit
-	Store  Store
+	Status  Statuses
+	Page    Page
+	Queue   Queue
+	Consent Consents
+	Desk    DeskPage
+	Roster  Roster
+	Keys    Keys
+	Audit   Audit
+	Store   Store
 }
 
 // Statuses tells how the service is.
@@ -49,6 +50,12 @@ type Queue interface {
 	SetProvider(context.Context, Caller, SetProvider) (Provider, error)
 	Help(context.Context, Caller) (HelpList, error)
 	AcknowledgeHelp(context.Context, Caller, AcknowledgeHelp) (Help, error)
+}
+
+// Consents are patients' consents.
+type Consents interface {
+	List(context.Context, Caller, ConsentQuery) (ConsentList, error)
+	Revoke(context.Context, Caller, ConsentRevoke) (ConsentList, error)
 }
 
 // DeskPage is who may use the desk's page.

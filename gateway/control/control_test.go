@@ -147,8 +147,17 @@ func (b store) Compact(context.Context, control.Caller, control.None, func(contr
 	return
 }
 
+type consents struct{ *backend }
+
+func (b consents) List(context.Context, control.Caller, control.ConsentQuery) (l control.ConsentList, err error) {
+	return
+}
+func (b consents) Revoke(context.Context, control.Caller, control.ConsentRevoke) (l control.ConsentList, err error) {
+	return
+}
+
 func (b *backend) all() control.Backend {
-	return control.Backend{Status: statuses{b}, Page: b, Queue: queue{b}, Desk: deskPage{b}, Roster: roster{b}, Keys: keys{b}, Audit: audit{b}, Store: store{b}}
+	return control.Backend{Status: statuses{b}, Page: b, Queue: queue{b}, Consent: consents{b}, Desk: deskPage{b}, Roster: roster{b}, Keys: keys{b}, Audit: audit{b}, Store: store{b}}
 }
 
 // serve runs a server on a socket of its own until the test ends.
@@ -236,6 +245,8 @@ queue/priority      -              yes   -           yes
 queue/transfer      -              yes   -           yes
 queue/undo          -              yes   -           yes
 provider/status     -              yes   -           yes
+consent/list        -              yes   -           yes
+consent/revoke      -              yes   -           yes
 help/list           -              yes   yes         yes
 help/acknowledge    -              yes   yes         yes
 desk/pair           -              yes   -           yes
