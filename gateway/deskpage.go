@@ -149,6 +149,13 @@ func (g deskClinic) entryShown(r *storage.Reader, s queue.State) (desk.Entry, er
 	if low, high, known := g.queue.Wait(e.ID); known {
 		out.WaitLow, out.WaitHigh = low, high
 	}
+	notes, err := g.consentNotes(r, s)
+	if err != nil {
+		return out, err
+	}
+	// The notes say the same, by type and with the reason.
+	out.Consents = notes
+	out.Flags = slices.DeleteFunc(slices.Clone(e.Metadata.Flags), func(f kiosk.Flag) bool { return f == kiosk.FlagConsentDeclined || f == kiosk.FlagConsentMissing })
 	if e.Appointment == "" {
 		return out, nil // nobody told this kiosk the name of a walk-in
 	}

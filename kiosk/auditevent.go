@@ -25,6 +25,7 @@ const (
 // The gateway's own.
 const (
 	ConsentDeclined       AuditType = "PATIENT_CONSENT_DECLINED"
+	ConsentRead           AuditType = "PATIENT_CONSENT_READ"
 	EmergencyAcknowledged AuditType = "EMERGENCY_ESCALATION_ACKNOWLEDGED"
 	EmergencyResolved     AuditType = "EMERGENCY_ESCALATION_RESOLVED"
 	EmergencyWidened      AuditType = "EMERGENCY_ESCALATION_WIDENED"
@@ -102,6 +103,7 @@ func AuditCatalogue() []AuditKind {
 		{ConsentGiven, Info, "consent"},
 		{ConsentRevoked, Info, "consent"},
 		{ConsentDeclined, Info, "consent"},
+		{ConsentRead, Info, "patient"},
 		{EmergencyTriggered, Critical, "emergency"},
 		{EmergencyAcknowledged, Critical, "emergency"},
 		{EmergencyResolved, Critical, "emergency"},

@@ -81,7 +81,7 @@ Exit codes: 0 it worked, 1 it failed, 2 the command line or config is wrong,
 	flags.BoolVar(&a.json, "json", false, "print the result as JSON: {\"version\":1,\"data\":...}")
 	root.AddCommand(
 		a.runCommand(), a.configCommand(), a.keysCommand(), a.rosterCommand(),
-		a.statusCommand(), a.syncCommand(), a.queueCommand(), a.providerCommand(), a.deskCommand(),
+		a.statusCommand(), a.syncCommand(), a.queueCommand(), a.consentCommand(), a.providerCommand(), a.deskCommand(),
 		a.auditCommand(), a.storeCommand(), a.devicesCommand(), a.launchCommand(), a.logCommand(),
 		a.versionCommand(),
 	)

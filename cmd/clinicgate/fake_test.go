@@ -10,13 +10,17 @@ import (
 	"clinicgate/gateway/control"
 	"clinicgate/gateway/doctor"
 	"clinicgate/kiosk"
+	"clinicgate/kiosk/consent"
 	"clinicgate/storage"
 	"clinicgate/storage/auditlog"
+
+	"github.com/google/uuid"
 )
 
 // fakeBackend is a made-up clinic behind a control channel.
 func fakeBackend() control.Backend {
-	return control.Backend{Status: fakeStatus{}, Page: fakePage{}, Queue: fakeQueue{}, Desk: fakeDesk{}, Roster: fakeRoster{}, Keys: fakeKeys{}, Audit: fakeAudit{}, Store: fakeStore{}, Access: fakeAccess{}}
+	return control.Backend{Status: fakeStatus{}, Page: fakePage{}, Queue: fakeQueue{}, Consent: fakeConsents{}, Desk: fakeDesk{}, Roster: fakeRoster{},
+		Keys: fakeKeys{}, Audit: fakeAudit{}, Store: fakeStore{}, Access: fakeAccess{}}
 }
 
 type fakeAccess struct{}
@@ -142,6 +146,33 @@ func (fakeQueue) Help(context.Context, control.Caller) (control.HelpList, error)
 
 func (fakeQueue) AcknowledgeHelp(_ context.Context, by control.Caller, in control.AcknowledgeHelp) (control.Help, error) {
 	return control.Help{ID: in.ID, AcknowledgedBy: string(by.Actor.Kind)}, nil
+}
+
+type fakeConsents struct{}
+
+func (fakeConsents) List(_ context.Context, _ control.Caller, in control.ConsentQuery) (control.ConsentList, error) {
+	if in.Entry != "A-017" && in.Appointment != "apt-1" {
+		return control.ConsentList{}, &control.Error{Code: control.NotFound, Message: "there is no such entry today", Next: "`clinicgate queue list` shows the entries"}
+	}
+	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.Local)
+	return control.ConsentList{Ticket: "A-017", Patient: "…4ji\x1b[2J",
+		Standings: []control.ConsentStanding{{Type: kiosk.Telehealth, Standing: consent.Declined}, {Type: kiosk.DataSharing, Standing: consent.InEffect, Until: at.AddDate(1, 0, 0)}},
+		Records: []control.ConsentRecord{{ID: fakeConsent, Type: "data-sharing", Version: "2026-01", Language: "es", Decision: "granted", At: at, Until: at.AddDate(1, 0, 0),
+			Method: "tapped", Relation: "guardian", Interpreter: true}}}, nil
+}
+
+var fakeConsent = uuid.MustParse("01890a5d-ac96-7b2f-8a1c-0123456789ab")
+
+func (f fakeConsents) Revoke(ctx context.Context, by control.Caller, in control.ConsentRevoke) (control.ConsentList, error) {
+	if !in.Reason.Valid() {
+		return control.ConsentList{}, &control.Error{Code: control.Invalid, Message: "there is no such reason to revoke a consent", Next: "`clinicgate consent revoke --help` lists the reasons"}
+	}
+	if in.Record != fakeConsent {
+		return control.ConsentList{}, &control.Error{Code: control.NotFound, Message: "there is no such consent record", Next: "`clinicgate consent list ENTRY` shows a patient's records"}
+	}
+	l, err := f.List(ctx, by, control.ConsentQuery{Entry: "A-017"})
+	l.Standings[1].Standing = consent.Revoked
+	return l, err
 }
 
 type fakeDesk struct{}

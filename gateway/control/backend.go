@@ -13,15 +13,16 @@ import (
 // [*Error] is shown with its text and, where it has a Hint method, its hint; so
 // it holds nothing about a person.
 type Backend struct {
-	Status Statuses
-	Page   Page
-	Queue  Queue
-	Desk   DeskPage
-	Roster Roster
-	Keys   Keys
-	Audit  Audit
-	Store  Store
-	Access Accesses
+	Status  Statuses
+	Page    Page
+	Queue   Queue
+	Consent Consents
+	Desk    DeskPage
+	Roster  Roster
+	Keys    Keys
+	Audit   Audit
+	Store   Store
+	Access  Accesses
 }
 
 // Statuses tells how the service is.
@@ -50,6 +51,12 @@ type Queue interface {
 	SetProvider(context.Context, Caller, SetProvider) (Provider, error)
 	Help(context.Context, Caller) (HelpList, error)
 	AcknowledgeHelp(context.Context, Caller, AcknowledgeHelp) (Help, error)
+}
+
+// Consents are patients' consents.
+type Consents interface {
+	List(context.Context, Caller, ConsentQuery) (ConsentList, error)
+	Revoke(context.Context, Caller, ConsentRevoke) (ConsentList, error)
 }
 
 // DeskPage is who may use the desk's page.

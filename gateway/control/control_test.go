@@ -160,8 +160,18 @@ func (b *backend) Record(_ context.Context, a control.Access) error {
 	return nil
 }
 
+type consents struct{ *backend }
+
+func (b consents) List(context.Context, control.Caller, control.ConsentQuery) (l control.ConsentList, err error) {
+	return
+}
+func (b consents) Revoke(context.Context, control.Caller, control.ConsentRevoke) (l control.ConsentList, err error) {
+	return
+}
+
 func (b *backend) all() control.Backend {
-	return control.Backend{Status: statuses{b}, Page: b, Queue: queue{b}, Desk: deskPage{b}, Roster: roster{b}, Keys: keys{b}, Audit: audit{b}, Store: store{b}, Access: b}
+	return control.Backend{Status: statuses{b}, Page: b, Queue: queue{b}, Consent: consents{b}, Desk: deskPage{b}, Roster: roster{b},
+		Keys: keys{b}, Audit: audit{b}, Store: store{b}, Access: b}
 }
 
 // serve runs a server on a socket of its own until the test ends.
@@ -249,6 +259,8 @@ queue/priority      -              yes   -           yes
 queue/transfer      -              yes   -           yes
 queue/undo          -              yes   -           yes
 provider/status     -              yes   -           yes
+consent/list        -              yes   -           yes
+consent/revoke      -              yes   -           yes
 help/list           -              yes   yes         yes
 help/acknowledge    -              yes   yes         yes
 desk/pair           -              yes   -           yes

@@ -66,6 +66,9 @@ func endpoints(b Backend) []endpoint {
 		read("help/list", people, b.Queue.Help),
 		act("help/acknowledge", people, b.Queue.AcknowledgeHelp),
 
+		act("consent/list", desk, b.Consent.List),
+		act("consent/revoke", desk, b.Consent.Revoke),
+
 		act("desk/pair", desk, b.Desk.Pair),
 		read("desk/browsers", desk, b.Desk.Browsers),
 		act("desk/revoke", desk, b.Desk.Revoke),

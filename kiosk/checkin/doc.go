@@ -7,6 +7,7 @@
 //     the audit. Pressed twice, or again after a crash, it gives the same number;
 //   - declining turns nobody away: an in-person visit goes on with a flag for
 //     staff, a video visit without telehealth consent waits and staff are called;
+//   - a minor alone signs nothing: the check-in goes on, flagged for the desk;
 //   - a wrong and an unknown code get the same answer for the same work, and so do
 //     a wrong birth date, a wrong name and a stranger; guessing is limited per
 //     session and per kiosk, codes and names together;

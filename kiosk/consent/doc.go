@@ -8,6 +8,8 @@
 //   - whether a consent is in effect is folded from the records: none, not
 //     granted, expired to the instant, or given for an older version of the form
 //     all mean no;
+//   - a record says by what right somebody signed, in a word of a closed list; who is
+//     below the form's age does not sign alone;
 //   - the answer comes from this kiosk's own durable records, so it is the same
 //     without a network;
 //   - a record and its audit event are one commit, and repeating the act adds

@@ -13,6 +13,9 @@
 //     log line; what is on the screen is gone when the session ends, when nobody
 //     answers the question for more time, and within three seconds of the
 //     gateway's own end;
+//   - a second person's code shows nothing of either until somebody has said whether
+//     they are together; unanswered, both are wiped. A party is at most eight people,
+//     each with a check-in of their own;
 //   - every refusal, failure and time-out shows a sentence that ends at a person;
 //   - the board cannot show a name: its ticket type has no room for one, and
 //     rooms and providers are shown only as the config has them.

@@ -90,7 +90,11 @@ const FILL = {
     when(screen, "party", people.length);
     when(screen, "next", next);
     when(screen, "more", more && !next);
-    if (people.length) slot(screen, "remember").textContent = text("done.remember-all");
+    if (people.length) {
+      slot(screen, "remember").textContent = text("done.remember-all");
+      when(screen, "where", false); // the list tells it of each
+      when(screen, "wait", false);
+    }
     if (standing) {
       say(screen, `already.${standing.sentence}.title`, standing.mayReturn ? "already.return.body" : `already.${standing.sentence}.body`);
     } else if (!ticket) {

@@ -148,7 +148,8 @@ type Entry struct {
 	Interpreter bool
 	Needs       []string
 	Flags       []kiosk.Flag
-	LastBy      string // whose act the last one was
+	Consents    []ConsentNote // what the entry lacks, by type
+	LastBy      string        // whose act the last one was
 }
 
 // Provider is a provider with what she does.
@@ -188,4 +189,11 @@ type Row struct {
 	Language    string
 	Interpreter bool
 	WalkIn      bool
+}
+
+// ConsentNote says that a consent is not in effect, and why: "unsigned",
+// "declined", "revoked", "expired", "stale".
+type ConsentNote struct {
+	Type     kiosk.ConsentType `json:"type"`
+	Standing string            `json:"standing"`
 }

@@ -60,6 +60,7 @@ type entryPicture struct {
 	Interpreter bool               `json:"interpreter,omitempty"`
 	Needs       []string           `json:"needs,omitempty"`
 	Flags       []kiosk.Flag       `json:"flags,omitempty"`
+	Consents    []ConsentNote      `json:"consents,omitempty"`
 	MayUndo     bool               `json:"mayUndo,omitempty"`
 }
 
@@ -130,7 +131,7 @@ func entryShown(e Entry, me string) entryPicture {
 		ID: e.ID.String(), Ticket: e.Ticket, Name: e.Name.Reveal(), Department: e.Department, Provider: e.Provider, Status: e.Status,
 		Priority: e.Priority, Video: e.Mode == kiosk.Video, CheckIn: stamp(e.CheckIn), Appointment: stamp(e.Appointment), Unfinished: e.Unfinished,
 		Room: e.Room, Called: stamp(e.Called), Calls: e.Calls, WaitLow: e.WaitLow, WaitHigh: e.WaitHigh, Language: e.Language,
-		Interpreter: e.Interpreter, Needs: e.Needs, Flags: e.Flags, MayUndo: e.LastBy == me,
+		Interpreter: e.Interpreter, Needs: e.Needs, Flags: e.Flags, Consents: e.Consents, MayUndo: e.LastBy == me,
 	}
 }
 

@@ -188,6 +188,7 @@ function drawEntry(el, e, c) {
   if (e.language && e.language !== root.lang) notes.push(["need", text("row.language", { language: tongue(e.language) })]);
   for (const need of e.needs ?? []) notes.push(["need", need]);
   if (e.video) notes.push(["need", text("row.video")]);
+  for (const { type, standing } of e.consents ?? []) notes.push(["care", text("row.consent", { type: text(`consent.${type}`), standing: text(`standing.${standing}`) })]);
   for (const flag of e.flags ?? []) notes.push(["care", text(`flag.${flag}`) || flag]);
   el.querySelector(".notes").replaceChildren(...notes.map(([kind, said]) => make("i", kind, said)));
   el.querySelector(".where").replaceChildren(
