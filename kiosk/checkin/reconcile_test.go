@@ -23,7 +23,7 @@ type pair struct {
 	given [2]map[uuid.UUID]bool  // by kiosk: which of the other's events it has
 	came  map[kiosk.EntryID]bool // entries that were made
 	said  map[kiosk.EntryID]int  // what person a provisional arrival said to be
-	order []kiosk.EntryID                  // and in which order
+	order []kiosk.EntryID        // and in which order
 	rows  map[int]bool           // people on the list
 }
 

@@ -45,6 +45,8 @@ const (
 	evUnknown    event = "unknown" // the patient does not know
 	evAskTime    event = "ask-time"
 	evAskPhone   event = "ask-phone"
+	evNumber     event = "number" // not found: a number, and the desk looks for the appointment
+	evNumbered   event = "numbered"
 	evFound      event = "found"
 	evAlready    event = "already"
 	evRefused    event = "refused"
@@ -74,14 +76,14 @@ var transitions = map[State]map[event]State{
 	Naming:      {evNamed: Checking, evScan: Checking, evBack: Born, evLeave: Attract, evIdle: Attract},
 	WhichTime:   {evTime: Checking, evUnknown: WhichPhone, evScan: Checking, evBack: Naming, evLeave: Attract, evIdle: Attract},
 	WhichPhone:  {evPhone: Checking, evUnknown: Turned, evScan: Checking, evBack: Naming, evLeave: Attract, evIdle: Attract},
-	Checking:    {evAskTime: WhichTime, evAskPhone: WhichPhone, evFound: Confirming, evAlready: Known, evRefused: Turned, evFailed: Turned},
+	Checking:    {evAskTime: WhichTime, evAskPhone: WhichPhone, evFound: Confirming, evNumbered: Finished, evAlready: Known, evRefused: Turned, evFailed: Turned},
 	Consent:     {evDecide: Consent, evDecideLast: Finishing, evLeave: Attract, evIdle: Attract},
 	Confirming:  {evConfirm: Consent, evConfirmEnd: Finishing, evLeave: Attract, evIdle: Attract},
 	Finishing:   {evDone: Finished, evFailed: Turned},
 	Finished:    {evNextScan: Language, evLeave: Attract, evIdle: Attract},
 	Known:       {evDepart: Moving, evReturn: Moving, evNextScan: Language, evLeave: Attract, evIdle: Attract},
 	Moving:      {evFound: Confirming, evAlready: Known, evRefused: Turned, evFailed: Turned},
-	Turned:      {evAgain: Identifying, evNoCode: Born, evScan: Checking, evNextScan: Language, evLeave: Attract, evIdle: Attract},
+	Turned:      {evAgain: Identifying, evNoCode: Born, evNumber: Checking, evScan: Checking, evNextScan: Language, evLeave: Attract, evIdle: Attract},
 }
 
 // after gives the state that e leads to, and whether e may happen in s.
