@@ -79,12 +79,22 @@ func (g *Gateway) referenceKey() ([]byte, error) {
 	return g.ring.Secret("patient-reference-stand-in")
 }
 
+// online reports whether there is a way to PubNub.
+func (g *Gateway) online() bool {
+	if g.client == nil {
+		return false
+	}
+	up, _ := g.client.Link()
+	return up
+}
+
 // openCheckIn makes what the patient's page acts on.
 func (g *Gateway) openCheckIn(ctx context.Context, refKey []byte, list []queue.Provider) (err error) {
 	c := checkin.Config{
 		Kiosk: g.self, Organization: g.journal.Organization, Language: g.cfg.Kiosk.Language(), Providers: list, RefKey: refKey,
 		Earliest: g.cfg.CheckIn.Early.Duration, Latest: g.cfg.CheckIn.Late.Duration, EarlyAllowance: g.cfg.CheckIn.MayCall.Duration,
 		Hours: g.cfg.CheckIn.Opening(), Zone: g.cfg.Kiosk.Location(), SessionAttempts: g.cfg.CheckIn.Attempts, Now: g.clock.Now,
+		Reasons: g.cfg.CheckIn.WalkInReasons, Online: g.online,
 	}
 	for _, d := range g.cfg.Departments {
 		c.Departments = append(c.Departments, checkin.Department{ID: kiosk.DepartmentID(d.ID), Name: d.Name, Where: d.Where})

@@ -6,6 +6,7 @@ import (
 	"clinicgate/gateway/control"
 	"clinicgate/kiosk"
 	"clinicgate/kiosk/checkin"
+	"clinicgate/kiosk/phi"
 	"clinicgate/kiosk/queue"
 )
 
@@ -16,8 +17,11 @@ type queueBackend struct{ *Gateway }
 func (g queueBackend) List(context.Context, control.Caller) (control.QueueList, error) {
 	day := g.queue.Today()
 	out := control.QueueList{Day: string(day), Entries: []control.QueueEntry{}, Providers: []control.Provider{}}
+	unfinished := g.unfinished()
 	for _, s := range g.queue.States(day) {
-		out.Entries = append(out.Entries, g.shown(s))
+		e := g.shown(s)
+		e.Unfinished = unfinished[e.ID]
+		out.Entries = append(out.Entries, e)
 	}
 	for _, p := range g.cfg.Providers {
 		out.Providers = append(out.Providers, g.providerShown(kiosk.ProviderID(p.ID)))
@@ -25,10 +29,20 @@ func (g queueBackend) List(context.Context, control.Caller) (control.QueueList, 
 	return out, nil
 }
 
+// unfinished says which entries were identified without anybody going on with
+// them.
+func (g *Gateway) unfinished() map[kiosk.EntryID]bool {
+	list := map[kiosk.EntryID]bool{}
+	for _, e := range g.checkin.Unfinished() {
+		list[e.ID] = true
+	}
+	return list
+}
+
 func (g queueBackend) shown(s queue.State) control.QueueEntry {
 	e := s.Entry
 	q := control.QueueEntry{ID: e.ID, Ticket: e.Metadata.Ticket, Department: e.Department, Provider: e.Provider, Status: e.Status,
-		Priority: e.Priority, Mode: e.Metadata.Mode, CheckIn: e.CheckInTime, Called: s.Call.At, Conflict: len(s.Conflicts) > 0}
+		Priority: e.Priority, Mode: e.Metadata.Mode, CheckIn: e.CheckInTime, Called: s.Call.At, Conflict: len(s.Conflicts) > 0, Reason: e.Metadata.Reason}
 	if s.Call.Times > 0 {
 		q.Room = g.queue.CallRoom(s).String() // what an app sent as the room may be any text
 	}
@@ -56,6 +70,22 @@ func (g queueBackend) did(s queue.State, err error) (control.QueueEntry, error) 
 		return control.QueueEntry{}, refusedAct(err)
 	}
 	return g.shown(s), nil
+}
+
+// Admit takes in a person whom staff have identified.
+func (g queueBackend) Admit(ctx context.Context, by control.Caller, in control.Admit) (control.QueueEntry, error) {
+	return g.did(staffActs(g).admit(ctx, kiosk.NewAct(by.Actor), in.Appointment))
+}
+
+// WalkIn takes in a person without an appointment.
+func (g queueBackend) WalkIn(ctx context.Context, by control.Caller, in control.WalkIn) (control.QueueEntry, error) {
+	return g.did(staffActs(g).walkIn(ctx, kiosk.NewAct(by.Actor),
+		checkin.WalkIn{Department: in.Department, Reason: in.Reason, Name: phi.New(in.Name), Birth: phi.New(in.Birth)}))
+}
+
+// Match says which appointment an entry was for.
+func (g queueBackend) Match(ctx context.Context, by control.Caller, in control.Match) (control.QueueEntry, error) {
+	return g.did(staffActs(g).match(ctx, kiosk.NewAct(by.Actor), in.Entry, in.Appointment))
 }
 
 // Call asks a patient to a room, by default the provider's.

@@ -12,6 +12,7 @@ import (
 
 	"clinicgate/gateway/control"
 	"clinicgate/kiosk"
+	"clinicgate/kiosk/checkin"
 	"clinicgate/kiosk/phi"
 	"clinicgate/kiosk/queue"
 	"clinicgate/kiosk/roster"
@@ -97,15 +98,11 @@ func (g deskClinic) Watch() (<-chan struct{}, func()) {
 // View gives what staff see, with the names that this kiosk's roster holds.
 func (g deskClinic) View(ctx context.Context) (desk.View, error) {
 	day := g.queue.Today()
-	online, _ := g.client.Link()
-	v := desk.View{Day: day, Online: online, Rooms: staffActs(g).rooms()}
+	v := desk.View{Day: day, Online: g.online(), Rooms: staffActs(g).rooms(), Reasons: g.cfg.CheckIn.WalkInReasons}
 	for _, d := range g.departments {
 		v.Departments = append(v.Departments, desk.Department{ID: d, Name: g.departmentName(string(d), g.cfg.Kiosk.Language())})
 	}
-	unfinished := map[kiosk.EntryID]bool{}
-	for _, e := range g.checkin.Unfinished() {
-		unfinished[e.ID] = true
-	}
+	unfinished := g.unfinished()
 	err := g.store.View(ctx, func(r *storage.Reader) error {
 		for into, states := range map[*[]desk.Entry][]queue.State{&v.Entries: g.queue.States(day), &v.Left: g.queue.Left(day)} {
 			for _, s := range states {
@@ -142,6 +139,7 @@ func (g deskClinic) entryShown(r *storage.Reader, s queue.State) (desk.Entry, er
 		ID: e.ID, Ticket: e.Metadata.Ticket, Department: e.Department, Provider: e.Provider, Status: e.Status, Priority: e.Priority, Mode: e.Metadata.Mode,
 		CheckIn: e.CheckInTime, Appointment: e.Metadata.AppointmentTime, Language: e.Metadata.Language, Interpreter: e.Metadata.InterpreterNeeded,
 		Needs: e.Metadata.Needs, Flags: e.Metadata.Flags, LastBy: s.Last.By,
+		Reason: e.Metadata.Reason, Unlisted: s.Unlisted,
 	}
 	if s.Call.Times > 0 {
 		out.Room, out.Called, out.Calls = g.queue.CallRoom(s).String(), s.Call.At, s.Call.Times
@@ -157,7 +155,9 @@ func (g deskClinic) entryShown(r *storage.Reader, s queue.State) (desk.Entry, er
 	out.Consents = notes
 	out.Flags = slices.DeleteFunc(slices.Clone(e.Metadata.Flags), func(f kiosk.Flag) bool { return f == kiosk.FlagConsentDeclined || f == kiosk.FlagConsentMissing })
 	if e.Appointment == "" {
-		return out, nil // nobody told this kiosk the name of a walk-in
+		who, _, err := g.roster.Unlisted(r, e.Metadata.Day, e.ID)
+		out.Name, out.Born = who.Name(), who.Birth
+		return out, err
 	}
 	a, ok, err := g.roster.Appointment(r, e.Metadata.Day, e.Appointment)
 	if ok {
@@ -186,6 +186,13 @@ func listName(a roster.Appointment) phi.Text {
 func (g deskClinic) Do(ctx context.Context, act kiosk.Act, in desk.Act) (err error) {
 	acts := staffActs(g)
 	switch in.Event {
+	case desk.Admit:
+		_, err = acts.admit(ctx, act, in.Appointment)
+	case desk.WalkIn:
+		_, err = acts.walkIn(ctx, act, checkin.WalkIn{Department: in.Department, Reason: in.Reason, Birth: in.Born,
+			Name: roster.Unlisted{Family: in.Family, Given: in.Given}.Name()})
+	case desk.Match:
+		_, err = acts.match(ctx, act, in.Entry, in.Appointment)
 	case desk.Call:
 		_, err = acts.call(ctx, act, in.Entry, in.Room)
 	case desk.SetStatus:
@@ -211,6 +218,23 @@ func (g deskClinic) Do(ctx context.Context, act kiosk.Act, in desk.Act) (err err
 	return err
 }
 
+// Expected lists today's appointments that nobody has arrived for, by time.
+func (g deskClinic) Expected(ctx context.Context) ([]desk.Expected, error) {
+	day := g.queue.Today()
+	list, err := g.roster.List(ctx, day)
+	if err != nil {
+		return nil, err
+	}
+	var out []desk.Expected
+	for _, a := range list {
+		if e, ok := g.queue.Arrived(day, a.ID); ok && e.Status != kiosk.CheckedIn {
+			continue
+		}
+		out = append(out, desk.Expected{Appointment: a.ID, Name: listName(a), Born: a.Birth, At: a.Start, Department: a.Department, Provider: g.providerName(string(a.Provider))})
+	}
+	return out, nil
+}
+
 // Day lists the appointments of today, and who came without one.
 func (g deskClinic) Day(ctx context.Context) (desk.Day, error) {
 	day := g.queue.Today()
@@ -219,6 +243,10 @@ func (g deskClinic) Day(ctx context.Context) (desk.Day, error) {
 		return desk.Day{}, err
 	}
 	out := desk.Day{Day: day}
+	names, err := g.unlistedNames(ctx, day)
+	if err != nil {
+		return desk.Day{}, err
+	}
 	came := map[kiosk.AppointmentID]queue.State{}
 	for _, s := range slices.Concat(g.queue.States(day), g.queue.Left(day)) {
 		if s.Entry.Appointment != "" {
@@ -227,6 +255,7 @@ func (g deskClinic) Day(ctx context.Context) (desk.Day, error) {
 		}
 		row := g.rowOf(s)
 		row.At, row.WalkIn = s.Entry.CheckInTime, true
+		row.Name = names[s.Entry.ID]
 		out.Rows = append(out.Rows, row)
 	}
 	for _, a := range appointments {
@@ -245,6 +274,25 @@ func (g deskClinic) Day(ctx context.Context) (desk.Day, error) {
 	}
 	slices.SortStableFunc(out.Rows, func(a, b desk.Row) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Ticket, b.Ticket)) })
 	return out, nil
+}
+
+// unlistedNames gives the names of who came without an appointment.
+func (g deskClinic) unlistedNames(ctx context.Context, day kiosk.Day) (map[kiosk.EntryID]phi.Text, error) {
+	names := map[kiosk.EntryID]phi.Text{}
+	err := g.store.View(ctx, func(r *storage.Reader) error {
+		for _, s := range slices.Concat(g.queue.States(day), g.queue.Left(day)) {
+			if s.Entry.Appointment != "" {
+				continue
+			}
+			who, _, err := g.roster.Unlisted(r, day, s.Entry.ID)
+			if err != nil {
+				return err
+			}
+			names[s.Entry.ID] = who.Name()
+		}
+		return nil
+	})
+	return names, err
 }
 
 func (g deskClinic) rowOf(s queue.State) desk.Row {

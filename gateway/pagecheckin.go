@@ -23,13 +23,17 @@ type pageCheckIn struct{ *Gateway }
 func (p pageCheckIn) Identify(ctx context.Context, in web.Identify) (web.Identified, error) {
 	if in.Method == web.Named {
 		claim := identity.Claim{Birth: in.Person.Birth, Name: fullName(in.Person), Time: in.Person.Time, Phone: in.Person.Phone}
-		found, err := p.checkin.IdentifyPerson(ctx, checkin.PersonInput{Session: in.Session, Claim: claim, Language: in.Language, Request: in.Request})
+		identify := p.checkin.IdentifyPerson
+		if in.Number {
+			identify = p.checkin.Provisional
+		}
+		found, err := identify(ctx, checkin.PersonInput{Session: in.Session, Claim: claim, Language: in.Language, Request: in.Request})
 		if err != nil {
 			return web.Identified{}, err
 		}
 		out := p.answer(found)
 		if found.Outcome == checkin.NotFound {
-			out.Sentence = "no-person"
+			out.Sentence, out.MayNumber = "no-person", found.MayProvision
 		}
 		return out, nil
 	}
@@ -73,6 +77,9 @@ func (p pageCheckIn) answer(found checkin.Identified) web.Identified {
 		if found.DeskSign {
 			out.Sentence = "no-form"
 		}
+	case checkin.Provisional:
+		// Where to wait, and how long, is known once the desk has found the appointment.
+		out.Outcome, out.Done = web.Numbered, web.Done{Ticket: found.Place.Ticket, Provisional: true}
 	case checkin.AskTime:
 		out.Outcome, out.Ask = web.Asked, web.AppointmentTime
 	case checkin.AskPhone:

@@ -67,7 +67,7 @@ var reasons = []struct {
 	reason string
 }{
 	{queue.ErrNotFound, "not-found"}, {queue.ErrNotCalled, "not-called"}, {queue.ErrGrace, "grace"}, {queue.ErrNotLast, "not-last"},
-	{queue.ErrOtherDay, "other-day"}, {queue.ErrTransition, "transition"}, {queue.ErrBusy, "busy"}, {checkin.ErrNoHelp, "no-help"},
+	{queue.ErrListed, "listed"}, {queue.ErrArrived, "arrived"}, {queue.ErrOtherDay, "other-day"}, {queue.ErrTransition, "transition"}, {queue.ErrBusy, "busy"}, {checkin.ErrNoHelp, "no-help"},
 	{storage.ErrFull, "full"},
 }
 
@@ -119,6 +119,53 @@ func (g staffActs) on(ctx context.Context, act kiosk.Act, text string, do func(t
 	return s, nil
 }
 
+// admit takes in a person of today's list whom staff have identified.
+func (g staffActs) admit(ctx context.Context, act kiosk.Act, id kiosk.AppointmentID) (queue.State, error) {
+	s, err := g.checkin.Admit(ctx, act, id)
+	return s, g.refusedArrival(err)
+}
+
+// walkIn takes in a person without an appointment.
+func (g staffActs) walkIn(ctx context.Context, act kiosk.Act, in checkin.WalkIn) (queue.State, error) {
+	s, err := g.checkin.WalkIn(ctx, act, in)
+	return s, g.refusedArrival(err)
+}
+
+// match says which appointment an entry was for that came in without one.
+func (g staffActs) match(ctx context.Context, act kiosk.Act, text string, appointment kiosk.AppointmentID) (queue.State, error) {
+	id, err := g.entry(text)
+	if err != nil {
+		return queue.State{}, err
+	}
+	s, err := g.checkin.Match(ctx, act, id, appointment)
+	return s, g.refusedArrival(err)
+}
+
+// refusedArrival puts what an arrival is refused for into words. They do not
+// repeat what was typed.
+func (g staffActs) refusedArrival(err error) error {
+	switch {
+	case errors.Is(err, checkin.ErrNoAppointment):
+		return refusedAs("appointment", control.NotFound, "there is no such appointment on today's list",
+			"the id is the one in the clinic's own list; `clinicgate queue walk-in` takes in a person without an appointment")
+	case errors.Is(err, checkin.ErrDepartment):
+		return g.noDepartment()
+	case errors.Is(err, checkin.ErrReason):
+		return refusedAs("reason", control.Invalid, "there is no such reason in the config",
+			"the reasons are: "+strings.Join(g.cfg.CheckIn.WalkInReasons, ", ")+"; checkin.walk_in_reasons sets them")
+	case errors.Is(err, checkin.ErrName):
+		return refusedAs("name", control.Invalid, "the name cannot be read", "write it in letters, at most 200 bytes: family name, comma, given names")
+	case errors.Is(err, checkin.ErrBirth):
+		return refusedAs("birth", control.Invalid, "the birth date cannot be read", "write it as 1980-02-29")
+	}
+	return err
+}
+
+func (g staffActs) noDepartment() error {
+	return refusedAs("department", control.Invalid, "there is no such department in the config",
+		"the departments are: "+strings.Join(g.departmentIDs(), ", "))
+}
+
 // call asks a patient to a room, by default the provider's.
 func (g staffActs) call(ctx context.Context, act kiosk.Act, entry, room string) (queue.State, error) {
 	if err := g.checkRoom(room); err != nil {
@@ -149,8 +196,7 @@ func (g staffActs) setPriority(ctx context.Context, act kiosk.Act, entry string,
 // transfer moves an entry to another department.
 func (g staffActs) transfer(ctx context.Context, act kiosk.Act, entry string, to kiosk.DepartmentID) (queue.State, error) {
 	if !slices.Contains(g.departments, to) {
-		return queue.State{}, refusedAs("department", control.Invalid, "there is no such department in the config",
-			"the departments are: "+strings.Join(g.departmentIDs(), ", "))
+		return queue.State{}, g.noDepartment()
 	}
 	return g.on(ctx, act, entry, func(tx *storage.Tx, id kiosk.EntryID) error {
 		_, err := g.queue.Transfer(tx, act, id, to)

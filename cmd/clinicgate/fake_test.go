@@ -96,9 +96,42 @@ func (fakeQueue) List(context.Context, control.Caller) (control.QueueList, error
 	gone := entry("A-016")
 	gone.Status = kiosk.Completed
 	other := entry("A-018")
-	other.Department = "cardiology"
-	return control.QueueList{Day: "2026-11-22", Entries: []control.QueueEntry{entry("A-017"), gone, other},
+	other.Department, other.Status, other.Flags, other.Unfinished = "cardiology", kiosk.CheckedIn, []string{"provisional"}, true
+	walked := entry("A-019")
+	walked.Flags, walked.Reason = nil, "medicine"
+	left := entry("A-020")
+	left.Flags, left.Status, left.Unfinished = nil, kiosk.CheckedIn, true
+	return control.QueueList{Day: "2026-11-22", Entries: []control.QueueEntry{entry("A-017"), gone, other, walked, left},
 		Providers: []control.Provider{{ID: "dr-lee", Name: "Dr. Lee", Department: "general", Status: kiosk.Available, Room: "12"}}}, nil
+}
+
+func (fakeQueue) Admit(_ context.Context, _ control.Caller, in control.Admit) (control.QueueEntry, error) {
+	switch in.Appointment {
+	case "apt-1":
+		return entry("A-019"), nil
+	case "apt-2":
+		return control.QueueEntry{}, &control.Error{Code: control.Conflict, Message: "cannot check in from waiting: somebody has arrived for this appointment already", Next: "`clinicgate queue list` shows the present state"}
+	}
+	return control.QueueEntry{}, &control.Error{Code: control.NotFound, Message: "there is no such appointment on today's list", Next: "`clinicgate queue walk-in` takes in a person without an appointment"}
+}
+
+func (fakeQueue) WalkIn(_ context.Context, _ control.Caller, in control.WalkIn) (control.QueueEntry, error) {
+	e := entry("A-020")
+	e.Department, e.Reason = in.Department, in.Reason
+	switch {
+	case in.Reason != "medicine":
+		return e, &control.Error{Code: control.Invalid, Message: "there is no such reason in the config", Next: "the reasons are: medicine"}
+	case in.Name != "" && in.Name != "Canary, Wanda" || in.Birth != "" && in.Birth != "1980-02-29":
+		return e, &control.Error{Code: control.Invalid, Message: "the name cannot be read", Next: "write it in letters"}
+	}
+	return e, nil
+}
+
+func (fakeQueue) Match(_ context.Context, _ control.Caller, in control.Match) (control.QueueEntry, error) {
+	if in.Appointment != "apt-1" {
+		return control.QueueEntry{}, &control.Error{Code: control.NotFound, Message: "there is no such appointment on today's list"}
+	}
+	return entry(in.Entry), nil
 }
 
 func (fakeQueue) Call(_ context.Context, _ control.Caller, in control.CallEntry) (control.QueueEntry, error) {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,7 +19,8 @@ func (a *app) queueCommand() *cobra.Command {
 		return s.CallEntry(ctx, control.CallEntry{Entry: args[0], Room: room})
 	})
 	call.Flags().StringVar(&room, "room", "", "room (default: the provider's)")
-	return group("queue", "See and call patients, as the desk does", a.queueList(), call,
+	return group("queue", "See and call patients, as the desk does", a.queueList(),
+		a.queueAdmit(), a.queueWalkIn(), a.queueMatch(), call,
 		a.entryCommand("status ENTRY STATUS", "Change a status: "+words(kiosk.Statuses()), 2, func(ctx context.Context, s *control.Client, args []string) (control.QueueEntry, error) {
 			return s.SetStatus(ctx, control.SetStatus{Entry: args[0], Status: kiosk.Status(args[1])})
 		}),
@@ -52,11 +54,13 @@ func (a *app) entryCommand(use, short string, args int, act func(context.Context
 		Args:  cobra.ExactArgs(args),
 		RunE: func(c *cobra.Command, args []string) error {
 			return ask(a, c.Context(), func(s *control.Client) (control.QueueEntry, error) { return act(c.Context(), s, args) },
-				func(t *table, e control.QueueEntry) {
-					t.line("%s is %s in %s%s", e.Ticket, e.Status, e.Department, in(e.Room))
-				})
+				entryShown)
 		},
 	}
+}
+
+func entryShown(t *table, e control.QueueEntry) {
+	t.line("%s is %s in %s%s", e.Ticket, e.Status, e.Department, in(e.Room))
 }
 
 func in(room string) string {
@@ -100,6 +104,12 @@ func showQueue(t *table, l control.QueueList, now time.Time) {
 			wait = fmt.Sprintf("%d-%d min", e.WaitLow, e.WaitHigh)
 		}
 		notes := e.Flags
+		if e.Unfinished && !slices.Contains(notes, string(kiosk.FlagProvisional)) {
+			notes = append(notes, "unfinished")
+		}
+		if e.Reason != "" {
+			notes = append(notes, "walk-in: "+e.Reason)
+		}
 		if !e.Called.IsZero() {
 			notes = append(notes, "called "+ago(e.Called, now))
 		}

@@ -1,21 +1,26 @@
 package config
 
 import (
+	"fmt"
 	"time"
 
 	"clinicgate/kiosk"
 )
 
-const maxHours = 50
+const (
+	maxHours   = 50
+	maxReasons = 30
+)
 
 // CheckIn holds the limits of identifying a patient.
 type CheckIn struct {
-	Early    Duration `toml:"early"`
-	Late     Duration `toml:"late"`
-	MayCall  Duration `toml:"may_call"`
-	Hours    []string `toml:"hours"`
-	Devices  bool     `toml:"devices"`
-	Attempts int      `toml:"attempts"`
+	Early         Duration `toml:"early"`
+	Late          Duration `toml:"late"`
+	MayCall       Duration `toml:"may_call"`
+	Hours         []string `toml:"hours"`
+	Devices       bool     `toml:"devices"`
+	Attempts      int      `toml:"attempts"`
+	WalkInReasons []string `toml:"walk_in_reasons"`
 }
 
 // Opening gives the hours as they were validated.
@@ -55,6 +60,14 @@ func (c CheckIn) validate(_ *Config, r *report) {
 	}
 	if c.Attempts < 1 || c.Attempts > 20 {
 		r.bad("checkin.attempts", itoa(c.Attempts), "1 to 20", "")
+	}
+	if n := len(c.WalkInReasons); n < 1 || n > maxReasons {
+		r.bad("checkin.walk_in_reasons", itoa(n)+" codes", "1 to 30", "")
+		return
+	}
+	seen := map[string]bool{}
+	for i, code := range c.WalkInReasons {
+		r.uniqueID(fmt.Sprintf("checkin.walk_in_reasons[%d]", i+1), code, seen)
 	}
 }
 

@@ -43,6 +43,9 @@ type Page interface {
 // Queue is the clinic's queue, as the desk uses it.
 type Queue interface {
 	List(context.Context, Caller) (QueueList, error)
+	Admit(context.Context, Caller, Admit) (QueueEntry, error)
+	WalkIn(context.Context, Caller, WalkIn) (QueueEntry, error)
+	Match(context.Context, Caller, Match) (QueueEntry, error)
 	Call(context.Context, Caller, CallEntry) (QueueEntry, error)
 	SetStatus(context.Context, Caller, SetStatus) (QueueEntry, error)
 	SetPriority(context.Context, Caller, SetPriority) (QueueEntry, error)

@@ -71,6 +71,15 @@ func (b queue) Call(_ context.Context, by control.Caller, in control.CallEntry) 
 	}
 	return control.QueueEntry{Ticket: in.Entry, Room: in.Room}, nil
 }
+func (b queue) Admit(context.Context, control.Caller, control.Admit) (e control.QueueEntry, err error) {
+	return
+}
+func (b queue) WalkIn(context.Context, control.Caller, control.WalkIn) (e control.QueueEntry, err error) {
+	return
+}
+func (b queue) Match(context.Context, control.Caller, control.Match) (e control.QueueEntry, err error) {
+	return
+}
 func (b queue) SetStatus(context.Context, control.Caller, control.SetStatus) (e control.QueueEntry, err error) {
 	return
 }
@@ -253,6 +262,9 @@ devices/list        -              -     yes         yes
 log/level           -              -     yes         yes
 page/launch         yes            -     -           yes
 queue/list          -              yes   -           yes
+queue/admit         -              yes   -           yes
+queue/walk-in       -              yes   -           yes
+queue/match         -              yes   -           yes
 queue/call          -              yes   -           yes
 queue/status        -              yes   -           yes
 queue/priority      -              yes   -           yes

@@ -57,6 +57,9 @@ func endpoints(b Backend) []endpoint {
 		act("page/launch", KioskSession|Admin, b.Page.Launch),
 
 		read("queue/list", desk, b.Queue.List),
+		act("queue/admit", desk, b.Queue.Admit),
+		act("queue/walk-in", desk, b.Queue.WalkIn),
+		act("queue/match", desk, b.Queue.Match),
 		act("queue/call", desk, b.Queue.Call),
 		act("queue/status", desk, b.Queue.SetStatus),
 		act("queue/priority", desk, b.Queue.SetPriority),

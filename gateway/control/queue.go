@@ -30,7 +30,30 @@ type QueueEntry struct {
 	WaitLow    int                `json:"waitLow,omitempty"` // minutes; both 0 where not known
 	WaitHigh   int                `json:"waitHigh,omitempty"`
 	Flags      []string           `json:"flags,omitempty"`
-	Conflict   bool               `json:"conflict,omitempty"` // a forbidden change by somebody else waits for a decision
+	Reason     string             `json:"reason,omitempty"`     // why a walk-in came: a code of the clinic's
+	Unfinished bool               `json:"unfinished,omitempty"` // identified, and nobody goes on with it
+	Conflict   bool               `json:"conflict,omitempty"`   // a forbidden change by somebody else waits for a decision
+}
+
+// Admit takes in a person of today's list whom staff have identified.
+type Admit struct {
+	Appointment kiosk.AppointmentID `json:"appointment"`
+}
+
+// WalkIn takes in a person without an appointment. Name and Birth travel over the
+// local channel only and are never logged; either may be empty.
+type WalkIn struct {
+	Department kiosk.DepartmentID `json:"department"`
+	Reason     string             `json:"reason"`
+	Name       string             `json:"name,omitempty"`  // family name, comma, given names
+	Birth      string             `json:"birth,omitempty"` // 2006-01-02
+}
+
+// Match says which of today's appointments an entry was for that came in without
+// one.
+type Match struct {
+	Entry       string              `json:"entry"`
+	Appointment kiosk.AppointmentID `json:"appointment"`
 }
 
 // CallEntry calls a patient. Entry is an entry's id or today's ticket, here and
@@ -104,6 +127,21 @@ type AcknowledgeHelp struct {
 // QueueList asks for the queue.
 func (c *Client) QueueList(ctx context.Context) (QueueList, error) {
 	return call[QueueList](ctx, c, "queue/list", nil)
+}
+
+// Admit takes in a person of today's list.
+func (c *Client) Admit(ctx context.Context, in Admit) (QueueEntry, error) {
+	return call[QueueEntry](ctx, c, "queue/admit", in)
+}
+
+// WalkIn takes in a person without an appointment.
+func (c *Client) WalkIn(ctx context.Context, in WalkIn) (QueueEntry, error) {
+	return call[QueueEntry](ctx, c, "queue/walk-in", in)
+}
+
+// Match matches an entry with an appointment.
+func (c *Client) Match(ctx context.Context, in Match) (QueueEntry, error) {
+	return call[QueueEntry](ctx, c, "queue/match", in)
 }
 
 // CallEntry calls a patient.

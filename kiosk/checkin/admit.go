@@ -172,10 +172,12 @@ const (
 	oldest  = 130 // years
 )
 
-// readable reports whether a text can be a name: short, of one line, of
-// characters that are written.
+// readable reports whether a text can be a name: short, and of the characters
+// that names are written with.
 func readable(name string) bool {
-	return len(name) <= maxName && utf8.ValidString(name) && strings.IndexFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
+	return len(name) <= maxName && utf8.ValidString(name) && strings.IndexFunc(name, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsMark(r) && !strings.ContainsRune(" ,.-'’ʻ·()", r)
+	}) < 0
 }
 
 // possibleBirth reports whether somebody alive can have been born on a date; the

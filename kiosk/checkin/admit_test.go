@@ -197,6 +197,7 @@ func TestWalkInsThatAreRefused(t *testing.T) {
 		"reason":        {func(w *checkin.WalkIn) { w.Reason = "because" }, checkin.ErrReason},
 		"no reason":     {func(w *checkin.WalkIn) { w.Reason = "" }, checkin.ErrReason},
 		"long name":     {func(w *checkin.WalkIn) { w.Name = phi.New(strings.Repeat("n", 201)) }, checkin.ErrName},
+		"markup":        {func(w *checkin.WalkIn) { w.Name = phi.New("<b>Quixote</b>") }, checkin.ErrName},
 		"control":       {func(w *checkin.WalkIn) { w.Name = phi.New("a\x1b[31m") }, checkin.ErrName},
 		"bidi override": {func(w *checkin.WalkIn) { w.Name = phi.New("a\u202eb") }, checkin.ErrName},
 		"broken text":   {func(w *checkin.WalkIn) { w.Name = phi.New("a\xffb") }, checkin.ErrName},

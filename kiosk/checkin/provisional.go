@@ -43,7 +43,7 @@ func (s *Service) Provisional(ctx context.Context, in PersonInput) (Identified, 
 	if err != nil {
 		return Identified{}, fmt.Errorf("cannot look for person: %w", err)
 	}
-	if verdict != identity.None || !s.listMayLack(day) {
+	if verdict != identity.None || !s.listMayLack(day) || !readable(in.Claim.Name.Reveal()) || !possibleBirth(in.Claim.Birth.Reveal(), s.cfg.Now().Wall) {
 		return s.IdentifyPerson(ctx, in)
 	}
 	if now := s.cfg.Now(); now.Synced && !s.cfg.Hours.Open(now.Wall, s.cfg.Zone) {

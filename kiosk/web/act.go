@@ -163,6 +163,8 @@ func (s *Server) apply(x *session, a action) (work, bool) {
 		return s.identify(x, evCode, newCode(phi.New(code), Typed), a.Request)
 	case "no-code", "born", "named", "time", "phone", "unknown":
 		return s.byPerson(x, a)
+	case "number":
+		return s.number(x, a.Request)
 	case "decide":
 		if a.Granted == nil {
 			return nil, false

@@ -57,6 +57,7 @@ type Identify struct {
 	Method   Method
 	Value    phi.Text // Scanned, Typed
 	Person   Person   // Named
+	Number   bool     // Named: give a number to who was not found; see Identified.MayNumber
 	Language string   // tag of the language that the patient chose
 	Request  uuid.UUID
 }
@@ -73,10 +74,11 @@ type Person struct {
 type Outcome int
 
 const (
-	Refused Outcome = iota // Sentence says why; the desk helps
-	Found                  // the check-in goes on
-	Already                // checked in before; Done and Standing say where she stands
-	Asked                  // several have this name and date of birth; Ask tells them apart
+	Refused  Outcome = iota // Sentence says why; the desk helps
+	Found                   // the check-in goes on
+	Already                 // checked in before; Done and Standing say where she stands
+	Numbered                // not found, and taken in all the same: Done has the number, and the desk looks for the appointment
+	Asked                   // several have this name and date of birth; Ask tells them apart
 )
 
 // Identified is the answer to an Identify.
@@ -84,10 +86,13 @@ type Identified struct {
 	Outcome  Outcome
 	Sentence string // last part of a message key: "not-found", "wrong-day", "late"; empty for none
 	Again    bool   // refused, and another try is allowed
-	Ask      Factor // Asked
-	Entry    uuid.UUID
-	Visit    Visit
-	Forms    []Form // in the patient's language, in the order to be asked; may be empty
+	// MayNumber: refused, and the list may lack who is expected, whoever asks. The
+	// patient may have a number all the same.
+	MayNumber bool
+	Ask       Factor // Asked
+	Entry     uuid.UUID
+	Visit     Visit
+	Forms     []Form // in the patient's language, in the order to be asked; may be empty
 
 	// Signers are who may sign the forms. AskSigner: the patient does not sign, or it
 	// is not known that she may, so the page asks. MinAge is the age, in years, from
@@ -198,6 +203,7 @@ type Done struct {
 	WaitLow, WaitHigh int    // minutes
 	WaitKnown         bool
 	StaffFlag         bool // staff will speak with the patient about an answer
+	Provisional       bool // the desk looks for the appointment first
 }
 
 // HelpKind is why somebody pressed the help button.

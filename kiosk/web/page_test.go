@@ -36,6 +36,7 @@ type picture struct {
 		Room              string
 		WaitLow, WaitHigh int
 		StaffFlag         bool
+		Provisional       bool
 	}
 	Standing *struct {
 		Sentence            string
@@ -44,6 +45,7 @@ type picture struct {
 	Refusal *struct {
 		Sentence string
 		Again    bool
+		Number   bool
 		Where    string
 	}
 	Signing *struct {

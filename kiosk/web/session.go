@@ -53,6 +53,7 @@ type visitor struct {
 	done      Done
 	sentence  string // why it was refused
 	again     bool   // refused, and another try is allowed
+	mayNumber bool   // refused, and a number is to be had all the same
 }
 
 func newSession(language string, now time.Time) *session {
@@ -169,6 +170,15 @@ func nameOf(text string) phi.Text {
 	return phi.New(text)
 }
 
+// number takes in a patient by name who was not found, where that was offered.
+func (s *Server) number(x *session, request uuid.UUID) (work, bool) {
+	if !x.mayNumber || x.person == (Person{}) || !x.step(evNumber) {
+		return nil, false
+	}
+	x.mayNumber = false
+	return s.lookUp(x, Identify{Session: x.id, Method: Named, Person: x.person, Number: true, Language: x.language, Request: request}), true
+}
+
 // move takes the patient out of the queue, or back.
 func (s *Server) move(x *session, e event, request uuid.UUID) (work, bool) {
 	if e == evDepart && !x.found.MayLeave || e == evReturn && !x.found.MayReturn || !x.step(e) {
@@ -205,8 +215,11 @@ func (s *Server) answered(x *session, act string, out Identified, err error) {
 		x.sentence, x.again = "unavailable", false
 	case out.Outcome == Refused:
 		x.step(evRefused)
-		x.sentence, x.again = out.Sentence, out.Again
+		x.sentence, x.again, x.mayNumber = out.Sentence, out.Again, out.MayNumber
 		x.found = Identified{Visit: Visit{Department: out.Visit.Department}} // where to go instead, and nothing else
+	case out.Outcome == Numbered:
+		x.step(evNumbered)
+		x.found, x.done = Identified{}, out.Done
 	case out.Outcome == Asked && out.Ask == AppointmentTime:
 		x.step(evAskTime)
 	case out.Outcome == Asked:

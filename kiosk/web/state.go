@@ -48,6 +48,8 @@ const (
 	evUnknown    event = "unknown" // the patient does not know
 	evAskTime    event = "ask-time"
 	evAskPhone   event = "ask-phone"
+	evNumber     event = "number" // not found: a number, and the desk looks for the appointment
+	evNumbered   event = "numbered"
 	evFound      event = "found"
 	evAlready    event = "already"
 	evRefused    event = "refused"
@@ -94,7 +96,7 @@ var transitions = map[State]map[event]State{
 	Naming:      {evNamed: Checking, evScan: Checking, evBack: Born, evLeave: Attract, evIdle: Attract},
 	WhichTime:   {evTime: Checking, evUnknown: WhichPhone, evScan: Checking, evBack: Naming, evLeave: Attract, evIdle: Attract},
 	WhichPhone:  {evPhone: Checking, evUnknown: Turned, evScan: Checking, evBack: Naming, evLeave: Attract, evIdle: Attract},
-	Checking:    {evAskTime: WhichTime, evAskPhone: WhichPhone, evFound: Confirming, evAlready: Known, evRefused: Turned, evFailed: Turned},
+	Checking:    {evAskTime: WhichTime, evAskPhone: WhichPhone, evFound: Confirming, evNumbered: Finished, evAlready: Known, evRefused: Turned, evFailed: Turned},
 	Consent:     {evDecide: Consent, evDecideLast: Finishing, evDecideTry: Trying, evSecond: Together, evLeave: Attract, evIdle: Attract},
 	Confirming:  {evConfirm: Consent, evConfirmAsk: Signing, evOther: Signing, evConfirmEnd: Finishing, evConfirmTry: Trying, evSecond: Together, evLeave: Attract, evIdle: Attract},
 	Signing:     {evSign: Consent, evNobody: Finishing, evBack: Confirming, evSecond: Together, evLeave: Attract, evIdle: Attract},
@@ -103,7 +105,7 @@ var transitions = map[State]map[event]State{
 	Finished:    {evSecond: Together, evNextPerson: Checking, evAnother: Identifying, evNextScan: Language, evLeave: Attract, evIdle: Attract},
 	Known:       {evDepart: Moving, evReturn: Moving, evSecond: Together, evNextPerson: Checking, evAnother: Identifying, evNextScan: Language, evLeave: Attract, evIdle: Attract},
 	Moving:      {evFound: Confirming, evAlready: Known, evRefused: Turned, evFailed: Turned},
-	Turned:      {evAgain: Identifying, evNoCode: Born, evScan: Checking, evSecond: Together, evNextPerson: Checking, evNextScan: Language, evLeave: Attract, evIdle: Attract},
+	Turned:      {evAgain: Identifying, evNoCode: Born, evNumber: Checking, evScan: Checking, evSecond: Together, evNextPerson: Checking, evNextScan: Language, evLeave: Attract, evIdle: Attract},
 	Together:    {evNextPerson: Checking, evResumeConfirm: Confirming, evResumeSign: Signing, evResumeConsent: Consent, evResumeTry: Trying, evApart: Language, evLeave: Attract, evIdle: Attract},
 }
 

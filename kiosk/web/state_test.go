@@ -20,6 +20,7 @@ func TestTransitions(t *testing.T) {
 		{web.WhichPhone, "phone"}: web.Checking, {web.WhichPhone, "unknown"}: web.Turned, {web.WhichPhone, "back"}: web.Naming,
 		{web.Born, "scan"}: web.Checking, {web.Naming, "scan"}: web.Checking, {web.WhichTime, "scan"}: web.Checking, {web.WhichPhone, "scan"}: web.Checking,
 		{web.Checking, "ask-time"}: web.WhichTime, {web.Checking, "ask-phone"}: web.WhichPhone,
+		{web.Checking, "numbered"}: web.Finished, {web.Turned, "number"}: web.Checking,
 		{web.Checking, "found"}: web.Confirming, {web.Checking, "already"}: web.Known,
 		{web.Checking, "refused"}: web.Turned, {web.Checking, "failed"}: web.Turned,
 		{web.Consent, "decide"}: web.Consent, {web.Consent, "decide-last"}: web.Finishing,
@@ -83,7 +84,7 @@ func TestEveryStateIsReached(t *testing.T) {
 
 // TestOnlyTheAnswerEndsABusyState keeps time-outs and touches out of a commit.
 func TestOnlyTheAnswerEndsABusyState(t *testing.T) {
-	answers := []string{"ask-time", "ask-phone", "found", "already", "refused", "failed", "done"}
+	answers := []string{"ask-time", "ask-phone", "found", "numbered", "already", "refused", "failed", "done"}
 	for cell := range web.Transitions() {
 		if slices.Contains([]web.State{web.Checking, web.Finishing, web.Moving}, cell.From) && !slices.Contains(answers, cell.Event) {
 			t.Errorf("%s ends %s", cell.Event, cell.From)

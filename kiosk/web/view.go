@@ -67,12 +67,13 @@ type formView struct {
 }
 
 type doneView struct {
-	Ticket    string `json:"ticket,omitempty"`
-	Where     string `json:"where,omitempty"`
-	Room      string `json:"room,omitempty"`
-	WaitLow   int    `json:"waitLow,omitempty"`
-	WaitHigh  int    `json:"waitHigh,omitempty"`
-	StaffFlag bool   `json:"staffFlag,omitempty"`
+	Ticket      string `json:"ticket,omitempty"`
+	Where       string `json:"where,omitempty"`
+	Room        string `json:"room,omitempty"`
+	WaitLow     int    `json:"waitLow,omitempty"`
+	WaitHigh    int    `json:"waitHigh,omitempty"`
+	StaffFlag   bool   `json:"staffFlag,omitempty"`
+	Provisional bool   `json:"provisional,omitempty"`
 }
 
 type standing struct {
@@ -84,6 +85,7 @@ type standing struct {
 type refusal struct {
 	Sentence string `json:"sentence"` // message keys refused.{sentence}.title and .body
 	Again    bool   `json:"again,omitempty"`
+	Number   bool   `json:"number,omitempty"`
 	Where    string `json:"where,omitempty"` // department that the visit is in
 }
 
@@ -119,7 +121,7 @@ func (s *Server) view() view {
 		v.Done, v.Party = doneOf(x.done), x.partyView()
 		v.Standing = &standing{s.standingKey(x.found.Standing), x.found.MayLeave, x.found.MayReturn}
 	case Turned:
-		v.Refusal = &refusal{Sentence: s.sentenceKey(x.sentence), Again: x.again, Where: x.found.Visit.Department}
+		v.Refusal = &refusal{Sentence: s.sentenceKey(x.sentence), Again: x.again, Number: x.mayNumber, Where: x.found.Visit.Department}
 		if len(x.queued) > 0 {
 			v.Party = &partyView{Next: true}
 		}
@@ -160,7 +162,7 @@ func (x *session) partyView() *partyView {
 }
 
 func doneOf(d Done) *doneView {
-	out := &doneView{Ticket: d.Ticket, Where: d.Where, Room: d.Room, StaffFlag: d.StaffFlag}
+	out := &doneView{Ticket: d.Ticket, Where: d.Where, Room: d.Room, StaffFlag: d.StaffFlag, Provisional: d.Provisional}
 	if d.WaitKnown {
 		out.WaitLow, out.WaitHigh = d.WaitLow, d.WaitHigh
 	}

@@ -67,7 +67,7 @@ const FILL = {
     );
   },
   done(screen, { done, standing, party = {} }) {
-    const { ticket = "", where = "", room = "", waitLow = 0, waitHigh = 0, staffFlag = false } = done;
+    const { ticket = "", where = "", room = "", waitLow = 0, waitHigh = 0, staffFlag = false, provisional = false } = done;
     // A number is for those who are expected to come when it is called.
     const waits = ticket && (!standing || ["waiting", "called"].includes(standing.sentence));
     slot(screen, "ticket").textContent = ticket;
@@ -97,6 +97,8 @@ const FILL = {
     }
     if (standing) {
       say(screen, `already.${standing.sentence}.title`, standing.mayReturn ? "already.return.body" : `already.${standing.sentence}.body`);
+    } else if (provisional) {
+      say(screen, "refused.alike.title", "refused.alike.body"); // to the desk, which looks for the appointment
     } else if (!ticket) {
       say(screen, "done.desk.title", "done.desk.body");
     }
@@ -105,6 +107,7 @@ const FILL = {
     when(screen, "next", party?.next);
     say(screen, `refused.${refusal.sentence}.title`, `refused.${refusal.sentence}.body`);
     when(screen, "again", refusal.again);
+    when(screen, "number", refusal.number);
     slot(screen, "elsewhere").replaceChildren(...said(refusal.where));
     slot(screen, "elsewhere").hidden = !refusal.where;
   },

@@ -8,12 +8,15 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
 
 	"clinicgate/kiosk"
+	"clinicgate/kiosk/phi"
 	"clinicgate/kiosk/web/door"
 )
 
@@ -51,6 +54,7 @@ type answer struct {
 	Refused string `json:"refused,omitempty"` // last part of a key of the page's texts
 	Seconds int    `json:"seconds,omitempty"` // to wait
 	Day     any    `json:"day,omitempty"`     // for paper
+	List    any    `json:"list,omitempty"`    // who is expected
 }
 
 func reply(w http.ResponseWriter, status int, v answer) {
@@ -160,6 +164,12 @@ type action struct {
 	Provider     kiosk.ProviderID   `json:"provider,omitempty"`     // provider
 	Availability kiosk.Availability `json:"availability,omitempty"` // provider
 	Help         string             `json:"help,omitempty"`         // acknowledge, resolve
+
+	Appointment kiosk.AppointmentID `json:"appointment,omitempty"` // admit, match
+	Reason      string              `json:"reason,omitempty"`      // walk-in
+	Family      string              `json:"family,omitempty"`      // walk-in
+	Given       string              `json:"given,omitempty"`       // walk-in
+	Born        string              `json:"born,omitempty"`        // walk-in: 2006-01-02
 }
 
 // act gives the action's event with the members that it needs; ok is false when
@@ -169,7 +179,7 @@ func (a action) act() (act Act, ok bool) {
 	rest := a
 	rest.Request, rest.Session, rest.Event = uuid.Nil, "", ""
 	switch a.Event {
-	case Call, SetStatus, SetPriority, Transfer, Undo:
+	case Call, SetStatus, SetPriority, Transfer, Undo, Match:
 		if _, err := kiosk.ParseEntryID(a.Entry); err != nil {
 			return act, false
 		}
@@ -191,7 +201,16 @@ func (a action) act() (act Act, ok bool) {
 	case SetProvider:
 		act.Provider, act.Availability, rest.Provider, rest.Availability = a.Provider, a.Availability, "", ""
 		ok = a.Provider.Validate() == nil && a.Availability.Valid()
-	case Call, Undo, Acknowledge, Resolve, Print, Stay, LogOff:
+	case Admit, Match:
+		act.Appointment, rest.Appointment, ok = a.Appointment, "", a.Appointment.Validate() == nil
+	case WalkIn:
+		act.Department, rest.Department = a.Department, ""
+		act.Reason, rest.Reason = a.Reason, ""
+		act.Family, act.Given, act.Born = phi.New(a.Family), phi.New(a.Given), phi.New(a.Born)
+		rest.Family, rest.Given, rest.Born = "", "", ""
+		// A comma parts the two where they are joined.
+		ok = a.Department.Validate() == nil && kiosk.StaffID(a.Reason).Validate() == nil && isName(a.Family) && isName(a.Given) && len(a.Born) <= 10
+	case Call, Undo, Acknowledge, Resolve, List, Print, Stay, LogOff:
 	default:
 		ok = false
 	}
@@ -200,6 +219,12 @@ func (a action) act() (act Act, ok bool) {
 		ok = ok && len(a.Room) <= maxRoom && utf8.ValidString(a.Room)
 	}
 	return act, ok && rest == action{}
+}
+
+const maxPart = 90 // bytes, of each part
+
+func isName(text string) bool {
+	return len(text) <= maxPart && utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return r == ',' || !unicode.IsPrint(r) })
 }
 
 // serveAct carries out one action.
@@ -285,6 +310,12 @@ func (s *Server) do(ctx context.Context, x *session, act kiosk.Act, in Act) (ans
 			s.sayEnded(ctx, "logoff", x)
 		}
 		return answer{}, nil
+	case List:
+		list, err := s.deps.Clinic.Expected(ctx)
+		if err != nil {
+			return answer{}, err
+		}
+		return answer{List: expectedShown(list)}, nil
 	case Print:
 		d, err := s.deps.Clinic.Day(ctx)
 		if err != nil {

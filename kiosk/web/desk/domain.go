@@ -20,6 +20,8 @@ type Clinic interface {
 	// Do carries out one act of staff; nil means that it is durable. Doing the same
 	// act again writes nothing a second time. What the rules refuse is a *Refusal.
 	Do(ctx context.Context, act kiosk.Act, in Act) error
+	// Expected lists today's appointments that nobody has arrived for.
+	Expected(ctx context.Context) ([]Expected, error)
 	// Day lists today for paper: the appointments, and who came without one.
 	Day(ctx context.Context) (Day, error)
 }
@@ -40,8 +42,11 @@ func (r *Refusal) Unwrap() error { return r.Err }
 // Event is one thing that a person at the desk asks for.
 type Event string
 
-// The events. The last four change nothing in the queue.
+// The events. The last five change nothing in the queue.
 const (
+	Admit       Event = "admit"
+	WalkIn      Event = "walk-in"
+	Match       Event = "match"
 	Call        Event = "call"
 	SetStatus   Event = "status"
 	SetPriority Event = "priority"
@@ -50,12 +55,13 @@ const (
 	SetProvider Event = "provider"
 	Acknowledge Event = "acknowledge"
 	Resolve     Event = "resolve"
+	List        Event = "expected"
 	Print       Event = "print"
 	Stay        Event = "stay"
 	LogOff      Event = "logoff"
 )
 
-var events = []Event{Call, SetStatus, SetPriority, Transfer, Undo, SetProvider, Acknowledge, Resolve, Print, Stay, LogOff}
+var events = []Event{Admit, WalkIn, Match, Call, SetStatus, SetPriority, Transfer, Undo, SetProvider, Acknowledge, Resolve, List, Print, Stay, LogOff}
 
 // Role is what a person may do at the desk.
 type Role string
@@ -106,6 +112,10 @@ type Act struct {
 	Provider     kiosk.ProviderID
 	Availability kiosk.Availability
 	Help         string // id of the call for help
+
+	Appointment         kiosk.AppointmentID // admit, match
+	Reason              string              // walk-in: one of View.Reasons
+	Family, Given, Born phi.Text            // walk-in; each may be empty
 }
 
 // View is what staff see.
@@ -114,8 +124,9 @@ type View struct {
 	Online      bool // there is a way to the internet
 	Departments []Department
 	Rooms       []string
-	Entries     []Entry // in queue order
-	Left        []Entry // off the lists, the last one first
+	Reasons     []string // codes of why a walk-in may come
+	Entries     []Entry  // in queue order
+	Left        []Entry  // off the lists, the last one first
 	Providers   []Provider
 	Help        []Help // not resolved, oldest first
 }
@@ -149,7 +160,20 @@ type Entry struct {
 	Needs       []string
 	Flags       []kiosk.Flag
 	Consents    []ConsentNote // what the entry lacks, by type
+	Reason      string        // why a walk-in came
+	Born        phi.Text      // of who came without an appointment: what the person said
+	Unlisted    bool          // came in without an appointment: it may be matched with one
 	LastBy      string        // whose act the last one was
+}
+
+// Expected is an appointment that nobody has arrived for.
+type Expected struct {
+	Appointment kiosk.AppointmentID
+	Name        phi.Text
+	Born        phi.Text
+	At          time.Time
+	Department  kiosk.DepartmentID
+	Provider    string // as patients see it
 }
 
 // Provider is a provider with what she does.

@@ -54,6 +54,7 @@ func (r *room) View(context.Context) (desk.View, error) {
 	at := time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)
 	return desk.View{
 		Day: "2026-11-23", Online: false, Departments: []desk.Department{{ID: "cardiology", Name: "Cardiology"}}, Rooms: []string{"101"},
+		Reasons: []string{"medicine", "paperwork"},
 		Entries: []desk.Entry{{ID: entryID, Ticket: "A-001", Name: phi.New(patient), Department: "cardiology", Provider: "dr-a", Status: kiosk.Waiting,
 			Priority: kiosk.Normal, CheckIn: at, LastBy: "staff:ana"}},
 		Providers: []desk.Provider{{ID: "dr-a", Name: "Dr. A", Department: "cardiology", Status: kiosk.Available, Room: "101"}},
@@ -73,6 +74,10 @@ func (r *room) Do(_ context.Context, act kiosk.Act, in desk.Act) error {
 
 func (r *room) Day(context.Context) (desk.Day, error) {
 	return desk.Day{Day: "2026-11-23", Rows: []desk.Row{{At: time.Now(), Name: phi.New(patient), Department: "Cardiology", Ticket: "A-001", Status: kiosk.Waiting}}}, nil
+}
+
+func (r *room) Expected(context.Context) ([]desk.Expected, error) {
+	return []desk.Expected{{Appointment: "apt-1", Name: phi.New(patient), Born: phi.New("1980-02-29"), At: time.Date(2026, 11, 23, 14, 30, 0, 0, time.UTC), Department: "cardiology"}}, nil
 }
 
 func (r *room) done() int {

@@ -26,6 +26,7 @@ type clinics struct {
 	Online      bool                 `json:"online"`
 	Departments []departmentPicture  `json:"departments"`
 	Rooms       []string             `json:"rooms"`
+	Reasons     []string             `json:"reasons"`
 	Statuses    []kiosk.Availability `json:"statuses"`
 	Priorities  []kiosk.Priority     `json:"priorities"`
 	Entries     []entryPicture       `json:"entries"`
@@ -61,6 +62,9 @@ type entryPicture struct {
 	Needs       []string           `json:"needs,omitempty"`
 	Flags       []kiosk.Flag       `json:"flags,omitempty"`
 	Consents    []ConsentNote      `json:"consents,omitempty"`
+	Reason      string             `json:"reason,omitempty"`
+	Born        string             `json:"born,omitempty"`
+	Unlisted    bool               `json:"unlisted,omitempty"`
 	MayUndo     bool               `json:"mayUndo,omitempty"`
 }
 
@@ -101,7 +105,7 @@ func (s *Server) picture(x *session) picture {
 		return p
 	}
 	v := s.view
-	c := &clinics{Day: v.Day, Zone: s.cfg.Zone, Online: v.Online, Rooms: slices.Concat([]string{}, v.Rooms),
+	c := &clinics{Day: v.Day, Zone: s.cfg.Zone, Online: v.Online, Rooms: slices.Concat([]string{}, v.Rooms), Reasons: slices.Concat([]string{}, v.Reasons),
 		Statuses:    []kiosk.Availability{kiosk.Available, kiosk.Busy, kiosk.Away, kiosk.Offline},
 		Priorities:  kiosk.Priorities(),
 		Departments: []departmentPicture{}, Entries: []entryPicture{}, Left: []entryPicture{}, Providers: []providerPicture{}, Help: []helpPicture{}}
@@ -131,7 +135,8 @@ func entryShown(e Entry, me string) entryPicture {
 		ID: e.ID.String(), Ticket: e.Ticket, Name: e.Name.Reveal(), Department: e.Department, Provider: e.Provider, Status: e.Status,
 		Priority: e.Priority, Video: e.Mode == kiosk.Video, CheckIn: stamp(e.CheckIn), Appointment: stamp(e.Appointment), Unfinished: e.Unfinished,
 		Room: e.Room, Called: stamp(e.Called), Calls: e.Calls, WaitLow: e.WaitLow, WaitHigh: e.WaitHigh, Language: e.Language,
-		Interpreter: e.Interpreter, Needs: e.Needs, Flags: e.Flags, Consents: e.Consents, MayUndo: e.LastBy == me,
+		Interpreter: e.Interpreter, Needs: e.Needs, Flags: e.Flags, Consents: e.Consents, Reason: e.Reason, Born: e.Born.Reveal(), Unlisted: e.Unlisted,
+		MayUndo: e.LastBy == me,
 	}
 }
 
@@ -140,6 +145,24 @@ func stamp(t time.Time) string {
 		return ""
 	}
 	return t.UTC().Format(time.RFC3339)
+}
+
+// expectedPicture is a row of who is expected.
+type expectedPicture struct {
+	Appointment kiosk.AppointmentID `json:"appointment"`
+	Name        string              `json:"name,omitempty"`
+	Born        string              `json:"born,omitempty"`
+	At          string              `json:"at"`
+	Department  kiosk.DepartmentID  `json:"department"`
+	Provider    string              `json:"provider,omitempty"`
+}
+
+func expectedShown(list []Expected) []expectedPicture {
+	out := []expectedPicture{}
+	for _, e := range list {
+		out = append(out, expectedPicture{e.Appointment, e.Name.Reveal(), e.Born.Reveal(), stamp(e.At), e.Department, e.Provider})
+	}
+	return out
 }
 
 // dayPicture is the list for paper.

@@ -66,6 +66,7 @@ function draw(picture) {
   $("desk").hidden = false;
   for (const id of ["person", "logoff"]) $(id).hidden = false;
   $("print").hidden = !may("print");
+  $("arrives").hidden = !may("admit");
   $("person").textContent = picture.person;
   if (picture.clinic) drawClinic(picture.clinic);
 }
@@ -78,6 +79,8 @@ function wipe() {
   for (const id of ["clock", "link", "person", "refused", "more-name", "more-title", "more-refused"]) $(id).textContent = "";
   for (const id of ["desk", "person", "logoff", "print", "idle", "help", "paper"]) $(id).hidden = true;
   if ($("more").open) $("more").close();
+  if ($("arrive").open) $("arrive").close();
+  clearArrive();
   openEntry = "";
   const first = $("entrance").hidden;
   $("entrance").hidden = false;
@@ -91,12 +94,12 @@ function drawClinic(c) {
   $("link").dataset.online = String(c.online);
   options($("department"), [["", text("top.all")], ...c.departments.map((d) => [d.id, d.name])], department);
   const here = (e) => !department || e.department === department;
-  const lists = { called: [], waiting: [], inside: [], unfinished: [], noshow: [], left: c.left.filter(here) };
+  const lists = { called: [], waiting: [], inside: [], provisional: [], unfinished: [], noshow: [], left: c.left.filter(here) };
   for (const e of c.entries.filter(here)) {
     if (e.status === "waiting") lists[e.called ? "called" : "waiting"].push(e);
     else if (e.status === "in-consultation") lists.inside.push(e);
     else if (e.status === "no-show") lists.noshow.push(e);
-    else lists.unfinished.push(e);
+    else lists[e.flags?.includes("provisional") ? "provisional" : "unfinished"].push(e);
   }
   lists.called.sort((a, b) => (a.called < b.called ? 1 : -1));
   for (const [name, entries] of Object.entries(lists)) {
@@ -189,6 +192,8 @@ function drawEntry(el, e, c) {
   for (const need of e.needs ?? []) notes.push(["need", need]);
   if (e.video) notes.push(["need", text("row.video")]);
   for (const { type, standing } of e.consents ?? []) notes.push(["care", text("row.consent", { type: text(`consent.${type}`), standing: text(`standing.${standing}`) })]);
+  if (e.reason) notes.push(["need", text(`reason.${e.reason}`) || e.reason]);
+  if (e.born) notes.push(["need", text("row.born", { date: e.born })]);
   for (const flag of e.flags ?? []) notes.push(["care", text(`flag.${flag}`) || flag]);
   el.querySelector(".notes").replaceChildren(...notes.map(([kind, said]) => make("i", kind, said)));
   el.querySelector(".where").replaceChildren(
@@ -304,6 +309,7 @@ function drawMore() {
   for (const el of $("more").querySelectorAll("[data-may]")) el.hidden = !may(el.dataset.may) || !fits[el.dataset.may];
   $("more").querySelector('[data-do="call"]').textContent = text(e.called ? "act.call-again" : "act.call");
   const list = acts(e).filter(([event]) => event !== "call");
+  if (e.unlisted && may("match") && e.status !== "cancelled") list.unshift(["match", "act.match", { entry: e.id }]);
   const wanted = [...list.map(([, key]) => key), root.lang, e.id].join();
   if ($("more-acts").dataset.wanted === wanted) return;
   $("more-acts").dataset.wanted = wanted;
@@ -311,11 +317,86 @@ function drawMore() {
     ...list.map(([event, key, fields]) => {
       const b = make("button", "act plain", text(key));
       b.type = "button";
-      b.onclick = () => askMore(b, event, fields);
+      b.onclick = () => (event === "match" ? openArrive(fields.entry) : askMore(b, event, fields));
       return b;
     }),
   );
 }
+
+// The dialog for who arrives: a person of the list, or one without an
+// appointment. For an entry it asks which appointment that was for.
+let expected = [];
+let matching = ""; // id of that entry
+
+async function openArrive(entry = "") {
+  const answer = await ask($("arrives"), "expected", {}, entry ? $("more-refused") : $("refused"));
+  if (!answer || !shown?.clinic) return;
+  if ($("more").open) $("more").close();
+  const c = shown.clinic;
+  expected = answer.list ?? [];
+  matching = entry;
+  $("arrive-title").textContent = entry ? text("arrive.match", { ticket: entryOf(entry)?.ticket ?? "" }) : text("arrive.title");
+  $("walk-in").hidden = Boolean(entry) || !may("walk-in");
+  options($("walk-department"), c.departments.map((d) => [d.id, d.name]), department || c.departments[0]?.id);
+  options($("walk-reason"), [["", ""], ...c.reasons.map((r) => [r, text(`reason.${r}`) || r])], "");
+  $("arrive-refused").textContent = "";
+  drawExpected();
+  $("arrive").showModal();
+  $("arrive-title").focus();
+}
+
+const plain = (s) => s.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+const MOST = 30; // rows; who looks for somebody types
+
+function drawExpected() {
+  if (!shown?.clinic) return;
+  const words = plain($("arrive-find").value).split(/\s+/).filter(Boolean);
+  const found = expected.filter((e) => words.every((w) => plain(`${e.name ?? ""} ${e.born ?? ""} ${time(e.at)}`).includes(w)));
+  $("expected-none").hidden = found.length > 0;
+  $("expected").replaceChildren(
+    ...found.slice(0, MOST).map((e) => {
+      const li = make("li", "");
+      const who = make("span", "", [e.born && text("row.born", { date: e.born }), nameOf(shown.clinic.departments, e.department), e.provider].filter(Boolean).join(" · "));
+      const b = make("button", "act go", text(matching ? "arrive.this" : "arrive.action"));
+      b.type = "button";
+      b.setAttribute("aria-label", `${b.textContent}: ${e.name ?? ""} ${time(e.at)}`);
+      b.onclick = () => arrives(b, matching ? "match" : "admit", { appointment: e.appointment, ...(matching ? { entry: matching } : {}) });
+      li.append(make("span", "", time(e.at)), make("b", "", e.name || text("list.nameless")), who, b);
+      return li;
+    }),
+  );
+}
+
+async function arrives(button, event, fields) {
+  if (await ask(button, event, fields, $("arrive-refused"))) $("arrive").close();
+}
+
+function clearArrive() {
+  expected = [];
+  matching = "";
+  $("expected").replaceChildren();
+  $("walk-in").reset();
+  for (const id of ["arrive-title", "arrive-refused"]) $(id).textContent = "";
+  $("arrive-find").value = "";
+}
+
+$("arrives").onclick = () => openArrive();
+$("arrive-find").oninput = drawExpected;
+$("arrive-close").onclick = () => $("arrive").close();
+$("arrive").addEventListener("close", clearArrive);
+$("walk-in").addEventListener("submit", (e) => {
+  e.preventDefault();
+  const fields = { department: $("walk-department").value, reason: $("walk-reason").value };
+  if (!fields.reason) {
+    $("arrive-refused").textContent = text("refused.reason");
+    return;
+  }
+  for (const part of ["family", "given", "born"]) {
+    const said = $(`walk-${part}`).value.trim();
+    if (said) fields[part] = said;
+  }
+  arrives(e.submitter, "walk-in", fields);
+});
 
 async function askMore(button, event, fields) {
   if (await ask(button, event, fields, $("more-refused"))) $("more").close();
