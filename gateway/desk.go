@@ -28,7 +28,7 @@ func (g queueBackend) List(context.Context, control.Caller) (control.QueueList, 
 func (g queueBackend) shown(s queue.State) control.QueueEntry {
 	e := s.Entry
 	q := control.QueueEntry{ID: e.ID, Ticket: e.Metadata.Ticket, Department: e.Department, Provider: e.Provider, Status: e.Status,
-		Priority: e.Priority, Mode: e.Metadata.Mode, CheckIn: e.CheckInTime, Called: s.Call.At, Conflict: len(s.Conflicts) > 0}
+		Priority: e.Priority, Mode: e.Metadata.Mode, CheckIn: e.CheckInTime, Called: s.Call.At, Needs: e.Metadata.Needs, Conflict: len(s.Conflicts) > 0}
 	if s.Call.Times > 0 {
 		q.Room = g.queue.CallRoom(s).String() // what an app sent as the room may be any text
 	}

@@ -23,7 +23,7 @@ type pageCheckIn struct{ *Gateway }
 func (p pageCheckIn) Identify(ctx context.Context, in web.Identify) (web.Identified, error) {
 	if in.Method == web.Named {
 		claim := identity.Claim{Birth: in.Person.Birth, Name: fullName(in.Person), Time: in.Person.Time, Phone: in.Person.Phone}
-		found, err := p.checkin.IdentifyPerson(ctx, checkin.PersonInput{Session: in.Session, Claim: claim, Language: in.Language, Request: in.Request})
+		found, err := p.checkin.IdentifyPerson(ctx, checkin.PersonInput{Session: in.Session, Claim: claim, Language: in.Language, Needs: in.Needs, Request: in.Request})
 		if err != nil {
 			return web.Identified{}, err
 		}
@@ -37,7 +37,7 @@ func (p pageCheckIn) Identify(ctx context.Context, in web.Identify) (web.Identif
 	if in.Method == web.Typed {
 		method = roster.Typed
 	}
-	found, err := p.checkin.Identify(ctx, checkin.IdentifyInput{Session: in.Session, Method: method, Value: in.Value, Language: in.Language, Request: in.Request})
+	found, err := p.checkin.Identify(ctx, checkin.IdentifyInput{Session: in.Session, Method: method, Value: in.Value, Language: in.Language, Needs: in.Needs, Request: in.Request})
 	if err != nil {
 		return web.Identified{}, err
 	}

@@ -30,6 +30,7 @@ const (
 	EmergencyWidened      AuditType = "EMERGENCY_ESCALATION_WIDENED"
 
 	PatientIdentified     AuditType = "PATIENT_IDENTIFIED"
+	NeedsStated           AuditType = "PATIENT_NEEDS_STATED"
 	IdentificationRefused AuditType = "PATIENT_IDENTIFICATION_REFUSED"
 	CheckInAbandoned      AuditType = "CHECK_IN_ABANDONED"
 	StaffCalled           AuditType = "STAFF_CALLED"
@@ -105,6 +106,7 @@ func AuditCatalogue() []AuditKind {
 		{EmergencyWidened, Critical, "emergency"},
 		{NotificationSent, Info, "notification"},
 		{PatientIdentified, Info, "queue-entry"},
+		{NeedsStated, Info, "queue-entry"},
 		{IdentificationRefused, Warning, "session"},
 		{CheckInAbandoned, Info, "queue-entry"},
 		{StaffCalled, Warning, "queue-entry"},

@@ -35,7 +35,7 @@ type Metadata struct {
 	AppointmentTime time.Time
 	Mode            Mode
 	Language        string // tag of the page's language, as in "es"
-	Needs           []string
+	Needs           []Need
 	Flags           []Flag
 }
 

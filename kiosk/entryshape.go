@@ -34,7 +34,7 @@ type MetadataShape struct {
 	AppointmentTime   Timestamp `json:"appointmentTime,omitzero"`
 	Mode              Mode      `json:"mode"`
 	Language          string    `json:"language,omitempty"`
-	Needs             []string  `json:"needs,omitempty"`
+	Needs             []Need    `json:"needs,omitempty"`
 	Flags             []Flag    `json:"flags,omitempty"`
 }
 

@@ -99,7 +99,11 @@ func showQueue(t *table, l control.QueueList, now time.Time) {
 		if e.WaitHigh > 0 {
 			wait = fmt.Sprintf("%d-%d min", e.WaitLow, e.WaitHigh)
 		}
-		notes := e.Flags
+		var notes []string
+		for _, n := range e.Needs {
+			notes = append(notes, n.String())
+		}
+		notes = append(notes, e.Flags...)
 		if !e.Called.IsZero() {
 			notes = append(notes, "called "+ago(e.Called, now))
 		}

@@ -29,6 +29,7 @@ type QueueEntry struct {
 	Called     time.Time          `json:"called,omitzero"`
 	WaitLow    int                `json:"waitLow,omitempty"` // minutes; both 0 where not known
 	WaitHigh   int                `json:"waitHigh,omitempty"`
+	Needs      []kiosk.Need       `json:"needs,omitempty"`
 	Flags      []string           `json:"flags,omitempty"`
 	Conflict   bool               `json:"conflict,omitempty"` // a forbidden change by somebody else waits for a decision
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"clinicgate/kiosk"
@@ -50,7 +51,8 @@ type IdentifyInput struct {
 	Method   roster.Method
 	Value    phi.Text
 	Language string
-	Request  uuid.UUID // the same for a repeated request
+	Needs    []kiosk.Need // the help that the patient asked for
+	Request  uuid.UUID    // the same for a repeated request
 }
 
 // Identified is what the page shows.
@@ -102,6 +104,9 @@ type Place struct {
 func (s *Service) Identify(ctx context.Context, in IdentifyInput) (Identified, error) {
 	if err := checkInput(in.Session, in.Language, in.Request); err != nil {
 		return Identified{}, err
+	}
+	if !known(in.Needs) {
+		return Identified{}, ErrInput
 	}
 	if in.Method != roster.Scanned && in.Method != roster.Typed {
 		return Identified{}, ErrInput
@@ -169,6 +174,13 @@ func checkInput(session, language string, request uuid.UUID) error {
 	return nil
 }
 
+// known reports whether every need is one that the page offers; there are few.
+func known(needs []kiosk.Need) bool {
+	return len(needs) <= maxNeeds && !slices.ContainsFunc(needs, func(n kiosk.Need) bool { return !n.Known() })
+}
+
+const maxNeeds = 8
+
 // refuse records an outcome that ends at the desk.
 func (s *Service) refuse(ctx context.Context, act kiosk.Act, method roster.Method, o Outcome, v Visit) (Identified, error) {
 	err := s.queue.Update(ctx, func(tx *storage.Tx) error {
@@ -194,9 +206,16 @@ func (s *Service) arrive(ctx context.Context, act kiosk.Act, in IdentifyInput, a
 		state, err = s.queue.Get(tx, id)
 		if errors.Is(err, queue.ErrNotFound) {
 			state, err = s.add(tx, act, in, a, id, consents, wait)
+		} else if err == nil {
+			state, err = s.queue.Require(tx, act, id, in.Needs...)
 		}
 		if err != nil {
 			return err
+		}
+		if len(in.Needs) > 0 {
+			if err := s.journal.Audit(tx, act, kiosk.NeedsStated, kiosk.AuditFacts{Action: "state needs", Resource: id.String()}); err != nil {
+				return err
+			}
 		}
 		return s.journal.Audit(tx, act, kiosk.PatientIdentified, kiosk.AuditFacts{
 			Action: string(in.Method) + " " + string(state.Entry.Status), Resource: id.String()})
@@ -230,6 +249,7 @@ func (s *Service) add(tx *storage.Tx, act kiosk.Act, in IdentifyInput, a roster.
 			AppointmentTime: a.Start, Mode: a.Mode, Language: in.Language,
 		},
 	}
+	e.Metadata.Require(in.Needs...)
 	if _, desk := s.forms(a.Mode, in.Language, consents); desk {
 		e.Metadata.Flags = []kiosk.Flag{kiosk.FlagConsentDesk}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"clinicgate/kiosk"
 	"clinicgate/kiosk/phi"
 
 	"github.com/google/uuid"
@@ -44,9 +45,10 @@ const (
 type Identify struct {
 	Session  string
 	Method   Method
-	Value    phi.Text // Scanned, Typed
-	Person   Person   // Named
-	Language string   // tag of the language that the patient chose
+	Value    phi.Text     // Scanned, Typed
+	Person   Person       // Named
+	Language string       // tag of the language that the patient chose
+	Needs    []kiosk.Need // the help that the patient asked for
 	Request  uuid.UUID
 }
 

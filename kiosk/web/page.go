@@ -13,6 +13,7 @@ import (
 	"path"
 	"slices"
 
+	"clinicgate/kiosk"
 	"clinicgate/kiosk/web/door"
 )
 
@@ -44,6 +45,10 @@ type pageData struct {
 	First   Words   // the one shown before a choice
 	Many    bool    // more languages than fit one below the other
 	KeyRows [][]string
+	Tongues []kiosk.Tongue
+
+	PanelWidth int     // mm; 0: not known
+	Capital    float64 // mm, of capitals in large text
 }
 
 // keyRows is the on-screen pad: digits, then letters in the order of the
@@ -56,7 +61,7 @@ var keyRows = [][]string{
 }
 
 // loadFiles prepares every static answer and names the build after them.
-func (s *Server) loadFiles(clinic string) error {
+func (s *Server) loadFiles(cfg Config) error {
 	s.static = map[string][]byte{}
 	sum := sha256.New()
 	err := fs.WalkDir(files, "assets", func(name string, d fs.DirEntry, err error) error {
@@ -83,7 +88,9 @@ func (s *Server) loadFiles(clinic string) error {
 	if err != nil {
 		return fmt.Errorf("cannot read the pages: %w", err)
 	}
-	fmt.Fprintf(sum, "%s", clinic)
+	data := pageData{Clinic: cfg.Clinic, Words: s.words, First: s.words[0], Many: len(s.words) > 2, KeyRows: keyRows, Tongues: kiosk.Tongues(),
+		PanelWidth: cfg.PanelWidth, Capital: capitalHeight(cfg.Distance)}
+	fmt.Fprintf(sum, "%s %d %.2f", data.Clinic, data.PanelWidth, data.Capital)
 	for _, name := range []string{checkInPage, lockedPage, boardPage, "icons.html"} {
 		source, err := files.ReadFile("pages/" + name)
 		if err != nil {
@@ -92,7 +99,7 @@ func (s *Server) loadFiles(clinic string) error {
 		sum.Write(source)
 	}
 	s.build = hex.EncodeToString(sum.Sum(nil)[:8])
-	data := pageData{Build: s.build, Clinic: clinic, Words: s.words, First: s.words[0], Many: len(s.words) > 2, KeyRows: keyRows}
+	data.Build = s.build
 	for _, name := range []string{checkInPage, lockedPage, boardPage} {
 		var b bytes.Buffer
 		if err := pages.ExecuteTemplate(&b, name, data); err != nil {

@@ -66,10 +66,11 @@ func (s *Server) scanned(x *session, raw string, request uuid.UUID) (work, bool)
 	}
 	same := sha256.Sum256([]byte(code)) == x.last
 	switch x.state {
-	case Attract, Language:
+	case Attract, Language, Needing, Interpreting:
 		x.step(evScan)
 		x.held, x.heldMethod = phi.New(code), methodOf(code)
-		return s.onlyLanguage(x, request), true
+		s.onlyLanguage(x)
+		return nil, true
 	case Turned:
 		if x.again {
 			return s.identify(x, evScan, methodOf(code), phi.New(code), request)

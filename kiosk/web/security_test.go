@@ -435,7 +435,7 @@ func TestHostileStrings(t *testing.T) {
 		}
 		c = launched(t, s)
 		c.act("start", nil)
-		c.act("choose", map[string]any{"language": "en"})
+		c.choose("en")
 		check("code", c.post(newRequestID(), c.now.Session, "code", map[string]any{"code": planted}))
 		c.act("leave", nil)
 		w := c.post(newRequestID(), c.look().Session, "scan", map[string]any{"code": planted})

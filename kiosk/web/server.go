@@ -29,6 +29,8 @@ type Config struct {
 	Languages   []string      // tags in the order offered; the first is shown before a choice
 	Texts       fs.FS         // optional: further {tag}.toml files, before the embedded ones
 	IdleAfter   time.Duration // without a touch until everything is wiped; at least 25 s count, 0 is 60 s
+	PanelWidth  int           // optional: of the page's panel as it hangs, in millimetres; large text is measured by it
+	Distance    int           // optional: from which the panel is read, in millimetres; 0 is 400
 	Signs       []string      // room, department and provider names as the config has them: what the board may show
 }
 
@@ -118,7 +120,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	}
 	s.quiet = max(idle-warnBefore, minQuiet)
 	s.live = newSession(words[0].Tag, s.now())
-	if err := s.loadFiles(cfg.Clinic); err != nil {
+	if err := s.loadFiles(cfg); err != nil {
 		return nil, err
 	}
 	if hash, err := s.pass.Load(); err != nil {

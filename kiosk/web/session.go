@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"clinicgate/kiosk"
 	"clinicgate/kiosk/phi"
 
 	"github.com/google/uuid"
@@ -28,8 +29,10 @@ type session struct {
 	id       string
 	state    State
 	language string
-	active   time.Time // last sign that somebody is here
-	warned   bool      // asked whether more time is needed
+	display  display
+	needs    []kiosk.Need // the help that the patient asked for
+	active   time.Time    // last sign that somebody is here
+	warned   bool         // asked whether more time is needed
 
 	held       phi.Text // a code that was read before a language was chosen
 	heldMethod Method
@@ -74,7 +77,7 @@ func (s *Server) identify(x *session, e event, method Method, value phi.Text, re
 	}
 	x.held, x.person = phi.Text{}, Person{}
 	x.last = sha256.Sum256([]byte(value.Reveal()))
-	return s.lookUp(x, Identify{Session: x.id, Method: method, Value: value, Language: x.language, Request: request}), true
+	return s.lookUp(x, Identify{Session: x.id, Method: method, Value: value, Language: x.language, Needs: x.needs, Request: request}), true
 }
 
 // lookUp asks the check-in who the patient is; the state is Checking.
@@ -135,7 +138,7 @@ func (s *Server) byPerson(x *session, a action) (work, bool) {
 		return nil, false
 	}
 	x.person = p
-	return s.lookUp(x, Identify{Session: x.id, Method: Named, Person: p, Language: x.language, Request: a.Request}), true
+	return s.lookUp(x, Identify{Session: x.id, Method: Named, Person: p, Language: x.language, Needs: x.needs, Request: a.Request}), true
 }
 
 var (

@@ -24,7 +24,7 @@ func TestCheckInByTypedCode(t *testing.T) {
 	if p := c.want(web.Language); p.StepsLeft != 4 {
 		t.Errorf("steps left: %d, want 4", p.StepsLeft)
 	}
-	c.act("choose", map[string]any{"language": "es"})
+	c.choose("es")
 	c.want(web.Identifying)
 	c.act("code", map[string]any{"code": goodTyped})
 	p := c.confirmed()
@@ -80,7 +80,7 @@ func TestScanStartsASession(t *testing.T) {
 	if p := c.look(); p.State != web.Language || !p.CodeRead {
 		t.Fatalf("after the scan: %+v", p)
 	}
-	c.act("choose", map[string]any{"language": "en"})
+	c.choose("en")
 	c.confirmed()
 	if in := desk.identify[0]; in.Value.Reveal() != goodScan || in.Method != web.Scanned {
 		t.Errorf("identified by %s", in.Method)
@@ -101,7 +101,7 @@ func TestSecondReadOfTheSameCode(t *testing.T) {
 	desk := newClinic()
 	c := launched(t, start(t, web.Config{}, web.Deps{CheckIn: desk}))
 	c.act("scan", map[string]any{"code": goodScan})
-	c.act("choose", map[string]any{"language": "en"})
+	c.choose("en")
 	c.confirmed()
 	session := c.now.Session
 	c.act("scan", map[string]any{"code": goodScan})
@@ -133,7 +133,7 @@ func TestAnotherDepartmentIsNamed(t *testing.T) {
 		Visit: web.Visit{Name: phi.New("M… G…"), Department: "Radiology", Provider: "Dr. Osei"}}
 	c := launched(t, start(t, web.Config{}, web.Deps{CheckIn: desk}))
 	c.act("start", nil)
-	c.act("choose", map[string]any{"language": "en"})
+	c.choose("en")
 	c.act("code", map[string]any{"code": "ELSEWHER"})
 	if p := c.want(web.Turned); p.Refusal.Where != "Radiology" || p.Visit != nil {
 		t.Errorf("refusal %+v, visit %v", *p.Refusal, p.Visit)
@@ -148,7 +148,7 @@ func TestRefusedAndAgain(t *testing.T) {
 	desk.outcome["ALREADY1"] = web.Identified{Outcome: web.Already, Done: web.Done{Ticket: "A-003", Where: "Hall"}}
 	c := launched(t, start(t, web.Config{}, web.Deps{CheckIn: desk}))
 	c.act("start", nil)
-	c.act("choose", map[string]any{"language": "en"})
+	c.choose("en")
 	c.act("code", map[string]any{"code": "WRONG123"})
 	if p := c.want(web.Turned); p.Refusal.Sentence != "not-found" || !p.Refusal.Again {
 		t.Errorf("refusal: %+v", *p.Refusal)
@@ -168,7 +168,7 @@ func TestRefusedAndAgain(t *testing.T) {
 	}
 	c.act("leave", nil)
 	c.act("start", nil)
-	c.act("choose", map[string]any{"language": "en"})
+	c.choose("en")
 	c.act("code", map[string]any{"code": "LOCKED99"})
 	c.want(web.Turned)
 	if w := c.post(newRequestID(), c.now.Session, "again", nil); w.Code != http.StatusConflict {
@@ -187,7 +187,7 @@ func TestLeaveAndReturn(t *testing.T) {
 		Done: web.Done{Ticket: "A-003", Room: "Room 3"}, Visit: web.Visit{Department: "Cardiology"}}
 	c := launched(t, start(t, web.Config{}, web.Deps{CheckIn: desk}))
 	c.act("start", nil)
-	c.act("choose", map[string]any{"language": "en"})
+	c.choose("en")
 	c.act("code", map[string]any{"code": "ALREADY1"})
 	if p := c.want(web.Known); p.Standing.Sentence != "called" || !p.Standing.MayLeave || p.Done.Room != "Room 3" {
 		t.Errorf("called: %+v %+v", *p.Standing, *p.Done)
@@ -215,7 +215,7 @@ func TestUnreadableScan(t *testing.T) {
 	desk := newClinic()
 	c := launched(t, start(t, web.Config{}, web.Deps{CheckIn: desk}))
 	c.act("start", nil)
-	c.act("choose", map[string]any{"language": "en"})
+	c.choose("en")
 	for _, code := range []string{"\x00\x01\x02", strings.Repeat("A", 5000), "a\u202eb"} {
 		c.act("scan", map[string]any{"code": code})
 		if p := c.want(web.Turned); p.Refusal.Sentence != "unreadable" || !p.Refusal.Again {
@@ -234,7 +234,7 @@ func TestNoFormsToSign(t *testing.T) {
 	desk.noForms = true
 	c := launched(t, start(t, web.Config{}, web.Deps{CheckIn: desk}))
 	c.act("start", nil)
-	c.act("choose", map[string]any{"language": "en"})
+	c.choose("en")
 	c.act("code", map[string]any{"code": goodTyped})
 	c.want(web.Confirming)
 	c.act("confirm", nil)
@@ -249,7 +249,7 @@ func TestNotRightBlocksNobody(t *testing.T) {
 		desk.noForms = bare
 		c := launched(t, start(t, web.Config{}, web.Deps{CheckIn: desk}))
 		c.act("scan", map[string]any{"code": goodScan})
-		c.act("choose", map[string]any{"language": "en"})
+		c.choose("en")
 		c.want(web.Confirming)
 		c.act("not-right", nil)
 		if !bare {
@@ -362,7 +362,7 @@ func TestFailures(t *testing.T) {
 				c := launched(t, newServer(t, web.Config{}, web.Deps{CheckIn: desk}))
 				desk.failIdentify = times
 				c.act("start", nil)
-				c.act("choose", map[string]any{"language": "en"})
+				c.choose("en")
 				c.act("code", map[string]any{"code": goodTyped})
 				if times == 3 {
 					if p := c.want(web.Turned); p.Refusal.Sentence != "unavailable" || p.Refusal.Again {
@@ -445,7 +445,7 @@ func TestIdle(t *testing.T) {
 		go s.Watching(ctx)
 		c := launched(t, s)
 		c.act("start", nil)
-		c.act("choose", map[string]any{"language": "en"})
+		c.choose("en")
 		c.act("code", map[string]any{"code": goodTyped})
 		c.want(web.Confirming)
 		session := c.now.Session
@@ -563,7 +563,7 @@ func TestLaunchDuringIdentify(t *testing.T) {
 		s := newServer(t, web.Config{}, web.Deps{CheckIn: desk})
 		c := launched(t, s)
 		c.act("start", nil)
-		c.act("choose", map[string]any{"language": "en"})
+		c.choose("en")
 		desk.hold = make(chan struct{})
 		go c.post(newRequestID(), c.now.Session, "code", map[string]any{"code": goodTyped})
 		synctest.Wait()

@@ -146,7 +146,7 @@ type Entry struct {
 	WaitHigh    int
 	Language    string
 	Interpreter bool
-	Needs       []string
+	Needs       []kiosk.Need
 	Flags       []kiosk.Flag
 	LastBy      string // whose act the last one was
 }
@@ -187,5 +187,6 @@ type Row struct {
 	Status      kiosk.Status
 	Language    string
 	Interpreter bool
+	Needs       []kiosk.Need
 	WalkIn      bool
 }
