@@ -21,8 +21,8 @@ func TestCheckInByTypedCode(t *testing.T) {
 	desk := newClinic()
 	c := launched(t, start(t, web.Config{}, web.Deps{CheckIn: desk}))
 	c.act("start", nil)
-	if p := c.want(web.Language); p.StepsLeft != 4 {
-		t.Errorf("steps left: %d, want 4", p.StepsLeft)
+	if p := c.want(web.Language); p.StepsLeft != 5 {
+		t.Errorf("steps left: %d, want 5", p.StepsLeft)
 	}
 	c.choose("es")
 	c.want(web.Identifying)
@@ -91,6 +91,8 @@ func TestOneLanguageIsNotAsked(t *testing.T) {
 	t.Parallel()
 	c := launched(t, start(t, web.Config{Languages: []string{"es"}}, web.Deps{}))
 	c.act("start", nil)
+	c.want(web.Needing)
+	c.act("ready", nil)
 	if p := c.want(web.Identifying); p.Language != "es" {
 		t.Errorf("language %s", p.Language)
 	}
