@@ -93,8 +93,11 @@ func (g *Gateway) openCheckIn(ctx context.Context, refKey []byte, list []queue.P
 	c := checkin.Config{
 		Kiosk: g.self, Organization: g.journal.Organization, Language: g.cfg.Kiosk.Language(), Providers: list, RefKey: refKey,
 		Earliest: g.cfg.CheckIn.Early.Duration, Latest: g.cfg.CheckIn.Late.Duration, EarlyAllowance: g.cfg.CheckIn.MayCall.Duration,
-		Hours: g.cfg.CheckIn.Opening(), Zone: g.cfg.Kiosk.Location(), SessionAttempts: g.cfg.CheckIn.Attempts, Now: g.clock.Now,
+		Zone: g.cfg.Kiosk.Location(), SessionAttempts: g.cfg.CheckIn.Attempts, Now: g.clock.Now,
 		Reasons: g.cfg.CheckIn.WalkInReasons, Online: g.online,
+	}
+	for _, o := range g.cfg.CheckIn.Opening() {
+		c.Hours = append(c.Hours, kiosk.Opening(o))
 	}
 	for _, d := range g.cfg.Departments {
 		c.Departments = append(c.Departments, checkin.Department{ID: kiosk.DepartmentID(d.ID), Name: d.Name, Where: d.Where})

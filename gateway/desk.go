@@ -42,7 +42,8 @@ func (g *Gateway) unfinished() map[kiosk.EntryID]bool {
 func (g queueBackend) shown(s queue.State) control.QueueEntry {
 	e := s.Entry
 	q := control.QueueEntry{ID: e.ID, Ticket: e.Metadata.Ticket, Department: e.Department, Provider: e.Provider, Status: e.Status,
-		Priority: e.Priority, Mode: e.Metadata.Mode, CheckIn: e.CheckInTime, Called: s.Call.At, Conflict: len(s.Conflicts) > 0, Reason: e.Metadata.Reason}
+		Priority: e.Priority, Mode: e.Metadata.Mode, CheckIn: e.CheckInTime, Called: s.Call.At, Needs: e.Metadata.Needs, Conflict: len(s.Conflicts) > 0,
+		Reason: e.Metadata.Reason}
 	if s.Call.Times > 0 {
 		q.Room = g.queue.CallRoom(s).String() // what an app sent as the room may be any text
 	}

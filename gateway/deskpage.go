@@ -298,7 +298,7 @@ func (g deskClinic) unlistedNames(ctx context.Context, day kiosk.Day) (map[kiosk
 func (g deskClinic) rowOf(s queue.State) desk.Row {
 	e := s.Entry
 	return desk.Row{Department: g.departmentName(string(e.Department), g.cfg.Kiosk.Language()), Provider: g.providerName(string(e.Provider)),
-		Ticket: e.Metadata.Ticket, Status: e.Status, Language: e.Metadata.Language, Interpreter: e.Metadata.InterpreterNeeded}
+		Ticket: e.Metadata.Ticket, Status: e.Status, Language: e.Metadata.Language, Interpreter: e.Metadata.InterpreterNeeded, Needs: e.Metadata.Needs}
 }
 
 // deskBackend is who may use the desk, for the commands.

@@ -234,6 +234,9 @@ func (c *clinic) typed(b *webtest.Browser, code string) string {
 		if err := b.Press(ctx, "choose", map[string]any{"language": "en"}); err != nil {
 			return err
 		}
+		if err := b.Press(ctx, "ready", nil); err != nil {
+			return err
+		}
 		return b.Press(ctx, "code", map[string]any{"code": code})
 	}, func(string) bool { return true })
 	if err != nil {
@@ -447,6 +450,7 @@ func TestCheckInByNameReachesTheQueue(t *testing.T) {
 		}{
 			{"start", nil},
 			{"choose", map[string]any{"language": "en"}},
+			{"ready", nil},
 			{"no-code", nil},
 			{"born", map[string]any{"birth": "1950-02-03"}},
 			{"named", map[string]any{"family": "FICTIONÁL", "given": "ADA"}},

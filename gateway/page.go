@@ -31,8 +31,9 @@ func (g *Gateway) openPage(context.Context) (io.Closer, error) {
 	}
 	server, err := web.New(web.Config{
 		Listen: g.cfg.Web.Listen, BoardListen: g.cfg.Board.Listen, BoardHosts: g.cfg.Board.Hosts, Languages: g.cfg.Kiosk.Languages,
-		TryDevices: g.cfg.CheckIn.Devices, Departments: g.boardDepartments(), Panel: g.cfg.Board.Panel, Distance: g.cfg.Board.Distance,
+		TryDevices: g.cfg.CheckIn.Devices, Departments: g.boardDepartments(), BoardPanel: g.cfg.Board.Panel, BoardDistance: g.cfg.Board.Distance,
 		Clinic: g.cfg.Kiosk.Clinic, Texts: texts, IdleAfter: g.cfg.Web.Idle.Duration, Signs: signs, Zone: g.cfg.Kiosk.Zone,
+		PanelWidth: g.cfg.Web.PanelWidth, Distance: g.cfg.Web.Distance,
 	}, web.Deps{CheckIn: pageCheckIn{g}, Board: pageBoard{g}, Logger: g.log.With("component", "page"), Pass: web.PassFile(filepath.Join(g.cfg.Storage.Dir, "page-pass"))})
 	if err != nil {
 		return nil, hinted{err, "if another program uses the port, stop it or set web.listen or board.listen"}

@@ -27,7 +27,7 @@ func (p pageCheckIn) Identify(ctx context.Context, in web.Identify) (web.Identif
 		if in.Number {
 			identify = p.checkin.Provisional
 		}
-		found, err := identify(ctx, checkin.PersonInput{Session: in.Session, Claim: claim, Language: in.Language, Request: in.Request})
+		found, err := identify(ctx, checkin.PersonInput{Session: in.Session, Claim: claim, Language: in.Language, Needs: in.Needs, Request: in.Request})
 		if err != nil {
 			return web.Identified{}, err
 		}
@@ -41,7 +41,7 @@ func (p pageCheckIn) Identify(ctx context.Context, in web.Identify) (web.Identif
 	if in.Method == web.Typed {
 		method = roster.Typed
 	}
-	found, err := p.checkin.Identify(ctx, checkin.IdentifyInput{Session: in.Session, Method: method, Value: in.Value, Language: in.Language, Request: in.Request})
+	found, err := p.checkin.Identify(ctx, checkin.IdentifyInput{Session: in.Session, Method: method, Value: in.Value, Language: in.Language, Needs: in.Needs, Request: in.Request})
 	if err != nil {
 		return web.Identified{}, err
 	}

@@ -31,6 +31,7 @@ const (
 	EmergencyWidened      AuditType = "EMERGENCY_ESCALATION_WIDENED"
 
 	PatientIdentified     AuditType = "PATIENT_IDENTIFIED"
+	NeedsStated           AuditType = "PATIENT_NEEDS_STATED"
 	IdentificationRefused AuditType = "PATIENT_IDENTIFICATION_REFUSED"
 	CheckInAbandoned      AuditType = "CHECK_IN_ABANDONED"
 	PatientAdmitted       AuditType = "PATIENT_ADMITTED" // by staff who identified the person
@@ -110,6 +111,7 @@ func AuditCatalogue() []AuditKind {
 		{EmergencyWidened, Critical, "emergency"},
 		{NotificationSent, Info, "notification"},
 		{PatientIdentified, Info, "queue-entry"},
+		{NeedsStated, Info, "queue-entry"},
 		{IdentificationRefused, Warning, "session"},
 		{CheckInAbandoned, Info, "queue-entry"},
 		{PatientAdmitted, Info, "queue-entry"},

@@ -36,7 +36,7 @@ type Metadata struct {
 	Mode            Mode
 	Language        string // tag of the page's language, as in "es"
 	Reason          string // why a walk-in came: a code of the clinic's list; empty for everyone else
-	Needs           []string
+	Needs           []Need
 	Flags           []Flag
 }
 

@@ -35,7 +35,7 @@ type MetadataShape struct {
 	Mode              Mode      `json:"mode"`
 	Language          string    `json:"language,omitempty"`
 	Reason            string    `json:"reason,omitempty"`
-	Needs             []string  `json:"needs,omitempty"`
+	Needs             []Need    `json:"needs,omitempty"`
 	Flags             []Flag    `json:"flags,omitempty"`
 }
 

@@ -257,7 +257,7 @@ func TestEntryShapeRefusesBadMembers(t *testing.T) {
 		"metadata.ticket":    func(s *kiosk.EntryShape) { s.Metadata.Ticket = strings.Repeat("A", 41) },
 		"metadata.flags":     func(s *kiosk.EntryShape) { s.Metadata.Flags = make([]kiosk.Flag, 17) },
 		"metadata.flags[0]":  func(s *kiosk.EntryShape) { s.Metadata.Flags = []kiosk.Flag{kiosk.Flag(strings.Repeat("x", 41))} },
-		"metadata.needs[0]":  func(s *kiosk.EntryShape) { s.Metadata.Needs = []string{strings.Repeat("x", 41)} },
+		"metadata.needs[0]":  func(s *kiosk.EntryShape) { s.Metadata.Needs = []kiosk.Need{kiosk.Need(strings.Repeat("x", 41))} },
 		"metadata.language":  func(s *kiosk.EntryShape) { s.Metadata.Language = strings.Repeat("x", 41) },
 		"providerId":         func(s *kiosk.EntryShape) { s.ProviderID = "a.b" },
 		"estimatedWait high": func(s *kiosk.EntryShape) { s.EstimatedWaitMinutes = 1441 },

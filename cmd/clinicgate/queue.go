@@ -103,7 +103,11 @@ func showQueue(t *table, l control.QueueList, now time.Time) {
 		if e.WaitHigh > 0 {
 			wait = fmt.Sprintf("%d-%d min", e.WaitLow, e.WaitHigh)
 		}
-		notes := e.Flags
+		var notes []string
+		for _, n := range e.Needs {
+			notes = append(notes, n.String())
+		}
+		notes = append(notes, e.Flags...)
 		if e.Unfinished && !slices.Contains(notes, string(kiosk.FlagProvisional)) {
 			notes = append(notes, "unfinished")
 		}

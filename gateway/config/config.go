@@ -33,7 +33,7 @@ func Default() Config {
 		KeySource: KeySource{Kind: KeySourcePassphrase, File: defaultPassphraseFile},
 		PubNub:    PubNub{Origin: "ps.pndsn.com", Secure: true, NoProxy: []string{}},
 		Sync:      Sync{Batch: BatchAuto, Compress: true, Unsigned: UnsignedBound},
-		Web:       Web{Listen: "127.0.0.1:8470", Idle: seconds(60)},
+		Web:       Web{Listen: "127.0.0.1:8470", Idle: seconds(60), Distance: 400},
 		Board:     Board{Hosts: []string{}, Departments: []string{}, Panel: 55, Distance: 6},
 		Desk:      Desk{Hosts: []string{}, Idle: minutes(5)},
 		Control: Control{Path: defaultControlPath, Roles: Roles{

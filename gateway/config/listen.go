@@ -12,6 +12,9 @@ type Web struct {
 	Listen string   `toml:"listen"`
 	Idle   Duration `toml:"idle"`
 	Texts  string   `toml:"texts"`
+
+	PanelWidth int `toml:"panel_width_mm"`
+	Distance   int `toml:"distance_mm"`
 }
 
 // Board is the waiting room's board for displays other than the kiosk's own.
@@ -35,6 +38,12 @@ func (w Web) validate(_ *Config, r *report) {
 		r.loopback("web.listen", w.Listen, "the check-in page is only for the kiosk's own browser")
 	}
 	r.between("web.idle", w.Idle, 20*time.Second, time.Hour)
+	if w.PanelWidth != 0 && (w.PanelWidth < 100 || w.PanelWidth > 3000) {
+		r.bad("web.panel_width_mm", strconv.Itoa(w.PanelWidth), "0, or 100 to 3000", "measure the picture, not the frame, from side to side as the panel hangs")
+	}
+	if w.Distance < 200 || w.Distance > 2000 {
+		r.bad("web.distance_mm", strconv.Itoa(w.Distance), "200 to 2000", "from the eye of whoever stands or sits before the panel to its picture")
+	}
 }
 
 var hostForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$`)

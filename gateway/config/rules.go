@@ -3,8 +3,6 @@ package config
 import (
 	"fmt"
 	"time"
-
-	"clinicgate/kiosk"
 )
 
 const (
@@ -24,13 +22,13 @@ type CheckIn struct {
 }
 
 // Opening gives the hours as they were validated.
-func (c CheckIn) Opening() (h kiosk.Hours) {
+func (c CheckIn) Opening() (hours []Opening) {
 	for _, text := range c.Hours {
-		if o, err := kiosk.ParseOpening(text); err == nil {
-			h = append(h, o)
+		if o, err := parseOpening(text); err == nil {
+			hours = append(hours, o)
 		}
 	}
-	return h
+	return hours
 }
 
 // Queue holds the times of the queue's own rules.
@@ -54,7 +52,7 @@ func (c CheckIn) validate(_ *Config, r *report) {
 		return
 	}
 	for _, text := range c.Hours {
-		if _, err := kiosk.ParseOpening(text); err != nil {
+		if _, err := parseOpening(text); err != nil {
 			r.bad("checkin.hours", text, `days and times, such as "mon-fri 08:00-18:00"`, "days are sun mon tue wed thu fri sat; times are HH:MM in the clinic's zone; past midnight is \"sat 20:00-02:00\"")
 		}
 	}

@@ -29,6 +29,7 @@ type QueueEntry struct {
 	Called     time.Time          `json:"called,omitzero"`
 	WaitLow    int                `json:"waitLow,omitempty"` // minutes; both 0 where not known
 	WaitHigh   int                `json:"waitHigh,omitempty"`
+	Needs      []kiosk.Need       `json:"needs,omitempty"`
 	Flags      []string           `json:"flags,omitempty"`
 	Reason     string             `json:"reason,omitempty"`     // why a walk-in came: a code of the clinic's
 	Unfinished bool               `json:"unfinished,omitempty"` // identified, and nobody goes on with it

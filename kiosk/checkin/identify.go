@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"clinicgate/kiosk"
@@ -53,7 +54,8 @@ type IdentifyInput struct {
 	Method   roster.Method
 	Value    phi.Text
 	Language string
-	Request  uuid.UUID // the same for a repeated request
+	Needs    []kiosk.Need // the help that the patient asked for
+	Request  uuid.UUID    // the same for a repeated request
 }
 
 // Identified is what the page shows.
@@ -108,6 +110,9 @@ type Place struct {
 func (s *Service) Identify(ctx context.Context, in IdentifyInput) (Identified, error) {
 	if err := checkInput(in.Session, in.Language, in.Request); err != nil {
 		return Identified{}, err
+	}
+	if !known(in.Needs) {
+		return Identified{}, ErrInput
 	}
 	if in.Method != roster.Scanned && in.Method != roster.Typed {
 		return Identified{}, ErrInput
@@ -181,6 +186,13 @@ func checkInput(session, language string, request uuid.UUID) error {
 	return nil
 }
 
+// known reports whether every need is one that the page offers; there are few.
+func known(needs []kiosk.Need) bool {
+	return len(needs) <= maxNeeds && !slices.ContainsFunc(needs, func(n kiosk.Need) bool { return !n.Known() })
+}
+
+const maxNeeds = 8
+
 // refuse records an outcome that ends at the desk.
 func (s *Service) refuse(ctx context.Context, act kiosk.Act, method roster.Method, o Outcome, v Visit) (Identified, error) {
 	err := s.queue.Update(ctx, func(tx *storage.Tx) error {
@@ -215,13 +227,20 @@ func (s *Service) arrive(ctx context.Context, act kiosk.Act, in IdentifyInput, a
 		}
 		state, err = s.queue.Get(tx, id)
 		if errors.Is(err, queue.ErrNotFound) {
-			state, err = s.add(tx, act, in.Language, a, id, consents, wait)
+			state, err = s.add(tx, act, in.Language, a, id, consents, wait, in.Needs...)
+		} else if err == nil {
+			state, err = s.queue.Require(tx, act, id, in.Needs...)
 		}
 		if err == nil {
 			signing, err = s.signing(tx, state.Entry, in.Language, consents)
 		}
 		if err != nil {
 			return err
+		}
+		if len(in.Needs) > 0 {
+			if err := s.journal.Audit(tx, act, kiosk.NeedsStated, kiosk.AuditFacts{Action: "state needs", Resource: id.String()}); err != nil {
+				return err
+			}
 		}
 		return s.journal.Audit(tx, act, kiosk.PatientIdentified, kiosk.AuditFacts{
 			Action: string(in.Method) + " " + string(state.Entry.Status), Resource: id.String()})
@@ -242,7 +261,7 @@ func (s *Service) arrive(ctx context.Context, act kiosk.Act, in IdentifyInput, a
 }
 
 // add makes the entry of an appointment.
-func (s *Service) add(tx *storage.Tx, act kiosk.Act, language string, a roster.Appointment, id kiosk.EntryID, consents kiosk.Consents, wait time.Duration) (queue.State, error) {
+func (s *Service) add(tx *storage.Tx, act kiosk.Act, language string, a roster.Appointment, id kiosk.EntryID, consents kiosk.Consents, wait time.Duration, needs ...kiosk.Need) (queue.State, error) {
 	at := now(tx)
 	e := kiosk.Entry{
 		ID: id, Patient: a.Patient, Appointment: a.ID, Provider: a.Provider, Department: a.Department,
@@ -252,6 +271,7 @@ func (s *Service) add(tx *storage.Tx, act kiosk.Act, language string, a roster.A
 			AppointmentTime: a.Start, Mode: a.Mode.Here(), Language: language,
 		},
 	}
+	e.Metadata.Require(needs...)
 	if _, desk := s.forms(a.Mode.Here(), language, consents); desk {
 		e.Metadata.Flags = []kiosk.Flag{kiosk.FlagConsentDesk}
 	}

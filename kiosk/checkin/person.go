@@ -18,6 +18,7 @@ type PersonInput struct {
 	Session  string
 	Claim    identity.Claim
 	Language string
+	Needs    []kiosk.Need
 	Request  uuid.UUID // the same for a repeated request
 }
 
@@ -29,6 +30,9 @@ type PersonInput struct {
 func (s *Service) IdentifyPerson(ctx context.Context, in PersonInput) (Identified, error) {
 	if err := checkInput(in.Session, in.Language, in.Request); err != nil {
 		return Identified{}, err
+	}
+	if !known(in.Needs) {
+		return Identified{}, ErrInput
 	}
 	now := s.cfg.Now()
 	act := patientAct(in.Session, in.Request)
@@ -46,7 +50,7 @@ func (s *Service) IdentifyPerson(ctx context.Context, in PersonInput) (Identifie
 	}
 	switch verdict {
 	case identity.One:
-		return s.admit(ctx, act, IdentifyInput{Session: in.Session, Method: roster.Named, Language: in.Language, Request: in.Request}, s.next(found, now.Wall), now)
+		return s.admit(ctx, act, IdentifyInput{Session: in.Session, Method: roster.Named, Language: in.Language, Needs: in.Needs, Request: in.Request}, s.next(found, now.Wall), now)
 	case identity.AskTime:
 		return ask(AskTime), nil
 	case identity.AskPhone:

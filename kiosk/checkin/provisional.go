@@ -61,6 +61,7 @@ func (s *Service) Provisional(ctx context.Context, in PersonInput) (Identified, 
 		}
 		e := s.unlisted(tx, id, day, department, in.Language)
 		e.Metadata.Flags = []kiosk.Flag{kiosk.FlagProvisional}
+		e.Metadata.Require(in.Needs...)
 		if _, err := s.enter(tx, act, e, kiosk.Consents{}); err != nil {
 			return err
 		}

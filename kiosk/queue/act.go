@@ -59,6 +59,21 @@ func (q *Queue) Ready(tx *storage.Tx, act kiosk.Act, id kiosk.EntryID) (kiosk.En
 	return state.Entry, err
 }
 
+// Require notes what help a patient asked for: the entry is announced again with
+// it. Where it has all of it, nothing is written.
+func (q *Queue) Require(tx *storage.Tx, act kiosk.Act, id kiosk.EntryID, needs ...kiosk.Need) (State, error) {
+	s, r, state, err := q.open(tx, id)
+	if err != nil {
+		return state, err
+	}
+	e := state.Entry.Clone()
+	e.Metadata.Require(needs...)
+	if len(e.Metadata.Needs) == len(state.Entry.Metadata.Needs) {
+		return state, nil
+	}
+	return q.announce(s, act, r, e.Shape(), "needs")
+}
+
 // SetStatus makes one of the nine transitions. Cancelling and completing also
 // take the entry off the lists.
 func (q *Queue) SetStatus(tx *storage.Tx, act kiosk.Act, id kiosk.EntryID, to kiosk.Status) (kiosk.Entry, error) {

@@ -184,6 +184,7 @@ func (s *State) added(f *Fact) {
 	if s.Exists {
 		s.Entry.Metadata.InterpreterNeeded = s.Entry.Metadata.InterpreterNeeded || e.Metadata.InterpreterNeeded
 		s.Entry.Metadata.DeviceReady = s.Entry.Metadata.DeviceReady || e.Metadata.DeviceReady
+		s.Entry.Metadata.Require(e.Metadata.Needs...)
 		for _, flag := range e.Metadata.Flags {
 			s.Entry.Metadata.Flags = with(s.Entry.Metadata.Flags, flag)
 		}

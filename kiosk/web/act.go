@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"clinicgate/kiosk"
 	"clinicgate/kiosk/phi"
 	"clinicgate/kiosk/web/door"
 
@@ -21,23 +22,25 @@ import (
 // request id that the page minted (UUIDv7) and keeps when it has to send the
 // same act again.
 type action struct {
-	Request  uuid.UUID `json:"request"`
-	Session  string    `json:"session"`
-	Event    string    `json:"event"`
-	Language string    `json:"language,omitempty"` // choose
-	Code     string    `json:"code,omitempty"`     // code, scan
-	Birth    string    `json:"birth,omitempty"`    // born: 2006-01-02
-	Family   string    `json:"family,omitempty"`   // named
-	Given    string    `json:"given,omitempty"`    // named
-	Time     string    `json:"time,omitempty"`     // time: 15:04
-	Phone    string    `json:"phone,omitempty"`    // phone: two digits
-	Form     string    `json:"form,omitempty"`     // decide
-	Shown    string    `json:"shown,omitempty"`    // decide: SHA-256 of the text on the screen, hex
-	Granted  *bool     `json:"granted,omitempty"`  // decide
-	Signer   Signer    `json:"signer,omitempty"`   // sign
-	Present  bool      `json:"present,omitempty"`  // sign: an interpreter is
-	Kind     HelpKind  `json:"kind,omitempty"`     // help
-	Ready    *bool     `json:"ready,omitempty"`    // tried: camera and microphone work
+	Request  uuid.UUID  `json:"request"`
+	Session  string     `json:"session"`
+	Event    string     `json:"event"`
+	Language string     `json:"language,omitempty"` // choose
+	Code     string     `json:"code,omitempty"`     // code, scan
+	Birth    string     `json:"birth,omitempty"`    // born: 2006-01-02
+	Family   string     `json:"family,omitempty"`   // named
+	Given    string     `json:"given,omitempty"`    // named
+	Time     string     `json:"time,omitempty"`     // time: 15:04
+	Phone    string     `json:"phone,omitempty"`    // phone: two digits
+	Form     string     `json:"form,omitempty"`     // decide
+	Shown    string     `json:"shown,omitempty"`    // decide: SHA-256 of the text on the screen, hex
+	Granted  *bool      `json:"granted,omitempty"`  // decide
+	Signer   Signer     `json:"signer,omitempty"`   // sign
+	Present  bool       `json:"present,omitempty"`  // sign: an interpreter is
+	Need     kiosk.Need `json:"need,omitempty"`     // need; tongue, empty for no interpreter
+	Mode     string     `json:"mode,omitempty"`     // display: large, contrast, low, or normal for none of them
+	Ready    *bool      `json:"ready,omitempty"`    // tried: camera and microphone work
+	Kind     HelpKind   `json:"kind,omitempty"`     // help
 }
 
 const (
@@ -147,12 +150,17 @@ func (s *Server) apply(x *session, a action) (work, bool) {
 		if !x.step(evStart) {
 			return nil, false
 		}
-		return s.onlyLanguage(x, a.Request), true
+		s.onlyLanguage(x)
+		return nil, true
 	case "choose":
 		if !slices.ContainsFunc(s.words, func(w Words) bool { return w.Tag == a.Language }) {
 			return nil, false
 		}
-		return s.choose(x, a.Language, a.Request)
+		return nil, x.choose(a.Language)
+	case "need", "tongues", "tongue":
+		return nil, x.need(event(a.Event), a.Need)
+	case "ready":
+		return s.ready(x, a.Request)
 	case "scan":
 		return s.scanned(x, a.Code, a.Request)
 	case "code":
@@ -206,6 +214,8 @@ func (s *Server) apply(x *session, a action) (work, bool) {
 		}
 		s.endSession(EndLeft)
 		return nil, true
+	case "display":
+		return nil, x.display.toggle(a.Mode)
 	case "active":
 		return nil, true
 	case "help":
@@ -214,26 +224,20 @@ func (s *Server) apply(x *session, a action) (work, bool) {
 	return nil, false
 }
 
-// choose sets the language and goes on with the code that was read before, if
-// one was.
-func (s *Server) choose(x *session, tag string, request uuid.UUID) (work, bool) {
-	if x.state != Language {
-		return nil, false
+// choose sets the language.
+func (x *session) choose(tag string) bool {
+	if !x.step(evChoose) {
+		return false
 	}
 	x.language = tag
-	if !x.held.isZero() {
-		return s.identify(x, evChooseHeld, x.held, request)
-	}
-	return nil, x.step(evChoose)
+	return true
 }
 
 // onlyLanguage chooses for the patient where there is no choice.
-func (s *Server) onlyLanguage(x *session, request uuid.UUID) work {
-	if len(s.words) > 1 {
-		return nil
+func (s *Server) onlyLanguage(x *session) {
+	if len(s.words) == 1 {
+		x.choose(s.words[0].Tag)
 	}
-	job, _ := s.choose(x, s.words[0].Tag, request)
-	return job
 }
 
 var closed = func() <-chan struct{} { c := make(chan struct{}); close(c); return c }()

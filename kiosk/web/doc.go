@@ -20,6 +20,10 @@
 //   - the board cannot show a name: its ticket type has no room for one, and
 //     rooms and providers are shown only as the config has them.
 //
+// What a patient asks the page to look like (display.go) and what help she asks
+// for (needs.go) are the session's: they are on every screen until it ends, and
+// nobody inherits them. The needs travel with the entry that identifying commits.
+//
 // It refuses to know the clinic's rules (CheckIn does), to decide anything in
 // the browser (the page draws a picture that the server made), to turn a string
 // into markup or script (Trusted Types 'none'), and to keep a session across a

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"clinicgate/kiosk"
 	"clinicgate/kiosk/phi"
 
 	"github.com/google/uuid"
@@ -55,10 +56,11 @@ const (
 type Identify struct {
 	Session  string
 	Method   Method
-	Value    phi.Text // Scanned, Typed
-	Person   Person   // Named
-	Number   bool     // Named: give a number to who was not found; see Identified.MayNumber
-	Language string   // tag of the language that the patient chose
+	Value    phi.Text     // Scanned, Typed
+	Person   Person       // Named
+	Number   bool         // Named: give a number to who was not found; see Identified.MayNumber
+	Language string       // tag of the language that the patient chose
+	Needs    []kiosk.Need // the help that the patient asked for
 	Request  uuid.UUID
 }
 

@@ -21,7 +21,7 @@ func TestE2EBoardIsReadFromTheFarthestChair(t *testing.T) {
 		name := fmt.Sprintf("%dx%d-%din-%dm", p.w, p.h, p.inches, p.metres)
 		t.Run(name, func(t *testing.T) {
 			room := newRoom()
-			s := start(t, web.Config{Clinic: "Riverside Clinic", Panel: p.inches, Distance: p.metres}, web.Deps{Board: room})
+			s := start(t, web.Config{Clinic: "Riverside Clinic", BoardPanel: p.inches, BoardDistance: p.metres}, web.Deps{Board: room})
 			b := openBrowser(t, p.w, p.h)
 			b.Open("http://" + s.Addr() + "/board")
 			b.Until("board", `document.querySelectorAll("#called li").length > 0`)

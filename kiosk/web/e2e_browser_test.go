@@ -40,6 +40,13 @@ func (b *browser) typeCode(code string) {
 	}
 }
 
+// noHelp passes the question what help is needed with one touch.
+func (b *browser) noHelp() {
+	b.t.Helper()
+	b.Screen("needs")
+	b.Tap(`[data-act="ready"]`)
+}
+
 // confirmed says that the visit is right; the first form follows.
 func (b *browser) confirmed() {
 	b.t.Helper()

@@ -25,6 +25,7 @@ func TestE2EDevices(t *testing.T) {
 				b.Tap(`[data-act="start"]`)
 				b.Screen("language")
 				b.Tap(`[data-language="en"]`)
+				b.noHelp()
 				b.Screen("identify")
 				b.typeCode(goodTyped)
 				b.Tap("#code-go")

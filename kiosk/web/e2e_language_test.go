@@ -107,6 +107,7 @@ func (w walk) run(t *testing.T, width, height int) {
 	b.Screen("language")
 	look("language")
 	b.Tap(`[data-language="` + w.tag + `"]`)
+	b.noHelp()
 	screen("identify")
 	if got := chromium.Evaluate[string](b.Tab, `document.querySelector("main h1").textContent`); got != w.title {
 		t.Errorf("the first heading is %q", got)
@@ -181,6 +182,7 @@ func (w walk) run(t *testing.T, width, height int) {
 	b.Screen("language")
 	look("language-scanned")
 	b.Tap(`[data-language="` + w.tag + `"]`)
+	b.noHelp()
 	screen("confirm")
 	b.Tap("#leave")
 	b.Screen("attract")

@@ -35,6 +35,7 @@ func TestE2ETouch(t *testing.T) {
 	b.Tap(`[data-act="start"]`)
 	b.Screen("language")
 	b.Tap(`[data-language="en"]`)
+	b.noHelp()
 	b.Screen("identify")
 	b.typeCode(goodTyped)
 	b.Tap("#code-go")
@@ -77,6 +78,7 @@ func TestE2EScanner(t *testing.T) {
 	b.Screen("language")
 	b.Until("code read", `!document.querySelector(".read").hidden`)
 	b.Tap(`[data-language="es"]`)
+	b.noHelp()
 	b.confirmed()
 	b.Tap("#leave")
 	b.Screen("attract")
@@ -86,6 +88,7 @@ func TestE2EScanner(t *testing.T) {
 	b.Do(chromedp.Evaluate[chromedp.Void](wedge))
 	b.Screen("language")
 	b.Tap(`[data-language="en"]`)
+	b.noHelp()
 	b.confirmed()
 	if in := desk.identify[len(desk.identify)-1]; in.Value.Reveal() != goodScan || in.Method != web.Scanned {
 		t.Errorf("the keyboard scanner gave a %s of %d bytes", in.Method, len(in.Value.Reveal()))
@@ -116,6 +119,8 @@ func TestE2EKeyboardOnly(t *testing.T) {
 		t.Error("the focus is not at the new screen's heading")
 	}
 	press(`[data-language="en"]`)
+	b.Screen("needs")
+	press(`[data-act="ready"]`)
 	b.Screen("identify")
 	for _, k := range strings.ToLower(goodTyped) {
 		b.Do(chromedp.KeyEvent(string(k)), chromedp.Sleep(120*time.Millisecond))
@@ -150,6 +155,7 @@ func TestE2ELostReplyInTheBrowser(t *testing.T) {
 	b.Tap(`[data-act="start"]`)
 	b.Screen("language")
 	b.Tap(`[data-language="en"]`)
+	b.noHelp()
 	b.Screen("identify")
 	b.typeCode(goodTyped)
 
@@ -213,6 +219,7 @@ func TestE2EIdleInTheBrowser(t *testing.T) {
 	b.Tap(`[data-act="start"]`)
 	b.Screen("language")
 	b.Tap(`[data-language="en"]`)
+	b.noHelp()
 	b.Screen("identify")
 	b.typeCode("K7MQ")
 	b.Until("the question", `document.getElementById("idle").open`)
@@ -338,7 +345,7 @@ func TestE2EKilled(t *testing.T) {
 	}{
 		{"attract", func() {}},
 		{"language", func() { b.Tap(`[data-act="start"]`) }},
-		{"identify", func() { b.Tap(`[data-language="en"]`) }},
+		{"identify", func() { b.Tap(`[data-language="en"]`); b.noHelp() }},
 		{"confirm", func() { b.typeCode(goodTyped); b.Tap("#code-go") }},
 		{"consent", func() { b.Tap(`[data-act="confirm"]`) }},
 		{"done", func() {
@@ -444,6 +451,7 @@ func TestReach(t *testing.T) {
 			b.Tap(`[data-act="start"]`)
 			look("language")
 			b.Tap(`[data-language="es"]`)
+			b.noHelp()
 			look("identify")
 			b.typeCode("WRONG123")
 			b.Tap("#code-go")

@@ -44,6 +44,7 @@ func (s *Server) AllRoutes() (paths []string, method map[string]string, pass map
 }
 
 func ParseAction(r io.Reader) error { _, err := parseAction(r); return err }
+func CapitalHeight(mm int) float64  { return capitalHeight(mm) }
 func CleanScan(s string) string     { return cleanScan(s) }
 
 func Bounded(l net.Listener, limit int) net.Listener { return door.Bounded(l, limit) }

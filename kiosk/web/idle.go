@@ -43,10 +43,14 @@ func (s *Server) look() {
 	defer s.mu.Unlock()
 	s.followHelp(help)
 	x := s.live
+	quiet := s.now().Sub(x.active)
 	if _, ok := x.state.after(evIdle); !ok {
+		// Who changed the looks of the start screen and went away is not asked.
+		if x.state == Attract && x.display != (display{}) && quiet >= s.allowed(x)+warnBefore {
+			s.endSession(EndIdle)
+		}
 		return
 	}
-	quiet := s.now().Sub(x.active)
 	switch {
 	case quiet >= s.allowed(x)+warnBefore:
 		s.endSession(EndIdle)
@@ -62,15 +66,19 @@ func (s *Server) idleLeft(x *session) time.Duration {
 }
 
 // allowed is how long the patient may do nothing before being asked: longer where
-// there is a text to read.
+// there is a text to read, and twice as long for whoever said so.
 func (s *Server) allowed(x *session) time.Duration {
+	quiet := s.quiet
 	switch x.state {
 	case Consent:
-		return s.quiet + reading(x.form().Text)
+		quiet += reading(x.form().Text)
 	case Trying:
-		return s.quiet + trying
+		quiet += trying
 	}
-	return s.quiet
+	if x.slow() {
+		quiet *= 2
+	}
+	return quiet
 }
 
 const (

@@ -14,6 +14,7 @@ import (
 	"path"
 	"slices"
 
+	"clinicgate/kiosk"
 	"clinicgate/kiosk/web/door"
 )
 
@@ -45,8 +46,11 @@ type pageData struct {
 	First   Words   // the one shown before a choice
 	Many    bool    // more languages than fit one below the other
 	KeyRows [][]string
+	Tongues []kiosk.Tongue
 
-	Panel, Distance int // of the board; see Config
+	PanelWidth                int     // mm; 0: not known
+	Capital                   float64 // mm, of capitals in large text
+	BoardPanel, BoardDistance int     // see Config
 }
 
 const (
@@ -91,7 +95,10 @@ func (s *Server) loadFiles(cfg Config) error {
 	if err != nil {
 		return fmt.Errorf("cannot read the pages: %w", err)
 	}
-	fmt.Fprintf(sum, "%s %d %d", cfg.Clinic, cfg.Panel, cfg.Distance)
+	data := pageData{Clinic: cfg.Clinic, Words: s.words, First: s.words[0], Many: len(s.words) > 2, KeyRows: keyRows, Tongues: kiosk.Tongues(),
+		PanelWidth: cfg.PanelWidth, Capital: capitalHeight(cfg.Distance),
+		BoardPanel: cmp.Or(cfg.BoardPanel, usualPanel), BoardDistance: cmp.Or(cfg.BoardDistance, usualDistance)}
+	fmt.Fprintf(sum, "%s %d %.2f %d %d", data.Clinic, data.PanelWidth, data.Capital, data.BoardPanel, data.BoardDistance)
 	for _, name := range []string{checkInPage, lockedPage, boardPage, "icons.html"} {
 		source, err := files.ReadFile("pages/" + name)
 		if err != nil {
@@ -100,7 +107,7 @@ func (s *Server) loadFiles(cfg Config) error {
 		sum.Write(source)
 	}
 	s.build = hex.EncodeToString(sum.Sum(nil)[:8])
-	data := pageData{Build: s.build, Clinic: cfg.Clinic, Panel: cmp.Or(cfg.Panel, usualPanel), Distance: cmp.Or(cfg.Distance, usualDistance), Words: s.words, First: s.words[0], Many: len(s.words) > 2, KeyRows: keyRows}
+	data.Build = s.build
 	for _, name := range []string{checkInPage, lockedPage, boardPage} {
 		var b bytes.Buffer
 		if err := pages.ExecuteTemplate(&b, name, data); err != nil {

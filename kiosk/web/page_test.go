@@ -24,7 +24,9 @@ type picture struct {
 	Rev                                    uint64
 	State                                  web.State
 	StepsLeft                              int
+	Needs                                  []string
 	CodeRead                               bool
+	Display                                struct{ Large, Contrast, Low bool }
 	IdleMs                                 int64
 	Visit                                  *struct{ Name, Department, Provider, At, Zone string }
 	Form                                   *struct {
@@ -178,11 +180,19 @@ func (c *client) answer(granted bool) picture {
 	return c.act("decide", map[string]any{"form": f.ID, "shown": hex.EncodeToString(sum[:]), "granted": granted})
 }
 
+// choose takes a language, and needs no help.
+func (c *client) choose(tag string) picture {
+	c.t.Helper()
+	c.act("choose", map[string]any{"language": tag})
+	c.want(web.Needing)
+	return c.act("ready", nil)
+}
+
 // toConsent goes through the first three screens.
 func (c *client) toConsent() {
 	c.t.Helper()
 	c.act("start", nil)
-	c.act("choose", map[string]any{"language": "en"})
+	c.choose("en")
 	c.act("code", map[string]any{"code": goodTyped})
 	c.confirmed()
 }

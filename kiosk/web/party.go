@@ -109,6 +109,7 @@ func (s *Server) together(x *session, request uuid.UUID) (work, bool) {
 // nextPerson begins with the first of those who wait.
 func (s *Server) nextPerson(x *session, request uuid.UUID) (work, bool) {
 	next := x.queued[0]
+	x.keepInterpreter()
 	job, ok := s.identify(x, evNextPerson, next, request)
 	if ok {
 		x.queued = x.queued[1:]
@@ -126,6 +127,7 @@ func (s *Server) another(x *session, request uuid.UUID) (work, bool) {
 		return nil, false
 	}
 	x.visitor = visitor{}
+	x.keepInterpreter()
 	return nil, true
 }
 

@@ -56,6 +56,7 @@ func TestTogether(t *testing.T) {
 				}
 				c.act("scan", map[string]any{"code": code})
 				c.act("choose", map[string]any{"language": "es"})
+				c.act("ready", nil)
 				if at == web.Signing || at == web.Consent || at == web.Finished {
 					c.act("confirm", nil)
 				}
@@ -86,6 +87,7 @@ func TestTogether(t *testing.T) {
 				t.Errorf("the other's session: %+v", p)
 			}
 			c.act("choose", map[string]any{"language": "en"})
+			c.act("ready", nil)
 			if in := desk.identify[len(desk.identify)-1]; in.Value.Reveal() != stranger || in.Session == session {
 				t.Errorf("looked up %d bytes in session %s", len(in.Value.Reveal()), in.Session)
 			}
@@ -115,6 +117,7 @@ func TestFamily(t *testing.T) {
 	c := launched(t, start(t, web.Config{}, web.Deps{CheckIn: desk}))
 	c.act("scan", map[string]any{"code": goodScan})
 	c.act("choose", map[string]any{"language": "en"})
+	c.act("ready", nil)
 	c.confirmed()
 	for i := range 2 {
 		c.act("scan", map[string]any{"code": fmt.Sprintf("CHK1:CHILD%d", i+1)})
@@ -204,6 +207,7 @@ func TestPartyIsBounded(t *testing.T) {
 	c := launched(t, start(t, web.Config{}, web.Deps{CheckIn: family(9)}))
 	c.act("scan", map[string]any{"code": goodScan})
 	c.act("choose", map[string]any{"language": "en"})
+	c.act("ready", nil)
 	c.confirmed()
 	for i := range 7 {
 		c.act("scan", map[string]any{"code": fmt.Sprintf("CHK1:CHILD%d", i+1)})
@@ -244,6 +248,8 @@ func TestUnansweredQuestion(t *testing.T) {
 		go s.Watching(ctx)
 		c := launched(t, s)
 		c.act("scan", map[string]any{"code": goodScan})
+		c.want(web.Needing)
+		c.act("ready", nil)
 		c.want(web.Confirming)
 		c.act("scan", map[string]any{"code": "CHK1:CHILD1"})
 		session := c.want(web.Together).Session
@@ -279,6 +285,7 @@ func TestSecondCodeWhileBusy(t *testing.T) {
 	stream.until(t, "view", nil)
 	c.act("start", nil)
 	c.act("choose", map[string]any{"language": "en"})
+	c.act("ready", nil)
 	answered := make(chan struct{})
 	session := c.now.Session
 	go func() {

@@ -12,7 +12,7 @@ func who(t *testing.T, desk *clinic, birth string) *client {
 	t.Helper()
 	c := launched(t, start(t, web.Config{}, web.Deps{CheckIn: desk}))
 	c.act("start", nil)
-	c.act("choose", map[string]any{"language": "en"})
+	c.choose("en")
 	c.act("no-code", nil)
 	if p := c.want(web.Born); p.StepsLeft != 3 {
 		t.Errorf("steps left: %d, want 3", p.StepsLeft)

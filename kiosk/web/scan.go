@@ -83,10 +83,11 @@ func (s *Server) read(x *session, c code, request uuid.UUID) (work, bool) {
 		return s.identify(x, evScan, c, request)
 	}
 	switch x.state {
-	case Attract, Language:
+	case Attract, Language, Needing, Interpreting:
 		x.step(evScan)
 		x.held = c
-		return s.onlyLanguage(x, request), true
+		s.onlyLanguage(x)
+		return nil, true
 	case Turned:
 		if x.again {
 			return s.identify(x, evScan, c, request)

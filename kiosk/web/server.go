@@ -29,11 +29,14 @@ type Config struct {
 	Languages   []string      // tags in the order offered; the first is shown before a choice
 	Texts       fs.FS         // optional: further {tag}.toml files, before the embedded ones
 	IdleAfter   time.Duration // without a touch until everything is wiped; at least 25 s count, 0 is 60 s
+	PanelWidth  int           // optional: of the page's panel as it hangs, in millimetres; large text is measured by it
+	Distance    int           // optional: from which the panel is read, in millimetres; 0 is 400
 	TryDevices  bool          // a patient whose visit is by video tries camera and microphone
-	Departments Departments   // what the board shows
-	Panel       int           // the board's diagonal in inches; 0: 55
-	Distance    int           // from which the board is read, in metres; 0: 6
-	Signs       []string      // room, department and provider names as the config has them: what the board may show
+
+	Departments               Departments // what the board shows
+	BoardPanel, BoardDistance int         // the board's diagonal in inches, and the metres from which it is read; 0: 55 and 6
+
+	Signs []string // room, department and provider names as the config has them: what the board may show
 }
 
 // Departments is what the board may show: by its address, or else as usual.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"clinicgate/kiosk"
 	"clinicgate/kiosk/phi"
 
 	"github.com/google/uuid"
@@ -27,9 +28,11 @@ type session struct {
 	id       string
 	state    State
 	language string
-	active   time.Time // last sign that somebody is here
-	warned   bool      // asked whether more time is needed
-	ended    Ending    // why it is no longer the live one
+	display  display
+	needs    []kiosk.Need // the help that the patient asked for
+	active   time.Time    // last sign that somebody is here
+	warned   bool         // asked whether more time is needed
+	ended    Ending       // why it is no longer the live one
 
 	held code // read before a language was chosen
 	visitor
@@ -81,7 +84,7 @@ func (s *Server) identify(x *session, e event, c code, request uuid.UUID) (work,
 		return nil, false
 	}
 	x.held, x.visitor = code{}, visitor{code: c}
-	return s.lookUp(x, Identify{Session: x.id, Method: c.method, Value: c.value, Language: x.language, Request: request}), true
+	return s.lookUp(x, Identify{Session: x.id, Method: c.method, Value: c.value, Language: x.language, Needs: x.needs, Request: request}), true
 }
 
 // lookUp asks the check-in who the patient is; the state is Checking.
@@ -142,7 +145,7 @@ func (s *Server) byPerson(x *session, a action) (work, bool) {
 		return nil, false
 	}
 	x.person = p
-	return s.lookUp(x, Identify{Session: x.id, Method: Named, Person: p, Language: x.language, Request: a.Request}), true
+	return s.lookUp(x, Identify{Session: x.id, Method: Named, Person: p, Language: x.language, Needs: x.needs, Request: a.Request}), true
 }
 
 var (

@@ -22,10 +22,10 @@ func TestCheckInByTypedCode(t *testing.T) {
 	desk := newClinic()
 	c := launched(t, start(t, web.Config{}, web.Deps{CheckIn: desk}))
 	c.act("start", nil)
-	if p := c.want(web.Language); p.StepsLeft != 4 {
-		t.Errorf("steps left: %d, want 4", p.StepsLeft)
+	if p := c.want(web.Language); p.StepsLeft != 5 {
+		t.Errorf("steps left: %d, want 5", p.StepsLeft)
 	}
-	c.act("choose", map[string]any{"language": "es"})
+	c.choose("es")
 	c.want(web.Identifying)
 	c.act("code", map[string]any{"code": goodTyped})
 	p := c.confirmed()
@@ -81,7 +81,7 @@ func TestScanStartsASession(t *testing.T) {
 	if p := c.look(); p.State != web.Language || !p.CodeRead {
 		t.Fatalf("after the scan: %+v", p)
 	}
-	c.act("choose", map[string]any{"language": "en"})
+	c.choose("en")
 	c.confirmed()
 	if in := desk.identify[0]; in.Value.Reveal() != goodScan || in.Method != web.Scanned {
 		t.Errorf("identified by %s", in.Method)
@@ -92,6 +92,8 @@ func TestOneLanguageIsNotAsked(t *testing.T) {
 	t.Parallel()
 	c := launched(t, start(t, web.Config{Languages: []string{"es"}}, web.Deps{}))
 	c.act("start", nil)
+	c.want(web.Needing)
+	c.act("ready", nil)
 	if p := c.want(web.Identifying); p.Language != "es" {
 		t.Errorf("language %s", p.Language)
 	}
@@ -102,7 +104,7 @@ func TestSecondReadOfTheSameCode(t *testing.T) {
 	desk := newClinic()
 	c := launched(t, start(t, web.Config{}, web.Deps{CheckIn: desk}))
 	c.act("scan", map[string]any{"code": goodScan})
-	c.act("choose", map[string]any{"language": "en"})
+	c.choose("en")
 	c.confirmed()
 	session := c.now.Session
 	c.act("scan", map[string]any{"code": goodScan})
@@ -126,7 +128,7 @@ func TestAnotherDepartmentIsNamed(t *testing.T) {
 		Visit: web.Visit{Name: phi.New("M… G…"), Department: "Radiology", Provider: "Dr. Osei"}}
 	c := launched(t, start(t, web.Config{}, web.Deps{CheckIn: desk}))
 	c.act("start", nil)
-	c.act("choose", map[string]any{"language": "en"})
+	c.choose("en")
 	c.act("code", map[string]any{"code": "ELSEWHER"})
 	if p := c.want(web.Turned); p.Refusal.Where != "Radiology" || p.Visit != nil {
 		t.Errorf("refusal %+v, visit %v", *p.Refusal, p.Visit)
@@ -141,7 +143,7 @@ func TestRefusedAndAgain(t *testing.T) {
 	desk.outcome["ALREADY1"] = web.Identified{Outcome: web.Already, Done: web.Done{Ticket: "A-003", Where: "Hall"}}
 	c := launched(t, start(t, web.Config{}, web.Deps{CheckIn: desk}))
 	c.act("start", nil)
-	c.act("choose", map[string]any{"language": "en"})
+	c.choose("en")
 	c.act("code", map[string]any{"code": "WRONG123"})
 	if p := c.want(web.Turned); p.Refusal.Sentence != "not-found" || !p.Refusal.Again {
 		t.Errorf("refusal: %+v", *p.Refusal)
@@ -161,7 +163,7 @@ func TestRefusedAndAgain(t *testing.T) {
 	}
 	c.act("leave", nil)
 	c.act("start", nil)
-	c.act("choose", map[string]any{"language": "en"})
+	c.choose("en")
 	c.act("code", map[string]any{"code": "LOCKED99"})
 	c.want(web.Turned)
 	if w := c.post(newRequestID(), c.now.Session, "again", nil); w.Code != http.StatusConflict {
@@ -180,7 +182,7 @@ func TestLeaveAndReturn(t *testing.T) {
 		Done: web.Done{Ticket: "A-003", Room: "Room 3"}, Visit: web.Visit{Department: "Cardiology"}}
 	c := launched(t, start(t, web.Config{}, web.Deps{CheckIn: desk}))
 	c.act("start", nil)
-	c.act("choose", map[string]any{"language": "en"})
+	c.choose("en")
 	c.act("code", map[string]any{"code": "ALREADY1"})
 	if p := c.want(web.Known); p.Standing.Sentence != "called" || !p.Standing.MayLeave || p.Done.Room != "Room 3" {
 		t.Errorf("called: %+v %+v", *p.Standing, *p.Done)
@@ -208,7 +210,7 @@ func TestUnreadableScan(t *testing.T) {
 	desk := newClinic()
 	c := launched(t, start(t, web.Config{}, web.Deps{CheckIn: desk}))
 	c.act("start", nil)
-	c.act("choose", map[string]any{"language": "en"})
+	c.choose("en")
 	for _, code := range []string{"\x00\x01\x02", strings.Repeat("A", 5000), "a\u202eb"} {
 		c.act("scan", map[string]any{"code": code})
 		if p := c.want(web.Turned); p.Refusal.Sentence != "unreadable" || !p.Refusal.Again {
@@ -227,7 +229,7 @@ func TestNoFormsToSign(t *testing.T) {
 	desk.noForms = true
 	c := launched(t, start(t, web.Config{}, web.Deps{CheckIn: desk}))
 	c.act("start", nil)
-	c.act("choose", map[string]any{"language": "en"})
+	c.choose("en")
 	c.act("code", map[string]any{"code": goodTyped})
 	c.want(web.Confirming)
 	c.act("confirm", nil)
@@ -255,6 +257,7 @@ func TestVideoVisitTriesItsDevices(t *testing.T) {
 			c := launched(t, newServer(t, web.Config{TryDevices: tt.try}, web.Deps{CheckIn: desk}))
 			c.act("start", nil)
 			c.act("choose", map[string]any{"language": "en"})
+			c.act("ready", nil)
 			c.act("code", map[string]any{"code": goodTyped})
 			steps := []int{c.want(web.Confirming).StepsLeft}
 			c.act("confirm", nil)
@@ -287,7 +290,7 @@ func TestNotRightBlocksNobody(t *testing.T) {
 		desk.noForms = bare
 		c := launched(t, start(t, web.Config{}, web.Deps{CheckIn: desk}))
 		c.act("scan", map[string]any{"code": goodScan})
-		c.act("choose", map[string]any{"language": "en"})
+		c.choose("en")
 		c.want(web.Confirming)
 		c.act("not-right", nil)
 		if !bare {
@@ -400,7 +403,7 @@ func TestFailures(t *testing.T) {
 				c := launched(t, newServer(t, web.Config{}, web.Deps{CheckIn: desk}))
 				desk.failIdentify = times
 				c.act("start", nil)
-				c.act("choose", map[string]any{"language": "en"})
+				c.choose("en")
 				c.act("code", map[string]any{"code": goodTyped})
 				if times == 3 {
 					if p := c.want(web.Turned); p.Refusal.Sentence != "unavailable" || p.Refusal.Again {
@@ -483,7 +486,7 @@ func TestIdle(t *testing.T) {
 		go s.Watching(ctx)
 		c := launched(t, s)
 		c.act("start", nil)
-		c.act("choose", map[string]any{"language": "en"})
+		c.choose("en")
 		c.act("code", map[string]any{"code": goodTyped})
 		c.want(web.Confirming)
 		session := c.now.Session
@@ -601,7 +604,7 @@ func TestLaunchDuringIdentify(t *testing.T) {
 		s := newServer(t, web.Config{}, web.Deps{CheckIn: desk})
 		c := launched(t, s)
 		c.act("start", nil)
-		c.act("choose", map[string]any{"language": "en"})
+		c.choose("en")
 		desk.hold = make(chan struct{})
 		go c.post(newRequestID(), c.now.Session, "code", map[string]any{"code": goodTyped})
 		synctest.Wait()

@@ -32,6 +32,7 @@ func TestWhoSigns(t *testing.T) {
 		}
 		c.act("start", nil)
 		c.act("choose", map[string]any{"language": "en"})
+		c.act("ready", nil)
 		c.act("code", map[string]any{"code": code})
 		return c.want(web.Confirming)
 	}

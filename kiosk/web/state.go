@@ -4,40 +4,46 @@ package web
 type State string
 
 const (
-	Attract     State = "attract"   // nobody is here
-	Language    State = "language"  // which language?
-	Identifying State = "identify"  // scan or type a code
-	Born        State = "birth"     // no code: the date of birth
-	Naming      State = "name"      // and the name
-	WhichTime   State = "time"      // several have both: when is the appointment?
-	WhichPhone  State = "phone"     // and still: the phone's last two digits
-	Checking    State = "checking"  // the code, or the person, is being looked up
-	Confirming  State = "confirm"   // is this the right visit?
-	Signing     State = "signer"    // who signs the forms?
-	Consent     State = "consent"   // one form after another
-	Trying      State = "devices"   // a visit by video: camera and microphone are tried
-	Finishing   State = "finishing" // the last button was pressed; nothing is promised yet
-	Finished    State = "done"      // durable: number, where, wait
-	Known       State = "already"   // checked in before: the same number
-	Moving      State = "moving"    // leaving the queue or coming back: being recorded
-	Turned      State = "refused"   // a sentence that ends at a person
-	Together    State = "together"  // another code was read: are you together? Nothing of anybody is shown
+	Attract      State = "attract"     // nobody is here
+	Language     State = "language"    // which language?
+	Needing      State = "needs"       // any help today?
+	Interpreting State = "interpreter" // of which language?
+	Identifying  State = "identify"    // scan or type a code
+	Born         State = "birth"       // no code: the date of birth
+	Naming       State = "name"        // and the name
+	WhichTime    State = "time"        // several have both: when is the appointment?
+	WhichPhone   State = "phone"       // and still: the phone's last two digits
+	Checking     State = "checking"    // the code, or the person, is being looked up
+	Confirming   State = "confirm"     // is this the right visit?
+	Signing      State = "signer"      // who signs the forms?
+	Consent      State = "consent"     // one form after another
+	Trying       State = "devices"     // a visit by video: camera and microphone are tried
+	Finishing    State = "finishing"   // the last button was pressed; nothing is promised yet
+	Finished     State = "done"        // durable: number, where, wait
+	Known        State = "already"     // checked in before: the same number
+	Moving       State = "moving"      // leaving the queue or coming back: being recorded
+	Turned       State = "refused"     // a sentence that ends at a person
+	Together     State = "together"    // another code was read: are you together? Nothing of anybody is shown
 )
 
 // States lists all of them, in the order of a check-in.
 func States() []State {
-	return []State{Attract, Language, Identifying, Born, Naming, WhichTime, WhichPhone, Checking, Confirming, Signing, Consent, Trying, Finishing, Finished, Known, Moving, Turned, Together}
+	return []State{Attract, Language, Needing, Interpreting, Identifying, Born, Naming, WhichTime, WhichPhone, Checking, Confirming, Signing, Consent, Trying, Finishing, Finished, Known, Moving, Turned, Together}
 }
 
 // event is what moves a check-in from one state to another.
 type event string
 
 const (
-	evStart      event = "start"       // touched
-	evScan       event = "scan"        // a code was read
-	evNextScan   event = "next-scan"   // a code was read that starts a new patient's check-in
-	evChoose     event = "choose"      // a language, no code read so far
-	evChooseHeld event = "choose-held" // a language, with a code read before
+	evStart      event = "start"      // touched
+	evScan       event = "scan"       // a code was read
+	evNextScan   event = "next-scan"  // a code was read that starts a new patient's check-in
+	evChoose     event = "choose"     // a language
+	evNeed       event = "need"       // a help that is wanted, or not any more
+	evTongues    event = "tongues"    // an interpreter is wanted
+	evTongue     event = "tongue"     // of this language
+	evReady      event = "ready"      // go on, no code read so far
+	evReadyHeld  event = "ready-held" // go on, with a code read before
 	evBack       event = "back"
 	evCode       event = "code"    // a code was typed
 	evNoCode     event = "no-code" // there is no code, or it does not work
@@ -89,24 +95,26 @@ const (
 // answer too), so neither a time-out nor a second touch can come between a
 // commit and the page's word about it.
 var transitions = map[State]map[event]State{
-	Attract:     {evStart: Language, evScan: Language},
-	Language:    {evScan: Language, evChoose: Identifying, evChooseHeld: Checking, evLeave: Attract, evIdle: Attract},
-	Identifying: {evScan: Checking, evCode: Checking, evNoCode: Born, evBack: Language, evLeave: Attract, evIdle: Attract},
-	Born:        {evBorn: Naming, evScan: Checking, evBack: Identifying, evLeave: Attract, evIdle: Attract},
-	Naming:      {evNamed: Checking, evScan: Checking, evBack: Born, evLeave: Attract, evIdle: Attract},
-	WhichTime:   {evTime: Checking, evUnknown: WhichPhone, evScan: Checking, evBack: Naming, evLeave: Attract, evIdle: Attract},
-	WhichPhone:  {evPhone: Checking, evUnknown: Turned, evScan: Checking, evBack: Naming, evLeave: Attract, evIdle: Attract},
-	Checking:    {evAskTime: WhichTime, evAskPhone: WhichPhone, evFound: Confirming, evNumbered: Finished, evAlready: Known, evRefused: Turned, evFailed: Turned},
-	Consent:     {evDecide: Consent, evDecideLast: Finishing, evDecideTry: Trying, evSecond: Together, evLeave: Attract, evIdle: Attract},
-	Confirming:  {evConfirm: Consent, evConfirmAsk: Signing, evOther: Signing, evConfirmEnd: Finishing, evConfirmTry: Trying, evSecond: Together, evLeave: Attract, evIdle: Attract},
-	Signing:     {evSign: Consent, evNobody: Finishing, evBack: Confirming, evSecond: Together, evLeave: Attract, evIdle: Attract},
-	Trying:      {evTried: Finishing, evSecond: Together, evLeave: Attract, evIdle: Attract},
-	Finishing:   {evDone: Finished, evFailed: Turned},
-	Finished:    {evSecond: Together, evNextPerson: Checking, evAnother: Identifying, evNextScan: Language, evLeave: Attract, evIdle: Attract},
-	Known:       {evDepart: Moving, evReturn: Moving, evSecond: Together, evNextPerson: Checking, evAnother: Identifying, evNextScan: Language, evLeave: Attract, evIdle: Attract},
-	Moving:      {evFound: Confirming, evAlready: Known, evRefused: Turned, evFailed: Turned},
-	Turned:      {evAgain: Identifying, evNoCode: Born, evNumber: Checking, evScan: Checking, evSecond: Together, evNextPerson: Checking, evNextScan: Language, evLeave: Attract, evIdle: Attract},
-	Together:    {evNextPerson: Checking, evResumeConfirm: Confirming, evResumeSign: Signing, evResumeConsent: Consent, evResumeTry: Trying, evApart: Language, evLeave: Attract, evIdle: Attract},
+	Attract:      {evStart: Language, evScan: Language},
+	Language:     {evScan: Language, evChoose: Needing, evLeave: Attract, evIdle: Attract},
+	Needing:      {evNeed: Needing, evTongues: Interpreting, evScan: Needing, evReady: Identifying, evReadyHeld: Checking, evBack: Language, evLeave: Attract, evIdle: Attract},
+	Interpreting: {evTongue: Needing, evScan: Interpreting, evBack: Needing, evLeave: Attract, evIdle: Attract},
+	Identifying:  {evScan: Checking, evCode: Checking, evNoCode: Born, evBack: Needing, evLeave: Attract, evIdle: Attract},
+	Born:         {evBorn: Naming, evScan: Checking, evBack: Identifying, evLeave: Attract, evIdle: Attract},
+	Naming:       {evNamed: Checking, evScan: Checking, evBack: Born, evLeave: Attract, evIdle: Attract},
+	WhichTime:    {evTime: Checking, evUnknown: WhichPhone, evScan: Checking, evBack: Naming, evLeave: Attract, evIdle: Attract},
+	WhichPhone:   {evPhone: Checking, evUnknown: Turned, evScan: Checking, evBack: Naming, evLeave: Attract, evIdle: Attract},
+	Checking:     {evAskTime: WhichTime, evAskPhone: WhichPhone, evFound: Confirming, evNumbered: Finished, evAlready: Known, evRefused: Turned, evFailed: Turned},
+	Consent:      {evDecide: Consent, evDecideLast: Finishing, evDecideTry: Trying, evSecond: Together, evLeave: Attract, evIdle: Attract},
+	Confirming:   {evConfirm: Consent, evConfirmAsk: Signing, evOther: Signing, evConfirmEnd: Finishing, evConfirmTry: Trying, evSecond: Together, evLeave: Attract, evIdle: Attract},
+	Signing:      {evSign: Consent, evNobody: Finishing, evBack: Confirming, evSecond: Together, evLeave: Attract, evIdle: Attract},
+	Trying:       {evTried: Finishing, evSecond: Together, evLeave: Attract, evIdle: Attract},
+	Finishing:    {evDone: Finished, evFailed: Turned},
+	Finished:     {evSecond: Together, evNextPerson: Checking, evAnother: Identifying, evNextScan: Language, evLeave: Attract, evIdle: Attract},
+	Known:        {evDepart: Moving, evReturn: Moving, evSecond: Together, evNextPerson: Checking, evAnother: Identifying, evNextScan: Language, evLeave: Attract, evIdle: Attract},
+	Moving:       {evFound: Confirming, evAlready: Known, evRefused: Turned, evFailed: Turned},
+	Turned:       {evAgain: Identifying, evNoCode: Born, evNumber: Checking, evScan: Checking, evSecond: Together, evNextPerson: Checking, evNextScan: Language, evLeave: Attract, evIdle: Attract},
+	Together:     {evNextPerson: Checking, evResumeConfirm: Confirming, evResumeSign: Signing, evResumeConsent: Consent, evResumeTry: Trying, evApart: Language, evLeave: Attract, evIdle: Attract},
 }
 
 // after gives the state that e leads to, and whether e may happen in s.
@@ -114,6 +122,10 @@ func (s State) after(e event) (State, bool) {
 	next, ok := transitions[s][e]
 	return next, ok
 }
+
+// beforeCode reports whether a code that is read now waits until the state's
+// question is answered.
+func (s State) beforeCode() bool { return s == Language || s == Needing || s == Interpreting }
 
 // busy reports whether the state waits for the gateway's own answer.
 func (s State) busy() bool { return s == Checking || s == Finishing || s == Moving }
@@ -128,6 +140,8 @@ func (s State) asks() bool {
 func (s State) stepsLeft() int {
 	switch s {
 	case Language:
+		return 5
+	case Needing, Interpreting:
 		return 4
 	case Identifying, Born, Naming, WhichTime, WhichPhone, Checking:
 		return 3

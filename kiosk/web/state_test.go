@@ -11,8 +11,11 @@ import (
 func TestTransitions(t *testing.T) {
 	want := map[web.Pair]web.State{
 		{web.Attract, "start"}: web.Language, {web.Attract, "scan"}: web.Language,
-		{web.Language, "scan"}: web.Language, {web.Language, "choose"}: web.Identifying, {web.Language, "choose-held"}: web.Checking,
-		{web.Identifying, "scan"}: web.Checking, {web.Identifying, "code"}: web.Checking, {web.Identifying, "back"}: web.Language,
+		{web.Language, "scan"}: web.Language, {web.Language, "choose"}: web.Needing,
+		{web.Needing, "need"}: web.Needing, {web.Needing, "tongues"}: web.Interpreting, {web.Needing, "scan"}: web.Needing, {web.Needing, "back"}: web.Language,
+		{web.Needing, "ready"}: web.Identifying, {web.Needing, "ready-held"}: web.Checking,
+		{web.Interpreting, "tongue"}: web.Needing, {web.Interpreting, "scan"}: web.Interpreting, {web.Interpreting, "back"}: web.Needing,
+		{web.Identifying, "scan"}: web.Checking, {web.Identifying, "code"}: web.Checking, {web.Identifying, "back"}: web.Needing,
 		{web.Identifying, "no-code"}: web.Born, {web.Turned, "no-code"}: web.Born,
 		{web.Born, "born"}: web.Naming, {web.Born, "back"}: web.Identifying,
 		{web.Naming, "named"}: web.Checking, {web.Naming, "back"}: web.Born,
@@ -41,7 +44,7 @@ func TestTransitions(t *testing.T) {
 		{web.Finished, "next-scan"}: web.Language, {web.Known, "next-scan"}: web.Language,
 		{web.Turned, "again"}: web.Identifying, {web.Turned, "scan"}: web.Checking, {web.Turned, "next-scan"}: web.Language,
 	}
-	for _, s := range []web.State{web.Language, web.Identifying, web.Born, web.Naming, web.WhichTime, web.WhichPhone, web.Consent, web.Confirming, web.Signing, web.Trying, web.Finished, web.Known, web.Turned, web.Together} {
+	for _, s := range []web.State{web.Language, web.Needing, web.Interpreting, web.Identifying, web.Born, web.Naming, web.WhichTime, web.WhichPhone, web.Consent, web.Confirming, web.Signing, web.Trying, web.Finished, web.Known, web.Turned, web.Together} {
 		want[web.Pair{From: s, Event: "leave"}] = web.Attract
 		want[web.Pair{From: s, Event: "idle"}] = web.Attract
 	}

@@ -4,30 +4,34 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"clinicgate/kiosk"
 )
 
 // view is the whole of what the page shows. The page draws it and adds nothing
 // but words. Epoch names this run of the gateway, and Rev grows with each
 // change, so the page knows the newer of two views.
 type view struct {
-	Build     string     `json:"build"`
-	Epoch     string     `json:"epoch"`
-	Rev       uint64     `json:"rev"`
-	Session   string     `json:"session"`
-	State     State      `json:"state"`
-	Language  string     `json:"language"`
-	StepsLeft int        `json:"stepsLeft,omitempty"`
-	CodeRead  bool       `json:"codeRead,omitempty"` // a code waits for the language
-	Notice    string     `json:"notice,omitempty"`   // message key
-	Visit     *visitView `json:"visit,omitempty"`
-	Signing   *signView  `json:"signing,omitempty"`
-	Form      *formView  `json:"form,omitempty"`
-	Done      *doneView  `json:"done,omitempty"`
-	Standing  *standing  `json:"standing,omitempty"`
-	Refusal   *refusal   `json:"refusal,omitempty"`
-	Party     *partyView `json:"party,omitempty"`
-	IdleMs    int64      `json:"idleMs,omitempty"` // until the wipe; only while warned
-	Help      HelpState  `json:"help,omitempty"`
+	Build     string       `json:"build"`
+	Epoch     string       `json:"epoch"`
+	Rev       uint64       `json:"rev"`
+	Session   string       `json:"session"`
+	State     State        `json:"state"`
+	Language  string       `json:"language"`
+	Display   display      `json:"display"`
+	StepsLeft int          `json:"stepsLeft,omitempty"`
+	CodeRead  bool         `json:"codeRead,omitempty"` // a code waits for the language
+	Needs     []kiosk.Need `json:"needs,omitempty"`
+	Notice    string       `json:"notice,omitempty"` // message key
+	Visit     *visitView   `json:"visit,omitempty"`
+	Signing   *signView    `json:"signing,omitempty"`
+	Form      *formView    `json:"form,omitempty"`
+	Done      *doneView    `json:"done,omitempty"`
+	Standing  *standing    `json:"standing,omitempty"`
+	Refusal   *refusal     `json:"refusal,omitempty"`
+	Party     *partyView   `json:"party,omitempty"`
+	IdleMs    int64        `json:"idleMs,omitempty"` // until the wipe; only while warned
+	Help      HelpState    `json:"help,omitempty"`
 }
 
 type visitView struct {
@@ -93,11 +97,16 @@ type refusal struct {
 func (s *Server) view() view {
 	x := s.live
 	v := view{
-		Build: s.build, Epoch: s.epoch, Rev: s.rev, Session: x.id, State: x.state, Language: x.language,
-		StepsLeft: x.state.stepsLeft(), CodeRead: x.state == Language && !x.held.isZero(),
+		Build: s.build, Epoch: s.epoch, Rev: s.rev, Session: x.id, State: x.state, Language: x.language, Display: x.display,
+		StepsLeft: x.state.stepsLeft(), CodeRead: x.state.beforeCode() && !x.held.isZero(),
 		Notice: s.noticeKey(x.notice), Help: s.help,
 	}
+	if v.CodeRead {
+		v.StepsLeft-- // nothing to type
+	}
 	switch x.state {
+	case Needing, Interpreting:
+		v.Needs = x.needs
 	case Consent:
 		f := x.form()
 		v.Form = &formView{f.ID, f.Language, f.Title, f.Text, len(x.decisions) + 1, len(x.found.Forms)}

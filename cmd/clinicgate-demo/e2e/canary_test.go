@@ -167,6 +167,8 @@ func (c *canary) identify(typed string) {
 	c.page.press("start", nil)
 	c.page.until("language")
 	c.page.press("choose", map[string]any{"language": "en"})
+	c.page.until("needs")
+	c.page.press("ready", nil)
 	c.page.until("identify")
 	c.page.press("code", map[string]any{"code": typed})
 }

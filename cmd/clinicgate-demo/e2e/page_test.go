@@ -82,13 +82,15 @@ func (p *page) ask(method, path, body, site, mode, dest string) {
 // settle brings the page back to its first screen, whatever it shows.
 func (p *page) settle() {
 	p.t.Helper()
-	all := []string{"attract", "language", "identify", "checking", "confirm", "consent", "refused", "done", "already"}
+	all := []string{"attract", "language", "needs", "identify", "checking", "confirm", "consent", "refused", "done", "already"}
 	for range 20 {
 		switch p.until(all...) {
 		case "attract":
 			return
 		case "language":
-			p.press("choose", map[string]any{"language": "en"}) // a code that was read is looked up now
+			p.press("choose", map[string]any{"language": "en"})
+		case "needs":
+			p.press("ready", nil) // a code that was read is looked up now
 			if p.until("identify", "checking", "confirm", "consent", "refused", "done", "already") == "checking" {
 				p.until("confirm", "consent", "refused", "done", "already")
 			}

@@ -85,25 +85,46 @@ async function apply(picture) {
 // comes before the screen: the focus lays the page out, and letters of the
 // language before, asked of this one's family, would be fetched for nothing.
 function around(picture) {
-  for (const part of [document.body.querySelector(".bar"), $("help"), $("idle")]) label(part);
+  for (const part of [document.body.querySelector(".bar"), $("help"), $("display"), $("idle")]) label(part);
+  look(picture.display);
   const left = picture.stepsLeft ?? 0;
   $("steps").hidden = !left;
   $("steps").dataset.left = String(left);
   $("steps-text").textContent = left ? plural("steps.left", left) : "";
 }
 
+// look brings the page to the display that this session asked for.
+function look({ large = false, contrast = false, low = false } = {}) {
+  const modes = { large, contrast, low, normal: !(large || contrast || low) };
+  for (const [mode, on] of Object.entries(modes)) {
+    root.classList.toggle(mode, on);
+    $("display").querySelector(`[data-mode="${mode}"]`).setAttribute("aria-pressed", String(on));
+  }
+}
+
 // frame fills what stands around the screen and is not there at all times.
 function frame(picture) {
   const asking = entry.asks(picture.state);
-  $("back").hidden = !["identify", "signer"].includes(picture.state) && !asking;
-  $("leave").hidden = !["language", "identify", "confirm", "signer", "consent", "devices"].includes(picture.state) && !asking;
+  $("back").hidden = !["needs", "interpreter", "identify", "signer"].includes(picture.state) && !asking;
+  $("leave").hidden =
+    !["language", "needs", "interpreter", "identify", "confirm", "signer", "consent", "devices"].includes(picture.state) && !asking;
   const say = picture.help ? `help.${picture.help}` : "";
   const strip = say ? [text(`${say}.title`), text(`${say}.body`)] : picture.notice ? [text(picture.notice)] : [];
   $("strip").replaceChildren(...strip.map((s) => Object.assign(document.createElement("span"), { textContent: s })));
   ring(["called", "desk"].includes(picture.help));
   $("strip").dataset.kind = picture.help || (picture.notice ? "note" : "");
   warn(picture.idleMs ?? 0);
+  below();
 }
+
+// below offers to go on while there is more on the screen than fits.
+function below() {
+  $("more").hidden = stage.scrollHeight - stage.clientHeight - stage.scrollTop < 12;
+}
+stage.addEventListener("scroll", below, { passive: true });
+stage.addEventListener("animationend", below);
+new ResizeObserver(below).observe(stage);
+$("more").addEventListener("click", () => stage.scrollBy({ top: stage.clientHeight * 0.8, behavior: "smooth" }));
 
 // ring sounds while a call for help is unanswered: every few seconds at first, and
 // after ten minutes once a minute.
@@ -131,7 +152,7 @@ function warn(ms) {
   warnedUntil = performance.now() + ms;
   countDown();
   if (!dialog.open) {
-    if ($("help").open) $("help").close();
+    for (const other of [$("help"), $("display")]) if (other.open) other.close();
     dialog.showModal();
     $("idle-title").focus();
     chime();
@@ -157,6 +178,7 @@ function forget() {
   devices.stop();
   stage.replaceChildren();
   $("strip").replaceChildren();
+  look();
   for (const d of document.querySelectorAll("dialog[open]")) d.close();
 }
 
@@ -234,11 +256,14 @@ stage.addEventListener("click", (e) => {
   }
   const button = e.target.closest("button");
   if (!button || performance.now() - drawnAt < SETTLE) return;
-  const { language, key, granted, signer, ready, act: event } = button.dataset;
+  const { language, need, tongue, open, key, granted, signer, ready, act: event } = button.dataset;
   if (asked() && !event) {
     const say = entry.tap(button);
     if (say) act(...say);
   } else if (language) act("choose", { language });
+  else if (need) act("need", { need });
+  else if (tongue !== undefined) act("tongue", { need: tongue && `interpreter:${tongue}` });
+  else if (open) openDisplay();
   else if (key) type(key);
   else if (granted) answer(granted === "true");
   else if (ready) button.getAttribute("aria-disabled") !== "true" && act("tried", { ready: ready === "true" });
@@ -259,6 +284,19 @@ $("help-open").addEventListener("click", () => {
   $("help").showModal();
   $("help-title").focus();
 });
+function openDisplay() {
+  if (!now) return;
+  $("display").showModal();
+  $("display-title").focus();
+}
+$("display-open").addEventListener("click", openDisplay);
+$("display-close").addEventListener("click", () => $("display").close());
+$("display").addEventListener("click", (e) => {
+  if (e.target === $("display")) $("display").close();
+  const mode = e.target.closest("button")?.dataset.mode;
+  // Not through act(): what the screen looks like does not depend on what it asks.
+  if (mode) line.act(now.session, "display", { mode }).then(show);
+});
 $("help-close").addEventListener("click", () => $("help").close());
 $("help").addEventListener("click", (e) => {
   if (e.target === $("help")) $("help").close();
@@ -274,5 +312,8 @@ $("idle-stop").addEventListener("click", () => act("leave"));
 $("idle").addEventListener("cancel", alive);
 
 // ---- a screen, not a browser
+
+// How large a millimetre is, for those to whom the size of a letter matters.
+for (const size of ["panel", "capital"]) if (root.dataset[size]) root.style.setProperty(`--${size}`, root.dataset[size]);
 
 for (const kind of ["contextmenu", "dragstart", "drop"]) addEventListener(kind, (e) => e.preventDefault());

@@ -24,6 +24,7 @@ export function draw(stage, picture) {
 /** fillIn updates what may change while the screen stays. */
 export function fillIn(stage, picture) {
   when(stage, "codeRead", picture.codeRead);
+  if (picture.state === "needs") showNeeds(stage, picture.needs ?? []);
 }
 
 const slot = (root, name) => root.querySelector(`[data-slot="${name}"]`);
@@ -37,7 +38,37 @@ function say(root, title, body) {
   root.querySelector(".say p").textContent = text(body);
 }
 
+const interpreter = "interpreter:";
+
+/** showNeeds ticks what the patient asked for. */
+function showNeeds(stage, needs) {
+  const tag = needs.find((need) => need.startsWith(interpreter))?.slice(interpreter.length);
+  for (const b of stage.querySelectorAll("[data-need]")) b.setAttribute("aria-pressed", String(needs.includes(b.dataset.need)));
+  stage.querySelector('[data-act="tongues"]').setAttribute("aria-pressed", String(Boolean(tag)));
+  const name = tag && tongues().querySelector(`[data-tongue="${tag}"]`);
+  const shown = slot(stage, "tongue");
+  shown.textContent = name ? name.textContent : "";
+  if (name?.lang) shown.lang = name.lang;
+  else shown.removeAttribute("lang");
+  slot(stage, "ready").textContent = text(needs.length ? "needs.go" : "needs.none");
+}
+
+// tongues gives the list of languages, labelled in the page's.
+function tongues() {
+  const list = document.getElementById("screen-interpreter").content.cloneNode(true);
+  label(list);
+  return list;
+}
+
 const FILL = {
+  interpreter(screen, { language, needs = [] }) {
+    const list = screen.querySelector(".tongues");
+    const own = list.querySelector(`[lang="${language.split("-")[0]}"]`);
+    if (own) list.prepend(own); // whose page it is, most likely
+    for (const b of list.children) {
+      if (b.dataset.tongue) b.setAttribute("aria-pressed", String(needs.includes(interpreter + b.dataset.tongue)));
+    }
+  },
   consent(screen, { visit, form }) {
     showVisit(slot(screen, "visit"), visit);
     const count = slot(screen, "form-count");

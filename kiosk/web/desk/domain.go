@@ -157,7 +157,7 @@ type Entry struct {
 	WaitHigh    int
 	Language    string
 	Interpreter bool
-	Needs       []string
+	Needs       []kiosk.Need
 	Flags       []kiosk.Flag
 	Consents    []ConsentNote // what the entry lacks, by type
 	Reason      string        // why a walk-in came
@@ -212,6 +212,7 @@ type Row struct {
 	Status      kiosk.Status
 	Language    string
 	Interpreter bool
+	Needs       []kiosk.Need
 	WalkIn      bool
 }
 

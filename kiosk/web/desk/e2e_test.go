@@ -48,7 +48,7 @@ func (r fullRoom) View(ctx context.Context) (desk.View, error) {
 		case 1:
 			e.Priority, e.Language = kiosk.Urgent, "es"
 		case 2:
-			e.Needs, e.Flags = []string{"wheelchair", "<b>hostile</b>"}, []kiosk.Flag{kiosk.FlagConsentDeclined}
+			e.Needs, e.Flags = []kiosk.Need{"mobility", "<b>hostile</b>"}, []kiosk.Flag{kiosk.FlagConsentDeclined}
 		case 3:
 			e.Name, e.Mode = phi.Text{}, kiosk.Video
 		}

@@ -59,7 +59,7 @@ type entryPicture struct {
 	WaitHigh    int                `json:"waitHigh,omitempty"`
 	Language    string             `json:"language,omitempty"`
 	Interpreter bool               `json:"interpreter,omitempty"`
-	Needs       []string           `json:"needs,omitempty"`
+	Needs       []kiosk.Need       `json:"needs,omitempty"`
 	Flags       []kiosk.Flag       `json:"flags,omitempty"`
 	Consents    []ConsentNote      `json:"consents,omitempty"`
 	Reason      string             `json:"reason,omitempty"`
@@ -181,13 +181,14 @@ type rowPicture struct {
 	Status      kiosk.Status `json:"status,omitempty"`
 	Language    string       `json:"language,omitempty"`
 	Interpreter bool         `json:"interpreter,omitempty"`
+	Needs       []kiosk.Need `json:"needs,omitempty"`
 	WalkIn      bool         `json:"walkIn,omitempty"`
 }
 
 func dayShown(d Day, zone string) dayPicture {
 	out := dayPicture{Day: d.Day, Zone: zone, Rows: []rowPicture{}}
 	for _, r := range d.Rows {
-		out.Rows = append(out.Rows, rowPicture{stamp(r.At), r.Name.Reveal(), r.Department, r.Provider, r.Ticket, r.Status, r.Language, r.Interpreter, r.WalkIn})
+		out.Rows = append(out.Rows, rowPicture{stamp(r.At), r.Name.Reveal(), r.Department, r.Provider, r.Ticket, r.Status, r.Language, r.Interpreter, r.Needs, r.WalkIn})
 	}
 	return out
 }

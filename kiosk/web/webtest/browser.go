@@ -225,13 +225,15 @@ func (b *Browser) CheckIn(ctx context.Context, scan func() error, grant func(for
 		return "", err
 	}
 	for {
-		v, err := b.Until(ctx, "language", "signer", "consent", "confirm", "done", "already", "refused")
+		v, err := b.Until(ctx, "language", "needs", "signer", "consent", "confirm", "done", "already", "refused")
 		if err != nil {
 			return "", err
 		}
 		switch v.State {
 		case "language":
 			err = b.Press(ctx, "choose", map[string]any{"language": "en"})
+		case "needs":
+			err = b.Press(ctx, "ready", nil)
 		case "consent":
 			sum := sha256.Sum256([]byte(v.Form.Text))
 			err = b.Press(ctx, "decide", map[string]any{"form": v.Form.ID, "shown": hex.EncodeToString(sum[:]), "granted": grant(v.Form.ID)})

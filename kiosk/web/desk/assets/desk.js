@@ -187,9 +187,8 @@ function drawEntry(el, e, c) {
   el.querySelector(".name").classList.toggle("quiet", !e.name);
   const notes = [];
   if (e.priority !== "normal") notes.push(["care", text(`priority.${e.priority}`)]);
-  if (e.interpreter) notes.push(["need", text("row.interpreter")]);
+  for (const said of needsOf(e)) notes.push(["need", said]);
   if (e.language && e.language !== root.lang) notes.push(["need", text("row.language", { language: tongue(e.language) })]);
-  for (const need of e.needs ?? []) notes.push(["need", need]);
   if (e.video) notes.push(["need", text("row.video")]);
   for (const { type, standing } of e.consents ?? []) notes.push(["care", text("row.consent", { type: text(`consent.${type}`), standing: text(`standing.${standing}`) })]);
   if (e.reason) notes.push(["need", text(`reason.${e.reason}`) || e.reason]);
@@ -231,6 +230,16 @@ function drawEntry(el, e, c) {
   more.setAttribute("aria-label", text("row.more", { ticket: e.ticket }));
   more.onclick = () => openMore(e.id);
   box.append(more);
+}
+
+// needsOf says what help a patient asked for; words of a newer kiosk stand as they are.
+function needsOf({ interpreter, needs = [] }) {
+  const own = needs.map((need) => {
+    const [what, language] = need.split(":");
+    if (what !== "interpreter") return text(`need.${need}`) || need;
+    return text(`row.interpreter-${language}`) || text("row.interpreter-for", { language: tongue(language) });
+  });
+  return interpreter && !needs.some((need) => need.startsWith("interpreter:")) ? [text("row.interpreter"), ...own] : own;
 }
 
 function tongue(tag) {
@@ -457,7 +466,7 @@ $("print").onclick = async () => {
   $("paper").querySelector("h2").textContent = text("paper.title", { day: `${dayName(day.day)} (${day.day})` });
   $("paper").querySelector("tbody").replaceChildren(
     ...day.rows.map((r) => {
-      const needs = [r.walkIn && text("paper.walkin"), r.interpreter && text("row.interpreter"), r.language && tongue(r.language)];
+      const needs = [r.walkIn && text("paper.walkin"), ...needsOf(r), r.language && tongue(r.language)];
       const cells = [at(r.at), r.name || text("list.nameless"), r.department, r.provider ?? "", r.ticket ?? "",
         r.status ? text(`status.${r.status}`) : "", needs.filter(Boolean).join(", "), ""];
       const tr = document.createElement("tr");
