@@ -59,7 +59,7 @@ func (p *patient) checkIn(ctx context.Context, code string, last func()) (took t
 		return 0, err
 	}
 	for {
-		v, err := p.browser.Until(ctx, "consent", "ready", "done", "already", "refused")
+		v, err := p.browser.Until(ctx, "confirm", "consent", "done", "already", "refused")
 		if err != nil {
 			return 0, err
 		}
@@ -68,8 +68,8 @@ func (p *patient) checkIn(ctx context.Context, code string, last func()) (took t
 			sum := sha256.Sum256([]byte(v.Form.Text))
 			last() // a form's answer is the last button of the last form
 			took, err = p.press(ctx, "decide", map[string]any{"form": v.Form.ID, "shown": hex.EncodeToString(sum[:]), "granted": true})
-		case "ready":
-			last()
+		case "confirm":
+			last() // the last button of a visit without forms
 			took, err = p.press(ctx, "confirm", nil)
 		case "done":
 			if v.Done == nil || v.Done.Ticket == "" {

@@ -52,6 +52,7 @@ func TestE2ETogether(t *testing.T) {
 				scan(goodScan)
 				b.Screen("language")
 				tap(fmt.Sprintf(`[data-language=%q]`, language))
+				b.noHelp()
 				b.confirmed()
 				scan("CHK1:CHILD1")
 				b.Screen("together")

@@ -39,6 +39,8 @@ type clinic struct {
 	next                               int
 	noForms, video                     bool
 	outcome                            map[string]web.Identified
+	slow                               map[string]chan struct{} // codes that are looked up until the channel is closed
+	broken                             map[string]bool          // codes whose look-up fails
 }
 
 const (
@@ -116,11 +118,19 @@ func (c *clinic) Identify(ctx context.Context, in web.Identify) (web.Identified,
 		out, scripted = c.outcome[claimed(in.Person)]
 	}
 	bare := c.noForms
+	slow, broken := c.slow[in.Value.Reveal()], c.broken[in.Value.Reveal()]
 	c.mu.Unlock()
 	if err := c.wait(ctx); err != nil {
 		return web.Identified{}, err
 	}
-	if fail {
+	if slow != nil {
+		select {
+		case <-slow:
+		case <-ctx.Done():
+			return web.Identified{}, ctx.Err()
+		}
+	}
+	if fail || broken {
 		return web.Identified{}, errBroken
 	}
 	if scripted {

@@ -31,6 +31,7 @@ type clinics struct {
 	Priorities  []kiosk.Priority     `json:"priorities"`
 	Entries     []entryPicture       `json:"entries"`
 	Left        []entryPicture       `json:"left"`
+	LeftMore    bool                 `json:"leftMore,omitempty"` // more have left than are listed
 	Providers   []providerPicture    `json:"providers"`
 	Help        []helpPicture        `json:"help"`
 }
@@ -116,6 +117,7 @@ func (s *Server) picture(x *session) picture {
 	for _, e := range v.Entries {
 		c.Entries = append(c.Entries, entryShown(e, me))
 	}
+	c.LeftMore = len(v.Left) > maxLeft
 	for _, e := range v.Left[:min(len(v.Left), maxLeft)] {
 		c.Left = append(c.Left, entryShown(e, me))
 	}

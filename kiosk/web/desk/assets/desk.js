@@ -105,7 +105,7 @@ function drawClinic(c) {
   for (const [name, entries] of Object.entries(lists)) {
     const section = document.querySelector(`[data-list="${name}"]`);
     section.hidden = entries.length === 0 && name !== "waiting";
-    section.querySelector("h2 b").textContent = String(entries.length);
+    section.querySelector("h2 b").textContent = `${entries.length}${name === "left" && c.leftMore ? "+" : ""}`;
     keyed(section.querySelector(".rows"), entries, $("row"), (el, e) => drawEntry(el, e, c));
   }
   document.querySelector(".empty").hidden = lists.waiting.length > 0;
