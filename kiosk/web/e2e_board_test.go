@@ -21,10 +21,14 @@ func TestE2EBoardIsReadFromTheFarthestChair(t *testing.T) {
 		name := fmt.Sprintf("%dx%d-%din-%dm", p.w, p.h, p.inches, p.metres)
 		t.Run(name, func(t *testing.T) {
 			room := newRoom()
+			usual := room.view.Called
+			room.view.Called = nil // a day begins with nobody called
 			s := start(t, web.Config{Clinic: "Riverside Clinic", BoardPanel: p.inches, BoardDistance: p.metres}, web.Deps{Board: room})
 			b := openBrowser(t, p.w, p.h)
 			b.Open("http://" + s.Addr() + "/board")
-			b.Until("board", `document.querySelectorAll("#called li").length > 0`)
+			b.Until("board", `document.querySelectorAll("#next li").length > 0`)
+			room.change(func(v *web.BoardView) { v.Called = usual })
+			b.Until("calls", `document.querySelectorAll("#called li").length > 0`)
 			want := float64(p.metres) * 1000 * math.Pi * 0.7 / 180
 			check := func(what string) {
 				t.Helper()
@@ -52,6 +56,9 @@ func TestE2EBoardIsReadFromTheFarthestChair(t *testing.T) {
 				}
 			}
 			check("few")
+			if alone := chromium.Evaluate[bool](b.Tab, `document.body.classList.contains("alone")`); alone != (p.inches < 40 && p.metres == 6) {
+				t.Errorf("nothing but calls is shown: %v", alone)
+			}
 			room.change(func(v *web.BoardView) {
 				for n := range 7 {
 					v.Called = append(v.Called, web.Called{Ticket: web.Ticket{Letter: 'C', Number: uint16(n + 1)}, Room: "Room 5"})

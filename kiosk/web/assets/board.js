@@ -55,6 +55,7 @@ async function show(picture) {
   }
   for (const part of ["next", "waits", "providers"]) $(`${part}-part`).hidden = picture[part].length === 0;
   age(); // what is seen, before anything is measured
+  document.body.classList.remove("below", "stacked", "alone");
   $("next").replaceChildren(...picture.next.map((t) => make("li", "", t)));
   $("waits").replaceChildren(
     ...picture.waits.map((w) => {
@@ -89,6 +90,10 @@ function letters() {
 // the farthest chair needs: the rest of the board gives way, then a room moves below
 // its number, and fewer calls share a page. At last nothing else is shown.
 function calls(fresh = []) {
+  if (shown.called.length === 0) {
+    $("called").replaceChildren();
+    return;
+  }
   const { classList, style } = document.body;
   style.setProperty("--least", `${letters()}px`);
   for (const way of ["", "below", "stacked", "alone"]) {
