@@ -473,3 +473,30 @@ func TestReach(t *testing.T) {
 		})
 	}
 }
+
+// TestE2EOneLongForm: where there is one form alone, its text scrolls within its frame
+// all the same, and what follows is not covered.
+func TestE2EOneLongForm(t *testing.T) {
+	desk := newClinic()
+	desk.outcome["LONG"] = web.Identified{Outcome: web.Found, Entry: entryOne, Visit: web.Visit{Department: "Cardiology"},
+		Forms: []web.Form{form("telehealth", "Visits by video", strings.Repeat(formText+"\n\n", 6))}}
+	s := start(t, web.Config{}, web.Deps{CheckIn: desk})
+	b := openBrowser(t, 1280, 800)
+	b.launch(s)
+	if err := s.Scan(b.Ctx, phi.New("LONG"), "qr"); err != nil {
+		t.Fatal(err)
+	}
+	b.Screen("language")
+	b.Tap(`[data-language="en"]`)
+	b.noHelp()
+	b.confirmed()
+	b.Until("read on", `!document.getElementById("form-more").hidden`)
+	if wrong := chromium.Evaluate[string](b.Tab, `(() => {
+		const box = (x) => document.querySelector(x).getBoundingClientRect();
+		const text = document.getElementById("form-text");
+		return [text.scrollHeight > text.clientHeight ? "" : "the text does not scroll", box("#form-text").bottom <= box("#form-more").top + 1 ? "" : "the text is under the button",
+			box("#form-more").bottom <= box(".form").bottom ? "" : "the button is out of the frame", box(".form").bottom <= box(".choices").top + 1 || box(".form").right <= box(".choices").left ? "" : "the frame covers the answers"].filter(Boolean).join(", ");
+	})()`); wrong != "" {
+		t.Error(wrong)
+	}
+}
