@@ -59,7 +59,7 @@ func (p *patient) checkIn(ctx context.Context, code string, last func()) (took t
 		return 0, err
 	}
 	for {
-		v, err := p.browser.Until(ctx, "confirm", "consent", "done", "already", "refused")
+		v, err := p.browser.Until(ctx, "needs", "signer", "confirm", "consent", "devices", "done", "already", "refused")
 		if err != nil {
 			return 0, err
 		}
@@ -68,6 +68,13 @@ func (p *patient) checkIn(ctx context.Context, code string, last func()) (took t
 			sum := sha256.Sum256([]byte(v.Form.Text))
 			last() // a form's answer is the last button of the last form
 			took, err = p.press(ctx, "decide", map[string]any{"form": v.Form.ID, "shown": hex.EncodeToString(sum[:]), "granted": true})
+		case "needs":
+			_, err = p.press(ctx, "ready", nil)
+		case "signer":
+			_, err = p.press(ctx, "sign", map[string]any{"signer": v.Signing.Signers[0]})
+		case "devices":
+			last() // the last button of a visit by video
+			took, err = p.press(ctx, "tried", map[string]any{"ready": true})
 		case "confirm":
 			last() // the last button of a visit without forms
 			took, err = p.press(ctx, "confirm", nil)

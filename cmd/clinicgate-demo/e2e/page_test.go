@@ -82,7 +82,7 @@ func (p *page) ask(method, path, body, site, mode, dest string) {
 // settle brings the page back to its first screen, whatever it shows.
 func (p *page) settle() {
 	p.t.Helper()
-	all := []string{"attract", "language", "needs", "identify", "checking", "confirm", "consent", "refused", "done", "already"}
+	all := []string{"attract", "language", "needs", "identify", "checking", "confirm", "signer", "consent", "devices", "together", "refused", "done", "already"}
 	for range 20 {
 		switch p.until(all...) {
 		case "attract":
@@ -91,8 +91,8 @@ func (p *page) settle() {
 			p.press("choose", map[string]any{"language": "en"})
 		case "needs":
 			p.press("ready", nil) // a code that was read is looked up now
-			if p.until("identify", "checking", "confirm", "consent", "refused", "done", "already") == "checking" {
-				p.until("confirm", "consent", "refused", "done", "already")
+			if p.until("identify", "checking", "confirm", "refused", "done", "already") == "checking" {
+				p.until("confirm", "refused", "done", "already")
 			}
 		default:
 			p.press("leave", nil)

@@ -29,7 +29,10 @@ type View struct {
 	Rev     uint64 `json:"rev"`
 	Session string `json:"session"`
 	State   string `json:"state"`
-	Form    *struct {
+	Signing *struct {
+		Signers []string `json:"signers"`
+	} `json:"signing"`
+	Form *struct {
 		ID   string `json:"id"`
 		Text string `json:"text"`
 	} `json:"form"`
@@ -225,7 +228,7 @@ func (b *Browser) CheckIn(ctx context.Context, scan func() error, grant func(for
 		return "", err
 	}
 	for {
-		v, err := b.Until(ctx, "language", "needs", "signer", "consent", "confirm", "done", "already", "refused")
+		v, err := b.Until(ctx, "language", "needs", "signer", "consent", "confirm", "devices", "done", "already", "refused")
 		if err != nil {
 			return "", err
 		}
@@ -238,9 +241,11 @@ func (b *Browser) CheckIn(ctx context.Context, scan func() error, grant func(for
 			sum := sha256.Sum256([]byte(v.Form.Text))
 			err = b.Press(ctx, "decide", map[string]any{"form": v.Form.ID, "shown": hex.EncodeToString(sum[:]), "granted": grant(v.Form.ID)})
 		case "signer":
-			err = b.Press(ctx, "sign", map[string]any{"signer": "self"})
+			err = b.Press(ctx, "sign", map[string]any{"signer": v.Signing.Signers[0]}) // the patient, or of a child a parent
 		case "confirm":
 			err = b.Press(ctx, "confirm", nil)
+		case "devices":
+			err = b.Press(ctx, "tried", map[string]any{"ready": true})
 		default:
 			if v.Done != nil {
 				ticket = v.Done.Ticket
