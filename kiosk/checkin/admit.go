@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"clinicgate/kiosk"
+	"clinicgate/kiosk/identity"
 	"clinicgate/kiosk/phi"
 	"clinicgate/kiosk/queue"
 	"clinicgate/kiosk/roster"
@@ -122,7 +123,7 @@ func (s *Service) WalkIn(ctx context.Context, act kiosk.Act, in WalkIn) (queue.S
 		return queue.State{}, ErrReason
 	case !readable(in.Name.Reveal()):
 		return queue.State{}, ErrName
-	case !in.Birth.IsZero() && !possibleBirth(in.Birth.Reveal(), s.cfg.Now().Wall):
+	case !in.Birth.IsZero() && !identity.PossibleBirth(in.Birth.Reveal(), s.cfg.Now().Wall):
 		return queue.State{}, ErrBirth
 	}
 	id, day := act.UnlistedEntryID(), s.queue.Today()
@@ -167,10 +168,7 @@ func splitName(name phi.Text) (family, given phi.Text) {
 	return phi.New(strings.TrimSpace(a)), phi.New(strings.TrimSpace(b))
 }
 
-const (
-	maxName = 200 // bytes
-	oldest  = 130 // years
-)
+const maxName = 200 // bytes
 
 // readable reports whether a text can be a name: short, and of the characters
 // that names are written with.
@@ -178,11 +176,4 @@ func readable(name string) bool {
 	return len(name) <= maxName && utf8.ValidString(name) && strings.IndexFunc(name, func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsMark(r) && !strings.ContainsRune(" ,.-'’ʻ·()", r)
 	}) < 0
-}
-
-// possibleBirth reports whether somebody alive can have been born on a date; the
-// day is that of the time zone that is farthest ahead.
-func possibleBirth(date string, at time.Time) bool {
-	t, err := time.Parse(time.DateOnly, date)
-	return err == nil && !t.After(at.UTC().Add(14*time.Hour)) && t.Year() >= at.Year()-oldest
 }

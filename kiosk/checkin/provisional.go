@@ -29,6 +29,9 @@ func (s *Service) Provisional(ctx context.Context, in PersonInput) (Identified, 
 	if err := checkInput(in.Session, in.Language, in.Request); err != nil {
 		return Identified{}, err
 	}
+	if !known(in.Needs) {
+		return Identified{}, ErrInput
+	}
 	act := patientAct(in.Session, in.Request)
 	id := act.UnlistedEntryID()
 	if _, done := s.queue.Entry(id); done {
@@ -43,7 +46,7 @@ func (s *Service) Provisional(ctx context.Context, in PersonInput) (Identified, 
 	if err != nil {
 		return Identified{}, fmt.Errorf("cannot look for person: %w", err)
 	}
-	if verdict != identity.None || !s.listMayLack(day) || !readable(in.Claim.Name.Reveal()) || !possibleBirth(in.Claim.Birth.Reveal(), s.cfg.Now().Wall) {
+	if verdict != identity.None || !s.listMayLack(day) || !readable(in.Claim.Name.Reveal()) || !identity.PossibleBirth(in.Claim.Birth.Reveal(), s.cfg.Now().Wall) {
 		return s.IdentifyPerson(ctx, in)
 	}
 	if now := s.cfg.Now(); now.Synced && !s.cfg.Hours.Open(now.Wall, s.cfg.Zone) {
@@ -67,6 +70,11 @@ func (s *Service) Provisional(ctx context.Context, in PersonInput) (Identified, 
 		}
 		if err := s.roster.Remember(tx, act, department, who); err != nil {
 			return err
+		}
+		if len(in.Needs) > 0 {
+			if err := s.journal.Audit(tx, act, kiosk.NeedsStated, kiosk.AuditFacts{Action: "state needs", Resource: id.String()}); err != nil {
+				return err
+			}
 		}
 		return s.journal.Audit(tx, act, kiosk.ProvisionalArrival, kiosk.AuditFacts{Action: "provisional", Resource: id.String()})
 	})

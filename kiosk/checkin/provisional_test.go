@@ -107,6 +107,28 @@ func TestProvisionalArrival(t *testing.T) {
 	}
 }
 
+// What help a provisional arrival asked for is kept and on record; what the page does
+// not offer is refused.
+func TestProvisionalArrivalKeepsItsNeeds(t *testing.T) {
+	t.Parallel()
+	k := newKit(t, "lobby-1", 'A')
+	in := checkin.PersonInput{Session: "s1", Claim: claim("1990-01-02", "Quixote, Hermione"), Language: "en", Needs: []kiosk.Need{kiosk.NeedHearing}, Request: uuid.New()}
+	var got checkin.Identified
+	wrote := k.wrote(func() {
+		var err error
+		if got, err = k.Provisional(context.Background(), in); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if e, _ := k.queue.Entry(got.Entry); !slices.Equal(e.Metadata.Needs, in.Needs) || !slices.Contains(wrote, "1 audit/PATIENT_NEEDS_STATED") {
+		t.Errorf("needs %v, wrote %q", e.Metadata.Needs, wrote)
+	}
+	in.Needs, in.Request = []kiosk.Need{"a name"}, uuid.New()
+	if _, err := k.Provisional(context.Background(), in); !errors.Is(err, checkin.ErrInput) {
+		t.Errorf("a need that nobody offers: %v", err)
+	}
+}
+
 // A list that comes later matches the arrival, here and, by the same event, on
 // the other kiosk.
 func TestNewerListMatchesTheArrival(t *testing.T) {

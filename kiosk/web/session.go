@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"clinicgate/kiosk"
+	"clinicgate/kiosk/identity"
 	"clinicgate/kiosk/phi"
 
 	"github.com/google/uuid"
@@ -114,7 +115,7 @@ func (s *Server) byPerson(x *session, a action) (work, bool) {
 		if x.state != Born {
 			return nil, false
 		}
-		if !possibleBirth(a.Birth, s.now()) {
+		if !identity.PossibleBirth(a.Birth, s.now()) {
 			x.notice = "no-such-date"
 			return nil, true
 		}
@@ -152,15 +153,6 @@ var (
 	timeForm  = regexp.MustCompile(`^([01][0-9]|2[0-3]):[0-5][0-9]$`)
 	phoneForm = regexp.MustCompile(`^[0-9]{2}$`)
 )
-
-const oldest = 130 // years
-
-// possibleBirth tells whether somebody alive can have been born on a date; the
-// day is that of the time zone that is farthest ahead.
-func possibleBirth(date string, now time.Time) bool {
-	t, err := time.Parse(time.DateOnly, date)
-	return err == nil && !t.After(now.UTC().Add(14*time.Hour)) && t.Year() >= now.Year()-oldest
-}
 
 const maxNameBytes = 200
 
