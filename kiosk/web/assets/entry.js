@@ -169,7 +169,8 @@ function show() {
 }
 
 const eraseKey = () => {
-  const b = button("key key-erase", "⌫", { erase: "" });
+  const b = button("key key-erase", "", { erase: "" });
+  b.append(document.getElementById("part-erase").content.cloneNode(true));
   b.setAttribute("aria-label", text("identify.delete"));
   return b;
 };
