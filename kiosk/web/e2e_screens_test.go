@@ -3,117 +3,69 @@
 package web_test
 
 import (
+	"context"
 	"fmt"
+	"strings"
 	"testing"
-	"time"
 
-	"clinicgate/kiosk/phi"
 	"clinicgate/kiosk/web"
 )
 
 var panels = []struct{ w, h int }{{1080, 1920}, {1280, 800}, {1920, 1080}}
 
-// TestScreens draws every screen on every panel and saves the pictures in
-// CLINICGATE_SCREENSHOTS, or among the test's artifacts.
+// TestScreens draws every screen of the check-in and the board on every panel, and
+// what may come over one, and saves the pictures in CLINICGATE_SCREENSHOTS, or among
+// the test's artifacts.
 func TestScreens(t *testing.T) {
-	for _, p := range panels {
-		name := fmt.Sprintf("%dx%d", p.w, p.h)
-		t.Run(name, func(t *testing.T) {
-			c := newClinic()
-			s := start(t, web.Config{Clinic: "Riverside Clinic", IdleAfter: 30 * time.Second}, web.Deps{CheckIn: c})
-			b := openBrowser(t, p.w, p.h)
-			pic := func(what string) { t.Helper(); b.Shoot(what + "-" + name) }
-			scan := func(code string) {
+	for _, panel := range panels {
+		size := fmt.Sprintf("%dx%d", panel.w, panel.h)
+		t.Run(size, func(t *testing.T) {
+			b := openBrowser(t, panel.w, panel.h)
+			p, s := stage(t, b, "en", web.Config{Clinic: "Riverside Clinic", Languages: everyLanguage})
+			shot := 0
+			shoot := func(what string) {
 				t.Helper()
-				if err := s.Scan(b.Ctx, phi.New(code), "qr"); err != nil {
-					t.Fatal(err)
-				}
+				b.Shoot(fmt.Sprintf("%02d-%s-%s", shot, strings.NewReplacer(", ", "-", " ", "-").Replace(what), size))
+				shot++
 			}
 			b.Open("http://" + s.Addr() + "/")
-			pic("00-locked")
+			shoot("locked")
 			b.launch(s)
-			pic("01-attract")
-			b.Tap(`[data-act="start"]`)
-			b.Screen("language")
-			pic("02-language")
-			b.Tap(`[data-language="es"]`)
-			b.noHelp()
-			b.Screen("identify")
-			pic("03-identify-es")
-			b.Tap("#back")
-			b.Screen("needs")
-			pic("03-needs-es")
-			b.Tap(`[data-act="tongues"]`)
-			b.Screen("interpreter")
-			pic("03-interpreter-es")
-			b.Tap("#back")
-			b.Screen("needs")
-			b.Tap("#back")
-			b.Screen("language")
-			b.Tap(`[data-language="en"]`)
-			b.noHelp()
-			b.Screen("identify")
-			b.typeCode(goodTyped)
-			pic("04-identify-typed")
-			b.Tap("#help-open")
-			pic("05-help")
-			b.Tap("#help-close")
-			hold := make(chan struct{})
-			c.set(func(c *clinic) { c.hold = hold })
-			b.Tap("#code-go")
-			b.Screen("checking")
-			pic("06-checking")
-			c.set(func(c *clinic) { c.hold = nil })
-			close(hold)
-			b.confirmed()
-			pic("07-consent")
-			b.Tap("#help-open")
-			b.Tap(`[data-help="need-help"]`)
-			pic("08-consent-help-called")
-			c.set(func(c *clinic) { c.state = web.HelpComing })
-			b.Tap(`[data-granted="true"]`)
-			b.Until("second form", `document.querySelector("main h1").textContent.includes("Sharing")`)
-			pic("09-consent-2-help-coming")
-			c.set(func(c *clinic) { c.state = web.HelpNone })
-			time.Sleep(400 * time.Millisecond)
-			b.Tap(`[data-granted="true"]`)
-			b.Screen("done")
-			pic("10-done")
-			b.Tap(`[data-act="leave"]`)
-			b.Screen("attract")
-
-			c.set(func(c *clinic) { c.noForms = true })
-			scan(goodScan)
-			b.Screen("language")
-			pic("11-language-scanned")
-			b.Tap(`[data-language="en"]`)
-			b.noHelp()
-			b.Screen("confirm")
-			pic("12-confirm-only")
-			c.set(func(c *clinic) { c.noForms = false })
-			b.Tap("#leave")
-			b.Screen("attract")
-			scan("nobody's code")
-			b.Screen("language")
-			b.Tap(`[data-language="es"]`)
-			b.noHelp()
-			b.Screen("refused")
-			pic("13-refused-es")
-			b.Tap(`[data-act="again"]`)
-			b.Screen("identify")
-			scan(goodScan)
-			b.confirmed()
-			pic("14-consent-es")
-			b.Tap(`[data-granted="false"]`)
-			time.Sleep(time.Second)
-			b.Tap(`[data-granted="false"]`)
-			b.Screen("done")
-			pic("15-done-staff-es")
-			b.Until("asked for more time", `document.getElementById("idle").open`)
-			pic("16-idle-es")
+			for _, screen := range scenes() {
+				p.play(screen)
+				shoot(screen.name)
+				p.over(screen)
+			}
+			for _, over := range conditions()[1:] {
+				consent := scene{state: "consent", way: (*player).toConsent}
+				p.play(consent)
+				over.set(p)
+				shoot("consent " + over.name)
+				over.end(p)
+				p.over(consent)
+			}
 			b.Open("http://" + s.Addr() + "/board")
 			b.Until("board", `document.querySelector("#called li") !== null`)
-			pic("20-board")
+			shoot("board")
+		})
+		t.Run(size+" away", func(t *testing.T) {
+			s := newServer(t, web.Config{Clinic: "Riverside Clinic", Languages: everyLanguage}, web.Deps{})
+			ctx, stop := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			go func() { ended <- s.Run(ctx) }()
+			b := openBrowser(t, panel.w, panel.h)
+			b.launch(s)
+			board := b.Another(panel.w, panel.h)
+			board.Open("http://" + s.Addr() + "/board")
+			board.Until("board", `document.querySelector("#called li") !== null`)
+			stop()
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+			board.Until("out of date", `!document.getElementById("age").hidden`)
+			board.Shoot("91-board-out-of-date-" + size)
+			b.Until("gone", `!document.getElementById("gone").hidden`)
+			b.Shoot("90-gone-" + size)
 		})
 	}
 }
