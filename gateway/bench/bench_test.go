@@ -33,6 +33,7 @@ func TestBench(t *testing.T) {
 		{"drain", benchDrain},
 		{"link", benchLink},
 		{"tap", benchTap},
+		{"paint", benchPaint},
 		{"footprint", benchFootprint},
 	} {
 		if only == nil || slices.Contains(only, part.name) {

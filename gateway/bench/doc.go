@@ -10,7 +10,8 @@
 // It refuses to fail on a slow machine: a target that is missed stands in the
 // table as missed, and only a measurement that could not be made is a failure.
 // The part append needs root (for a block device of its own, whose counters are
-// exact) and strace (for a disk whose flushes take 3 ms); without them it fails.
+// exact) and strace (for a disk whose flushes take 3 ms), the part paint Chromium;
+// without them they fail.
 //
 //	TestBench ──starts──▶ itself as another process: append, backlog, drain
 //	          ──starts──▶ bin/clinicgate, with PubNub's double: start, tap, stop
