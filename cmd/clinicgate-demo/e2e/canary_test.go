@@ -26,7 +26,7 @@ import (
 // metadata there, MQTT and the board.
 func TestE2ENothingLeaks(t *testing.T) {
 	t.Parallel()
-	c := &canary{kiosk: startKiosk(t), people: people()}
+	c := &canary{kiosk: startKiosk(t, false, ""), people: people()}
 	c.shown = watchBoard(t, "http://"+c.board+"/board")
 	c.foreignMetadata()
 	c.roster()

@@ -52,8 +52,9 @@ type peer struct {
 	out *bufio.Scanner
 }
 
-// startPeer installs the SDK for this run alone.
-func startPeer(t *testing.T, d *demo) *peer {
+// startPeer installs the SDK for this run alone, and gives it keys, origin and the
+// kiosk whose signatures count.
+func startPeer(t *testing.T, settings map[string]string) *peer {
 	t.Helper()
 	path, npm := node(t), tool(t, "npm", "npm")
 	dir := t.TempDir()
@@ -74,14 +75,11 @@ func startPeer(t *testing.T, d *demo) *peer {
 	if out, err := install.CombinedOutput(); err != nil {
 		t.Fatalf("npm: %v\n%s", err, out)
 	}
-	settings, err := json.Marshal(map[string]string{
-		"publishKey": d.ready.PubNub.PublishKey, "subscribeKey": d.ready.PubNub.SubscribeKey, "origin": d.ready.PubNub.Origin,
-		"cipherKey": d.ready.PubNub.CipherKey, "kiosk": d.ready.KioskID, "kioskKey": d.ready.KioskKey,
-	})
+	text, err := json.Marshal(settings)
 	if err != nil {
 		t.Fatal(err)
 	}
-	app := exec.Command(path, "peer.mjs", string(settings))
+	app := exec.Command(path, "peer.mjs", string(text))
 	app.Dir = dir
 	in, err := app.StdinPipe()
 	if err != nil {
@@ -174,7 +172,10 @@ type entry struct {
 func TestE2EJavaScriptSDK(t *testing.T) {
 	t.Parallel()
 	d := startDemo(t)
-	p := startPeer(t, d)
+	p := startPeer(t, map[string]string{
+		"publishKey": d.ready.PubNub.PublishKey, "subscribeKey": d.ready.PubNub.SubscribeKey, "origin": d.ready.PubNub.Origin,
+		"cipherKey": d.ready.PubNub.CipherKey, "kiosk": d.ready.KioskID, "kioskKey": d.ready.KioskKey,
+	})
 	shown := watchBoard(t, d.ready.Board)
 
 	channels := []string{"audit." + d.ready.Organization, "consent." + d.ready.Organization, "device." + d.ready.KioskID}

@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,9 +42,12 @@ type kiosk struct {
 	out     *buffer // standard output of the service and of every command
 	cipher  *pubnub.Cipher
 	process *exec.Cmd
+	cut     atomic.Bool // the kiosk's own way to PubNub; others reach it at outside
+	outside string
 }
 
-func startKiosk(t *testing.T) *kiosk {
+// startKiosk starts one with more lines in its config.
+func startKiosk(t *testing.T, cut bool, more string) *kiosk {
 	t.Helper()
 	root, err := os.MkdirTemp("", "cge-") // short: a socket's path has a limit
 	if err != nil {
@@ -57,9 +61,12 @@ func startKiosk(t *testing.T) *kiosk {
 			t.Fatal(err)
 		}
 	}
-	server := httptest.NewServer(k.pubnub)
-	t.Cleanup(func() { k.pubnub.Close(); server.Close() })
-	k.origin = strings.TrimPrefix(server.URL, "http://")
+	k.cut.Store(cut)
+	own, others := httptest.NewUnstartedServer(k.pubnub), httptest.NewServer(k.pubnub)
+	own.Listener = &cable{own.Listener, &k.cut}
+	own.Start()
+	t.Cleanup(func() { k.pubnub.Close(); own.Close(); others.Close() })
+	k.origin, k.outside = strings.TrimPrefix(own.URL, "http://"), strings.TrimPrefix(others.URL, "http://")
 	if k.scanner, err = simulator.NewSerialPort(root, "scanner"); err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +122,8 @@ room = "Room 101"
 id = "front-scanner"
 class = "scanner"
 port = %q
-`, filepath.Join(k.dir, "data"), filepath.Join(k.dir, "passphrase"), k.origin, k.board, filepath.Join(k.dir, "c", "sock"), k.mqtt, k.scanner.Path()))
+%s
+`, filepath.Join(k.dir, "data"), filepath.Join(k.dir, "passphrase"), k.origin, k.board, filepath.Join(k.dir, "c", "sock"), k.mqtt, k.scanner.Path(), more))
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the end of its log:\n%s", k.log.tail(40))
@@ -141,6 +149,22 @@ port = %q
 		}
 	}
 	return k
+}
+
+// cable is a way into PubNub that may be cut: then whoever connects is dropped.
+type cable struct {
+	net.Listener
+	cut *atomic.Bool
+}
+
+func (c *cable) Accept() (net.Conn, error) {
+	for {
+		conn, err := c.Listener.Accept()
+		if err != nil || !c.cut.Load() {
+			return conn, err
+		}
+		_ = conn.Close()
+	}
 }
 
 func freeAddress(t *testing.T) string {

@@ -95,6 +95,24 @@ const requests = {
     return { entries: inbox.stream(settings.kiosk, channel).filter((e) => e.body.action === "PATIENT_ADDED").map((e) => e.body.entry) };
   },
 
+  // queue is what a subscriber makes of all that it has seen of a channel, as the
+  // patterns' apps do: one entry after the other, in the order of the stream.
+  async queue({ channel }) {
+    await work;
+    const entries = new Map();
+    for (const { body } of inbox.stream(settings.kiosk, channel)) {
+      const e = entries.get(body.queueEntryId);
+      if (body.action === "PATIENT_ADDED") {
+        const old = entries.get(body.entry.id);
+        entries.set(body.entry.id, { ticket: body.entry.metadata.ticket, status: body.entry.status, calls: old?.calls ?? 0, removed: "" });
+      } else if (e === undefined) continue;
+      else if (body.action === "STATUS_UPDATED") e.status = body.newStatus;
+      else if (body.action === "CALLED") e.calls++;
+      else if (body.action === "PATIENT_REMOVED") e.removed = body.reason;
+    }
+    return { entries: [...entries.values()] };
+  },
+
   async publish({ as, channel, message }) {
     const { timetoken } = await client(as).publish({ channel, message: { ...message, timestamp: new Date().toISOString() } });
     return { timetoken };
