@@ -11,7 +11,7 @@ export CGO_ENABLED := 0
 export GOARM := 7
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race sim vet lint check cross demo crash bench fuzz e2e
+.PHONY: help build test race sim vet lint check cross demo crash bench fuzz e2e axe axe-all screens
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | expand -t 14
@@ -51,7 +51,7 @@ demo: build ## build and run the demo clinic on loopback, until Ctrl-C (options:
 crash: ## kill points, injected faults and power cuts against the store (needs strace; CRASH=small: a part of it, CRASH=large: twice; CRASH_PHASES=a,b: only these)
 	$(GO) test -count=1 -timeout 120m -tags crash -run '$(or $(CRASH_RUN),Crash)' -v ./storage/crashtest
 
-bench: build ## speed against the raw limit of this machine, in one run (needs root and strace; BENCH=a,b: only these parts)
+bench: build ## speed against the raw limit of this machine, in one run (needs root, strace and Chromium; BENCH=a,b: only these parts)
 	$(GO) test -count=1 -timeout 60m -tags bench -run Bench -v ./gateway/bench
 
 fuzz: ## every fuzz target for FUZZTIME (10s) each
@@ -63,3 +63,19 @@ fuzz: ## every fuzz target for FUZZTIME (10s) each
 
 e2e: build ## the check-in in a real browser and with the JavaScript SDK (needs Chromium, Node and npm)
 	$(GO) test -count=1 -timeout 30m -tags e2e -run 'E2E|JavaScriptSDK' -v ./...
+
+AXE_CORE := axe-core@4.14.1
+AXE_TESTS = dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$$dir" $(AXE_CORE) && \
+	AXE="$$dir/node_modules/axe-core/axe.min.js" $(GO) test -count=1 -timeout 120m -tags 'e2e axe' -run Axe -v ./kiosk/web/...
+
+axe: ## axe-core over page, board and desk: nothing found, nothing undecided; screens, languages, panels and dialogs in pairs (needs Chromium and npm)
+	@$(AXE_TESTS)
+
+axe-all: ## the same for every combination
+	@export AXE_ALL=1; $(AXE_TESTS)
+
+SCREENS ?= screens
+
+screens: ## pictures of every screen of page, board and desk, on three panels, in SCREENS (screens/) (needs Chromium)
+	@mkdir -p $(SCREENS)
+	CLINICGATE_SCREENSHOTS=$(abspath $(SCREENS)) $(GO) test -count=1 -timeout 60m -tags e2e -run '^TestScreens' ./kiosk/web/...
