@@ -27,7 +27,7 @@ func (p pageCheckIn) Identify(ctx context.Context, in web.Identify) (web.Identif
 		if in.Number {
 			identify = p.checkin.Provisional
 		}
-		found, err := identify(ctx, checkin.PersonInput{Session: in.Session, Claim: claim, Language: in.Language, Needs: in.Needs, Request: in.Request})
+		found, err := identify(ctx, checkin.PersonInput{Session: in.Session, Claim: claim, NoMore: in.NoMore, Language: in.Language, Needs: in.Needs, Request: in.Request})
 		if err != nil {
 			return web.Identified{}, err
 		}

@@ -17,6 +17,7 @@ import (
 type PersonInput struct {
 	Session  string
 	Claim    identity.Claim
+	NoMore   bool // the patient can tell no more: what would be asked is the desk's to find out
 	Language string
 	Needs    []kiosk.Need
 	Request  uuid.UUID // the same for a repeated request
@@ -47,6 +48,9 @@ func (s *Service) IdentifyPerson(ctx context.Context, in PersonInput) (Identifie
 	})
 	if err != nil {
 		return Identified{}, fmt.Errorf("cannot look for person: %w", err)
+	}
+	if in.NoMore && (verdict == identity.AskTime || verdict == identity.AskPhone) {
+		verdict = identity.Desk
 	}
 	switch verdict {
 	case identity.One:

@@ -46,19 +46,23 @@ func TestIdentifyPersonByNameHasItsOutcomesAndAudit(t *testing.T) {
 		birth, name, time, phone string
 		want                     checkin.Outcome
 		action                   string
+		noMore                   bool
 	}{
-		{"1980-02-28", "Marguerite Quixote", "", "", checkin.NotFound, "name not-found"},
-		{"1980-02-29", "Margaret Quixote", "", "", checkin.NotFound, "name not-found"},
-		{"1931-01-01", "Nobody Atall", "", "", checkin.NotFound, "name not-found"},
-		{"1986-08-06", "Gwendolyn Quixote", "", "", checkin.NotFound, "name not-found"}, // tomorrow's: a name alone tells nobody of another day
-		{"1990-01-01", "Ana García", "", "", checkin.AskTime, ""},
-		{"1990-01-01", "Ana García", "09:50", "", checkin.NotFound, "name not-found"},
-		{"1970-01-01", "Jane Roe", "09:30", "", checkin.AskPhone, ""},
-		{"1970-01-01", "Jane Roe", "09:30", "33", checkin.Alike, "name alike"},
-		{"1950-01-01", "Jim Doe", "", "", checkin.WrongDepartment, "name wrong-department"},
-		{"1940-01-01", "Ann Poe", "", "", checkin.Early, "name early"},
+		{"1980-02-28", "Marguerite Quixote", "", "", checkin.NotFound, "name not-found", false},
+		{"1980-02-29", "Margaret Quixote", "", "", checkin.NotFound, "name not-found", false},
+		{"1931-01-01", "Nobody Atall", "", "", checkin.NotFound, "name not-found", false},
+		{"1986-08-06", "Gwendolyn Quixote", "", "", checkin.NotFound, "name not-found", false}, // tomorrow's: a name alone tells nobody of another day
+		{"1990-01-01", "Ana García", "", "", checkin.AskTime, "", false},
+		{"1990-01-01", "Ana García", "09:50", "", checkin.NotFound, "name not-found", false},
+		{"1970-01-01", "Jane Roe", "09:30", "", checkin.AskPhone, "", false},
+		{"1970-01-01", "Jane Roe", "09:30", "33", checkin.Alike, "name alike", false},
+		{"1970-01-01", "Jane Roe", "", "", checkin.Alike, "name alike", true},
+		{"1970-01-01", "Jane Roe", "09:30", "", checkin.Alike, "name alike", true},
+		{"1931-01-01", "Nobody Atall", "", "", checkin.NotFound, "name not-found", true},
+		{"1950-01-01", "Jim Doe", "", "", checkin.WrongDepartment, "name wrong-department", false},
+		{"1940-01-01", "Ann Poe", "", "", checkin.Early, "name early", false},
 	} {
-		in := checkin.PersonInput{Session: "s1", Language: "en", Request: uuid.New(),
+		in := checkin.PersonInput{Session: "s1", Language: "en", Request: uuid.New(), NoMore: c.noMore,
 			Claim: identity.Claim{Birth: phi.New(c.birth), Name: phi.New(c.name), Time: phi.New(c.time), Phone: phi.New(c.phone)}}
 		var got checkin.Identified
 		written := k.wrote(func() {

@@ -58,6 +58,7 @@ type Identify struct {
 	Method   Method
 	Value    phi.Text     // Scanned, Typed
 	Person   Person       // Named
+	NoMore   bool         // Named: the patient can tell nothing more about herself
 	Number   bool         // Named: give a number to who was not found; see Identified.MayNumber
 	Language string       // tag of the language that the patient chose
 	Needs    []kiosk.Need // the help that the patient asked for

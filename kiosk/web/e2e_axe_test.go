@@ -43,7 +43,7 @@ func TestAxe(t *testing.T) {
 	for _, c := range conditions {
 		over = append(over, c.name)
 	}
-	factors := []factor{{"screen", names}, {"language", everyLanguage}, {"panel", panelNames}, {"condition", over}}
+	factors := []factor{{"screen", names}, {"language", everyLanguage}, {"panel", panelNames}, {"condition", over}, {"display", displayModes}}
 	all := rows(factors)
 	looked := 0
 	for language, tag := range everyLanguage {
@@ -57,16 +57,17 @@ func TestAxe(t *testing.T) {
 					over = conditions[0]
 				}
 				b.Do(chromedp.EmulateViewport(int64(panel.w), int64(panel.h), chromedp.EmulateTouch))
+				p.dress(displayModes[row[4]])
 				p.play(screen)
 				over.set(p)
-				chromium.Axe(b.Tab, fmt.Sprintf("%s, %s, %s, %s", screen.name, tag, panelNames[row[2]], over.name), reviewed...)
+				chromium.Axe(b.Tab, fmt.Sprintf("%s, %s, %s, %s, %s", screen.name, tag, panelNames[row[2]], over.name, displayModes[row[4]]), reviewed...)
 				looked++
 				over.end(p)
 				p.over(screen)
 			}
 		}
 	}
-	t.Logf("%d combinations of %d screens, %d languages, %d panels and %d conditions", looked, len(screens), len(everyLanguage), len(panels), len(conditions))
+	t.Logf("%d combinations of %d screens, %d languages, %d panels, %d conditions and %d displays", looked, len(screens), len(everyLanguage), len(panels), len(conditions), len(displayModes))
 }
 
 // TestAxeAround does the same for what stands before and beside a check-in: a page

@@ -23,6 +23,9 @@ type scene struct {
 	like  bool // another scene has the same template; only the words differ
 }
 
+// displayModes are the ways in which a patient may want the page, alone and together.
+var displayModes = []string{"", "large", "contrast", "low", "large contrast low"}
+
 // player goes from scene to scene in one language.
 type player struct {
 	*browser
@@ -150,6 +153,28 @@ func (p *player) over(s scene) {
 		p.settled()
 	}
 	p.t.Fatalf("no way back to the start\n%s", p.Text())
+}
+
+// dress turns the page to the modes of the display that words names, and no others.
+func (p *player) dress(words string) {
+	p.t.Helper()
+	want := words
+	if want == "" {
+		want = "normal"
+	}
+	if chromium.Evaluate[string](p.Tab, `document.documentElement.className`) == want {
+		return
+	}
+	p.Tap("#display-open")
+	p.settled()
+	p.Tap(`[data-mode="normal"]`)
+	p.Until("no mode", `document.documentElement.className === "normal"`)
+	for mode := range strings.FieldsSeq(words) {
+		p.Tap(`[data-mode="` + mode + `"]`)
+		p.Until(mode, `document.documentElement.classList.contains("`+mode+`")`)
+	}
+	p.Tap("#display-close")
+	p.Until("closed", `!document.getElementById("display").open`)
 }
 
 // settled waits until touches on a new screen count.

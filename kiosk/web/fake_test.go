@@ -116,6 +116,9 @@ func (c *clinic) Identify(ctx context.Context, in web.Identify) (web.Identified,
 	out, scripted := c.outcome[in.Value.Reveal()]
 	if in.Method == web.Named {
 		out, scripted = c.outcome[claimed(in.Person)]
+		if in.NoMore && out.Outcome == web.Asked {
+			out = web.Identified{Outcome: web.Refused, Sentence: "alike"}
+		}
 	}
 	bare := c.noForms
 	slow, broken := c.slow[in.Value.Reveal()], c.broken[in.Value.Reveal()]

@@ -136,17 +136,16 @@ func (s *Server) byPerson(x *session, a action) (work, bool) {
 			return nil, false
 		}
 	case evUnknown:
-		if !x.step(evUnknown) {
-			return nil, false
+		if x.state == WhichTime && x.step(evUnknown) {
+			return nil, true
 		}
-		x.sentence, x.again = "alike", false // shown where there is nothing more to ask
-		return nil, true
 	}
 	if !x.step(event(a.Event)) {
 		return nil, false
 	}
 	x.person = p
-	return s.lookUp(x, Identify{Session: x.id, Method: Named, Person: p, Language: x.language, Needs: x.needs, Request: a.Request}), true
+	return s.lookUp(x, Identify{Session: x.id, Method: Named, Person: p, NoMore: event(a.Event) == evUnknown,
+		Language: x.language, Needs: x.needs, Request: a.Request}), true
 }
 
 var (

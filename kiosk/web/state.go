@@ -103,7 +103,7 @@ var transitions = map[State]map[event]State{
 	Born:         {evBorn: Naming, evScan: Checking, evBack: Identifying, evLeave: Attract, evIdle: Attract},
 	Naming:       {evNamed: Checking, evScan: Checking, evBack: Born, evLeave: Attract, evIdle: Attract},
 	WhichTime:    {evTime: Checking, evUnknown: WhichPhone, evScan: Checking, evBack: Naming, evLeave: Attract, evIdle: Attract},
-	WhichPhone:   {evPhone: Checking, evUnknown: Turned, evScan: Checking, evBack: Naming, evLeave: Attract, evIdle: Attract},
+	WhichPhone:   {evPhone: Checking, evUnknown: Checking, evScan: Checking, evBack: Naming, evLeave: Attract, evIdle: Attract},
 	Checking:     {evAskTime: WhichTime, evAskPhone: WhichPhone, evFound: Confirming, evNumbered: Finished, evAlready: Known, evRefused: Turned, evFailed: Turned},
 	Consent:      {evDecide: Consent, evDecideLast: Finishing, evDecideTry: Trying, evSecond: Together, evLeave: Attract, evIdle: Attract},
 	Confirming:   {evConfirm: Consent, evConfirmAsk: Signing, evOther: Signing, evConfirmEnd: Finishing, evConfirmTry: Trying, evSecond: Together, evLeave: Attract, evIdle: Attract},

@@ -20,7 +20,7 @@ func TestTransitions(t *testing.T) {
 		{web.Born, "born"}: web.Naming, {web.Born, "back"}: web.Identifying,
 		{web.Naming, "named"}: web.Checking, {web.Naming, "back"}: web.Born,
 		{web.WhichTime, "time"}: web.Checking, {web.WhichTime, "unknown"}: web.WhichPhone, {web.WhichTime, "back"}: web.Naming,
-		{web.WhichPhone, "phone"}: web.Checking, {web.WhichPhone, "unknown"}: web.Turned, {web.WhichPhone, "back"}: web.Naming,
+		{web.WhichPhone, "phone"}: web.Checking, {web.WhichPhone, "unknown"}: web.Checking, {web.WhichPhone, "back"}: web.Naming,
 		{web.Born, "scan"}: web.Checking, {web.Naming, "scan"}: web.Checking, {web.WhichTime, "scan"}: web.Checking, {web.WhichPhone, "scan"}: web.Checking,
 		{web.Checking, "ask-time"}: web.WhichTime, {web.Checking, "ask-phone"}: web.WhichPhone,
 		{web.Checking, "numbered"}: web.Finished, {web.Turned, "number"}: web.Checking,

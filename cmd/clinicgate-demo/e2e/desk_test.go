@@ -88,7 +88,7 @@ func TestE2EDeskWithoutInternet(t *testing.T) {
 	peer := startPeer(t, map[string]string{"publishKey": "demo", "subscribeKey": "demo", "origin": k.outside, "cipherKey": k.cipherKey(),
 		"kiosk": "lobby-1", "kioskKey": k.publicKey()})
 	peer.ask(map[string]any{"do": "subscribe", "channels": []string{"queue.cardiology", "consent.riverside", "audit.riverside"}}, nil)
-	k.cut.Store(false)
+	k.cable.set(false)
 	back := time.Now()
 	eventually(t, 2*time.Minute, "PubNub has everything", func() bool { return k.queued() == 0 })
 	t.Logf("%d events of the day were with PubNub %.1f s after the reconnect", queued, time.Since(back).Seconds())

@@ -16,7 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"testing"
 	"time"
 
@@ -42,7 +42,7 @@ type kiosk struct {
 	out     *buffer // standard output of the service and of every command
 	cipher  *pubnub.Cipher
 	process *exec.Cmd
-	cut     atomic.Bool // the kiosk's own way to PubNub; others reach it at outside
+	cable   *cable // the kiosk's own way to PubNub; others reach it at outside
 	outside string
 }
 
@@ -61,9 +61,9 @@ func startKiosk(t *testing.T, cut bool, more string) *kiosk {
 			t.Fatal(err)
 		}
 	}
-	k.cut.Store(cut)
 	own, others := httptest.NewUnstartedServer(k.pubnub), httptest.NewServer(k.pubnub)
-	own.Listener = &cable{own.Listener, &k.cut}
+	k.cable = &cable{Listener: own.Listener, cut: cut}
+	own.Listener = k.cable
 	own.Start()
 	t.Cleanup(func() { k.pubnub.Close(); own.Close(); others.Close() })
 	k.origin, k.outside = strings.TrimPrefix(own.URL, "http://"), strings.TrimPrefix(others.URL, "http://")
@@ -75,6 +75,10 @@ func startKiosk(t *testing.T, cut bool, more string) *kiosk {
 	go func() { _ = k.scanner.Run(ctx); close(done) }()
 	t.Cleanup(func() { cancel(); <-done })
 
+	limits := "[checkin]\nearly = \"12h\"\nlate = \"12h\""
+	if strings.Contains(more, "[checkin]") {
+		limits = ""
+	}
 	k.config = filepath.Join(k.dir, "config.toml")
 	k.board, k.mqtt = freeAddress(t), freeAddress(t)
 	k.write(k.config, fmt.Sprintf(`
@@ -83,8 +87,9 @@ id = "lobby-1"
 letter = "A"
 site = "main"
 organization = "riverside"
-zone = "America/New_York"
+zone = %q
 languages = ["en", "es"]
+departments = ["cardiology"]
 [storage]
 dir = %q
 budget = "64MiB"
@@ -96,9 +101,7 @@ origin = %q
 secure = false
 publish_key = "demo"
 subscribe_key = "demo"
-[checkin]
-early = "12h"
-late = "12h"
+%s
 [web]
 listen = "127.0.0.1:0"
 [board]
@@ -123,7 +126,7 @@ id = "front-scanner"
 class = "scanner"
 port = %q
 %s
-`, filepath.Join(k.dir, "data"), filepath.Join(k.dir, "passphrase"), k.origin, k.board, filepath.Join(k.dir, "c", "sock"), k.mqtt, k.scanner.Path(), more))
+`, middayZone(), filepath.Join(k.dir, "data"), filepath.Join(k.dir, "passphrase"), k.origin, limits, k.board, filepath.Join(k.dir, "c", "sock"), k.mqtt, k.scanner.Path(), more))
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the end of its log:\n%s", k.log.tail(40))
@@ -151,19 +154,49 @@ port = %q
 	return k
 }
 
-// cable is a way into PubNub that may be cut: then whoever connects is dropped.
+// middayZone is one in which it is about noon, so that a day around now is one day.
+func middayZone() string {
+	return fmt.Sprintf("Etc/GMT%+d", time.Now().UTC().Hour()-12)
+}
+
+// cable is a way into PubNub that may be cut: then whoever is connected or
+// connects is dropped.
 type cable struct {
 	net.Listener
-	cut *atomic.Bool
+	mu   sync.Mutex
+	cut  bool
+	open []net.Conn
 }
 
 func (c *cable) Accept() (net.Conn, error) {
 	for {
 		conn, err := c.Listener.Accept()
-		if err != nil || !c.cut.Load() {
+		if err != nil {
 			return conn, err
 		}
+		c.mu.Lock()
+		cut := c.cut
+		if !cut {
+			c.open = append(c.open, conn)
+		}
+		c.mu.Unlock()
+		if !cut {
+			return conn, nil
+		}
 		_ = conn.Close()
+	}
+}
+
+// set cuts it, or mends it.
+func (c *cable) set(cut bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cut = cut
+	if cut {
+		for _, conn := range c.open {
+			_ = conn.Close()
+		}
+		c.open = nil
 	}
 }
 

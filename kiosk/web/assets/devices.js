@@ -67,7 +67,7 @@ function listen(stream, meter, speech, heard) {
     analyser.getFloatTimeDomainData(samples);
     const level = Math.sqrt(samples.reduce((sum, x) => sum + x * x, 0) / samples.length);
     meter.value = Math.min(1, level * 8);
-    if (level < LOUD) return;
+    if (level < LOUD || loud === ENOUGH) return; // a noisy room is no sign that the patient is still there
     heard();
     loud += 1;
     if (loud === ENOUGH) speech();

@@ -125,8 +125,26 @@ func (b *Tab) Screen(state string) {
 	b.Do(chromedp.WaitVisible(`body[data-state="`+state+`"] main > section h1`), chromedp.Sleep(400*time.Millisecond))
 }
 
-// Tap touches what a selector finds, as a finger does.
-func (b *Tab) Tap(selector string) { b.t.Helper(); b.Do(chromedp.Tap(chromedp.CSS(selector))) }
+// Tap touches what a selector finds, as a finger does: it is brought into view
+// first, and touched when it has come to rest there and been drawn.
+func (b *Tab) Tap(selector string) {
+	b.t.Helper()
+	b.Do(chromedp.WaitVisible(chromedp.CSS(selector)))
+	Evaluate[bool](b, fmt.Sprintf(`(async () => {
+		const el = document.querySelector(%q), drawn = () => new Promise(requestAnimationFrame);
+		let at;
+		for (let frames = 0; el && frames < 60; frames += 1) {
+			el.scrollIntoViewIfNeeded();
+			const { x, y } = el.getBoundingClientRect();
+			if (at === x + "," + y) break;
+			at = x + "," + y;
+			await drawn();
+			await drawn();
+		}
+		return true;
+	})()`, selector))
+	b.Do(chromedp.Tap(chromedp.CSS(selector)))
+}
 
 // Text is what the page says.
 func (b *Tab) Text() string {
