@@ -59,6 +59,9 @@ func TestE2EChecks(t *testing.T) {
 		p.language = everyLanguage[n%len(everyLanguage)]
 		p.play(screen)
 		for _, c := range every {
+			if screen.acted && strings.HasPrefix(c.name, "A9 ") {
+				continue
+			}
 			if out := chromium.Evaluate[string](b.Tab, fmt.Sprintf(checkScript, p.language, c.script)); out != "" {
 				wrong[c.name] = append(wrong[c.name], screen.name+" in "+p.language+": "+out)
 			}
@@ -66,6 +69,7 @@ func TestE2EChecks(t *testing.T) {
 		// 320 pixels wide, and 1280x800 with everything twice as large.
 		for _, size := range [][2]int64{{320, 640}, {640, 400}} {
 			b.Do(chromedp.EmulateViewport(size[0], size[1], chromedp.EmulateTouch))
+			p.settled() // the page has come to rest at this size
 			if out := chromium.Evaluate[string](b.Tab, lost); out != "" {
 				narrow = append(narrow, fmt.Sprintf("%s in %s at %dx%d: %s", screen.name, p.language, size[0], size[1], out))
 			}

@@ -21,6 +21,7 @@ type scene struct {
 	way   func(*player)
 	busy  bool // the clinic is being asked; release ends it
 	like  bool // another scene has the same template; only the words differ
+	acted bool // something was touched on the screen, and the focus is there
 }
 
 // displayModes are the ways in which a patient may want the page, alone and together.
@@ -95,9 +96,9 @@ func scenes() []scene {
 		{name: "needs", state: "needs", way: (*player).toNeeds},
 		{name: "interpreter", state: "interpreter", way: func(p *player) { p.toNeeds(); p.Tap(`[data-act="tongues"]`) }},
 		{name: "identify", state: "identify", way: (*player).toIdentify},
-		{name: "identify, typed", state: "identify", way: func(p *player) { p.toIdentify(); p.typeCode(goodTyped) }},
+		{name: "identify, typed", state: "identify", acted: true, way: func(p *player) { p.toIdentify(); p.typeCode(goodTyped) }},
 		{name: "birth", state: "birth", way: (*player).toBirth},
-		{name: "birth, no such date", state: "birth", way: func(p *player) {
+		{name: "birth, no such date", state: "birth", acted: true, way: func(p *player) {
 			p.toBirth()
 			p.born("31")
 			p.Tap("[data-go]")
