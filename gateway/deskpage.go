@@ -187,16 +187,16 @@ func (g deskClinic) Do(ctx context.Context, act kiosk.Act, in desk.Act) (err err
 	acts := staffActs(g)
 	switch in.Event {
 	case desk.Admit:
-		_, err = acts.admit(ctx, act, in.Appointment)
+		_, err = acts.admit(ctx, act, in.Appointment, in.HappenedAt)
 	case desk.WalkIn:
 		_, err = acts.walkIn(ctx, act, checkin.WalkIn{Department: in.Department, Reason: in.Reason, Birth: in.Born,
-			Name: roster.Unlisted{Family: in.Family, Given: in.Given}.Name()})
+			Name: roster.Unlisted{Family: in.Family, Given: in.Given}.Name()}, in.HappenedAt)
 	case desk.Match:
 		_, err = acts.match(ctx, act, in.Entry, in.Appointment)
 	case desk.Call:
-		_, err = acts.call(ctx, act, in.Entry, in.Room)
+		_, err = acts.call(ctx, act, in.Entry, in.Room, in.HappenedAt)
 	case desk.SetStatus:
-		_, err = acts.setStatus(ctx, act, in.Entry, in.Status)
+		_, err = acts.setStatus(ctx, act, in.Entry, in.Status, in.HappenedAt)
 	case desk.SetPriority:
 		_, err = acts.setPriority(ctx, act, in.Entry, in.Priority)
 	case desk.Transfer:

@@ -48,11 +48,14 @@ var (
 // refusedAct puts a refusal of the queue's rules into the channel's words.
 func refusedAct(err error) error {
 	var r *queue.Refusal
+	t, isTime := errors.AsType[*queue.TimeError](err)
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, queue.ErrNotFound):
 		return errNotFound
+	case isTime:
+		return &control.Error{Code: control.Conflict, Message: err.Error(), Next: t.Hint()}
 	case errors.As(err, &r):
 		return &control.Error{Code: control.Conflict, Message: r.Error(), Next: "`clinicgate queue list` shows the present state"}
 	case errors.Is(err, storage.ErrFull):
@@ -68,6 +71,7 @@ var reasons = []struct {
 }{
 	{queue.ErrNotFound, "not-found"}, {queue.ErrNotCalled, "not-called"}, {queue.ErrGrace, "grace"}, {queue.ErrNotLast, "not-last"},
 	{queue.ErrListed, "listed"}, {queue.ErrArrived, "arrived"}, {queue.ErrOtherDay, "other-day"}, {queue.ErrTransition, "transition"}, {queue.ErrBusy, "busy"}, {checkin.ErrNoHelp, "no-help"},
+	{queue.ErrFuture, "future"}, {queue.ErrDayBegan, "day-began"}, {queue.ErrEarlier, "earlier"},
 	{storage.ErrFull, "full"},
 }
 
@@ -83,6 +87,18 @@ func reasonOf(err error) string {
 		}
 	}
 	return ""
+}
+
+// late says of an act when it happened, in a person's words; empty: it is done now.
+func (g staffActs) late(act kiosk.Act, happened string) (kiosk.Act, error) {
+	if happened == "" {
+		return act, nil
+	}
+	var err error
+	if act.Happened, err = g.queue.Moment(happened); err != nil {
+		return act, refusedAs("time", control.Invalid, "the time cannot be read", "write it as 09:40, by the clinic's clock of today, or as 2026-11-22T09:40:00-05:00")
+	}
+	return act, nil
 }
 
 // entry finds an entry by its id or by today's ticket.
@@ -120,13 +136,21 @@ func (g staffActs) on(ctx context.Context, act kiosk.Act, text string, do func(t
 }
 
 // admit takes in a person of today's list whom staff have identified.
-func (g staffActs) admit(ctx context.Context, act kiosk.Act, id kiosk.AppointmentID) (queue.State, error) {
+func (g staffActs) admit(ctx context.Context, act kiosk.Act, id kiosk.AppointmentID, happened string) (queue.State, error) {
+	act, err := g.late(act, happened)
+	if err != nil {
+		return queue.State{}, err
+	}
 	s, err := g.checkin.Admit(ctx, act, id)
 	return s, g.refusedArrival(err)
 }
 
 // walkIn takes in a person without an appointment.
-func (g staffActs) walkIn(ctx context.Context, act kiosk.Act, in checkin.WalkIn) (queue.State, error) {
+func (g staffActs) walkIn(ctx context.Context, act kiosk.Act, in checkin.WalkIn, happened string) (queue.State, error) {
+	act, err := g.late(act, happened)
+	if err != nil {
+		return queue.State{}, err
+	}
 	s, err := g.checkin.WalkIn(ctx, act, in)
 	return s, g.refusedArrival(err)
 }
@@ -167,7 +191,11 @@ func (g staffActs) noDepartment() error {
 }
 
 // call asks a patient to a room, by default the provider's.
-func (g staffActs) call(ctx context.Context, act kiosk.Act, entry, room string) (queue.State, error) {
+func (g staffActs) call(ctx context.Context, act kiosk.Act, entry, room, happened string) (queue.State, error) {
+	act, err := g.late(act, happened)
+	if err != nil {
+		return queue.State{}, err
+	}
 	if err := g.checkRoom(room); err != nil {
 		return queue.State{}, err
 	}
@@ -178,7 +206,11 @@ func (g staffActs) call(ctx context.Context, act kiosk.Act, entry, room string) 
 }
 
 // setStatus makes one of the nine transitions.
-func (g staffActs) setStatus(ctx context.Context, act kiosk.Act, entry string, to kiosk.Status) (queue.State, error) {
+func (g staffActs) setStatus(ctx context.Context, act kiosk.Act, entry string, to kiosk.Status, happened string) (queue.State, error) {
+	act, err := g.late(act, happened)
+	if err != nil {
+		return queue.State{}, err
+	}
 	return g.on(ctx, act, entry, func(tx *storage.Tx, id kiosk.EntryID) error {
 		_, err := g.queue.SetStatus(tx, act, id, to)
 		return err

@@ -37,8 +37,13 @@ type QueueEntry struct {
 }
 
 // Admit takes in a person of today's list whom staff have identified.
+//
+// HappenedAt says, here and below, when it happened that staff enter later, from
+// what they wrote on paper: "09:40" by the clinic's clock of today, or an RFC 3339
+// instant. Empty: it happens now.
 type Admit struct {
 	Appointment kiosk.AppointmentID `json:"appointment"`
+	HappenedAt  string              `json:"happenedAt,omitempty"`
 }
 
 // WalkIn takes in a person without an appointment. Name and Birth travel over the
@@ -48,6 +53,7 @@ type WalkIn struct {
 	Reason     string             `json:"reason"`
 	Name       string             `json:"name,omitempty"`  // family name, comma, given names
 	Birth      string             `json:"birth,omitempty"` // 2006-01-02
+	HappenedAt string             `json:"happenedAt,omitempty"`
 }
 
 // Match says which of today's appointments an entry was for that came in without
@@ -60,14 +66,16 @@ type Match struct {
 // CallEntry calls a patient. Entry is an entry's id or today's ticket, here and
 // below. An empty Room is the provider's.
 type CallEntry struct {
-	Entry string `json:"entry"`
-	Room  string `json:"room,omitempty"`
+	Entry      string `json:"entry"`
+	Room       string `json:"room,omitempty"`
+	HappenedAt string `json:"happenedAt,omitempty"`
 }
 
 // SetStatus is one of the nine transitions.
 type SetStatus struct {
-	Entry  string       `json:"entry"`
-	Status kiosk.Status `json:"status"`
+	Entry      string       `json:"entry"`
+	Status     kiosk.Status `json:"status"`
+	HappenedAt string       `json:"happenedAt,omitempty"`
 }
 
 // SetPriority changes how urgent an entry is.

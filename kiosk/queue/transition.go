@@ -63,6 +63,9 @@ func (r *Refusal) Unwrap() error { return r.Err }
 
 // Hint is the next step for the person who asked.
 func (r *Refusal) Hint() string {
+	if t, ok := errors.AsType[*TimeError](r.Err); ok {
+		return t.Hint()
+	}
 	switch r.Err {
 	case ErrNotCalled:
 		return "call the patient first"

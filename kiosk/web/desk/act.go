@@ -164,6 +164,7 @@ type action struct {
 	Provider     kiosk.ProviderID   `json:"provider,omitempty"`     // provider
 	Availability kiosk.Availability `json:"availability,omitempty"` // provider
 	Help         string             `json:"help,omitempty"`         // acknowledge, resolve
+	HappenedAt   string             `json:"happenedAt,omitempty"`   // admit, walk-in, call, status: 09:40
 
 	Appointment kiosk.AppointmentID `json:"appointment,omitempty"` // admit, match
 	Reason      string              `json:"reason,omitempty"`      // walk-in
@@ -218,6 +219,11 @@ func (a action) act() (act Act, ok bool) {
 		act.Room, rest.Room = a.Room, ""
 		ok = ok && len(a.Room) <= maxRoom && utf8.ValidString(a.Room)
 	}
+	switch a.Event {
+	case Admit, WalkIn, Call, SetStatus:
+		act.HappenedAt, rest.HappenedAt = a.HappenedAt, ""
+		ok = ok && (a.HappenedAt == "" || isClock(a.HappenedAt))
+	}
 	return act, ok && rest == action{}
 }
 
@@ -225,6 +231,11 @@ const maxPart = 90 // bytes, of each part
 
 func isName(text string) bool {
 	return len(text) <= maxPart && utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return r == ',' || !unicode.IsPrint(r) })
+}
+
+func isClock(text string) bool {
+	t, err := time.Parse("15:04", text)
+	return err == nil && t.Format("15:04") == text
 }
 
 // serveAct carries out one action.

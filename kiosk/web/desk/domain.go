@@ -112,6 +112,7 @@ type Act struct {
 	Provider     kiosk.ProviderID
 	Availability kiosk.Availability
 	Help         string // id of the call for help
+	HappenedAt   string // admit, walk-in, call, status: "09:40" of what is entered later; empty: now
 
 	Appointment         kiosk.AppointmentID // admit, match
 	Reason              string              // walk-in: one of View.Reasons

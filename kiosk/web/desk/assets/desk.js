@@ -297,6 +297,7 @@ function openMore(id) {
   options($("more-priority"), c.priorities.map((p) => [p, text(`priority.${p}`)]), e.priority);
   options($("more-department"), c.departments.map((d) => [d.id, d.name]), e.department);
   $("more-refused").textContent = "";
+  $("more-at").value = "";
   drawMore();
   $("more").showModal();
   $("more-title").focus();
@@ -312,6 +313,7 @@ function drawMore() {
   $("more-name").textContent = e.name || text("list.nameless");
   const fits = {
     call: e.status === "waiting",
+    status: true,
     priority: ["checked-in", "waiting", "in-consultation"].includes(e.status),
     transfer: ["checked-in", "waiting"].includes(e.status) && shown.clinic.departments.length > 1,
   };
@@ -346,6 +348,7 @@ async function openArrive(entry = "") {
   matching = entry;
   $("arrive-title").textContent = entry ? text("arrive.match", { ticket: entryOf(entry)?.ticket ?? "" }) : text("arrive.title");
   $("walk-in").hidden = Boolean(entry) || !may("walk-in");
+  $("arrive-late").hidden = Boolean(entry);
   options($("walk-department"), c.departments.map((d) => [d.id, d.name]), department || c.departments[0]?.id);
   options($("walk-reason"), [["", ""], ...c.reasons.map((r) => [r, text(`reason.${r}`) || r])], "");
   $("arrive-refused").textContent = "";
@@ -377,8 +380,12 @@ function drawExpected() {
 }
 
 async function arrives(button, event, fields) {
-  if (await ask(button, event, fields, $("arrive-refused"))) $("arrive").close();
+  const late = event === "match" ? {} : fromPaper("arrive-at");
+  if (await ask(button, event, { ...fields, ...late }, $("arrive-refused"))) $("arrive").close();
 }
+
+// fromPaper gives when it happened that somebody enters later; else it is now.
+const fromPaper = (id) => ($(id).value ? { happenedAt: $(id).value } : {});
 
 function clearArrive() {
   expected = [];
@@ -386,7 +393,7 @@ function clearArrive() {
   $("expected").replaceChildren();
   $("walk-in").reset();
   for (const id of ["arrive-title", "arrive-refused"]) $(id).textContent = "";
-  $("arrive-find").value = "";
+  for (const id of ["arrive-find", "arrive-at"]) $(id).value = "";
 }
 
 $("arrives").onclick = () => openArrive();
@@ -408,6 +415,7 @@ $("walk-in").addEventListener("submit", (e) => {
 });
 
 async function askMore(button, event, fields) {
+  if (event === "call" || event === "status") fields = { ...fields, ...fromPaper("more-at") };
   if (await ask(button, event, fields, $("more-refused"))) $("more").close();
 }
 
