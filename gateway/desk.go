@@ -43,7 +43,7 @@ func (g queueBackend) shown(s queue.State) control.QueueEntry {
 	e := s.Entry
 	q := control.QueueEntry{ID: e.ID, Ticket: e.Metadata.Ticket, Department: e.Department, Provider: e.Provider, Status: e.Status,
 		Priority: e.Priority, Mode: e.Metadata.Mode, CheckIn: e.CheckInTime, Called: s.Call.At, Needs: e.Metadata.Needs, Conflict: len(s.Conflicts) > 0,
-		Reason: e.Metadata.Reason}
+		Reason: e.Metadata.Reason, Removed: s.Removed}
 	if s.Call.Times > 0 {
 		q.Room = g.queue.CallRoom(s).String() // what an app sent as the room may be any text
 	}
@@ -97,6 +97,11 @@ func (g queueBackend) Call(ctx context.Context, by control.Caller, in control.Ca
 // SetStatus makes one of the nine transitions.
 func (g queueBackend) SetStatus(ctx context.Context, by control.Caller, in control.SetStatus) (control.QueueEntry, error) {
 	return g.did(staffActs(g).setStatus(ctx, kiosk.NewAct(by.Actor), in.Entry, in.Status, in.HappenedAt))
+}
+
+// Remove takes a patient off the lists who will not be seen today.
+func (g queueBackend) Remove(ctx context.Context, by control.Caller, in control.Remove) (control.QueueEntry, error) {
+	return g.did(staffActs(g).remove(ctx, kiosk.NewAct(by.Actor), in.Entry, in.Reason, in.HappenedAt))
 }
 
 // SetPriority changes how urgent an entry is.

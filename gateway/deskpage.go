@@ -139,7 +139,7 @@ func (g deskClinic) entryShown(r *storage.Reader, s queue.State) (desk.Entry, er
 		ID: e.ID, Ticket: e.Metadata.Ticket, Department: e.Department, Provider: e.Provider, Status: e.Status, Priority: e.Priority, Mode: e.Metadata.Mode,
 		CheckIn: e.CheckInTime, Appointment: e.Metadata.AppointmentTime, Language: e.Metadata.Language, Interpreter: e.Metadata.InterpreterNeeded,
 		Needs: e.Metadata.Needs, Flags: e.Metadata.Flags, LastBy: s.Last.By,
-		Reason: e.Metadata.Reason, Unlisted: s.Unlisted,
+		Reason: e.Metadata.Reason, Unlisted: s.Unlisted, Removed: s.Removed,
 	}
 	if s.Call.Times > 0 {
 		out.Room, out.Called, out.Calls = g.queue.CallRoom(s).String(), s.Call.At, s.Call.Times
@@ -197,6 +197,8 @@ func (g deskClinic) Do(ctx context.Context, act kiosk.Act, in desk.Act) (err err
 		_, err = acts.call(ctx, act, in.Entry, in.Room, in.HappenedAt)
 	case desk.SetStatus:
 		_, err = acts.setStatus(ctx, act, in.Entry, in.Status, in.HappenedAt)
+	case desk.Remove:
+		_, err = acts.remove(ctx, act, in.Entry, in.Removal, in.HappenedAt)
 	case desk.SetPriority:
 		_, err = acts.setPriority(ctx, act, in.Entry, in.Priority)
 	case desk.Transfer:
@@ -298,7 +300,7 @@ func (g deskClinic) unlistedNames(ctx context.Context, day kiosk.Day) (map[kiosk
 func (g deskClinic) rowOf(s queue.State) desk.Row {
 	e := s.Entry
 	return desk.Row{Department: g.departmentName(string(e.Department), g.cfg.Kiosk.Language()), Provider: g.providerName(string(e.Provider)),
-		Ticket: e.Metadata.Ticket, Status: e.Status, Language: e.Metadata.Language, Interpreter: e.Metadata.InterpreterNeeded, Needs: e.Metadata.Needs}
+		Ticket: e.Metadata.Ticket, Status: e.Status, Language: e.Metadata.Language, Interpreter: e.Metadata.InterpreterNeeded, Needs: e.Metadata.Needs, Removed: s.Removed}
 }
 
 // deskBackend is who may use the desk, for the commands.

@@ -114,3 +114,44 @@ func TestPaperNotesAreEnteredAfterAnOutage(t *testing.T) {
 		}
 	}
 }
+
+// Who will not be seen today leaves for a reason that staff give, at the page as at
+// the terminal; a patient who leaves alone is asked nothing.
+func TestStaffSayWhyAVisitIsRemoved(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t, withDesk)
+	for _, id := range []string{"apt-1", "apt-2"} {
+		c.admit(id)
+		if _, err := c.control.Admit(t.Context(), control.Admit{Appointment: kiosk.AppointmentID(id)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := c.deskOf()
+	v := b.see("two patients", func(v deskView) bool { return v.Clinic != nil && len(v.Clinic.Entries) == 2 })
+	first, second := v.Clinic.Entries[0], v.Clinic.Entries[1]
+	for why, want := range map[string]struct {
+		status int
+		text   string
+	}{"": {http.StatusBadRequest, ""}, "vanished": {http.StatusBadRequest, ""}, "no-show": {http.StatusConflict, `{"refused":"removal"}`}} {
+		if status, text := b.act(v.Session, "remove", map[string]any{"entry": first.ID, "removal": why}); status != want.status || want.text != "" && text != want.text {
+			t.Errorf("%q: %d %s", why, status, text)
+		}
+	}
+	if status, text := b.act(v.Session, "remove", map[string]any{"entry": first.ID, "removal": "rescheduled"}); status != http.StatusOK {
+		t.Fatalf("rescheduled: %d %s", status, text)
+	}
+	v = b.see("who left", func(v deskView) bool { return len(v.Clinic.Left) == 1 })
+	if l := v.Clinic.Left[0]; l.ID != first.ID || l.Removed != "rescheduled" || l.Status != "cancelled" {
+		t.Errorf("left: %+v", l)
+	}
+	_, err := c.control.Remove(t.Context(), control.Remove{Entry: second.Ticket, Reason: kiosk.RemovedCompleted})
+	if e, ok := errors.AsType[*control.Error](err); !ok || e.Code != control.Invalid || e.Next == "" {
+		t.Errorf("removed as completed: %v", err)
+	}
+	if e, err := c.control.Remove(t.Context(), control.Remove{Entry: second.Ticket, Reason: kiosk.RemovedCancelled}); err != nil || e.Removed != kiosk.RemovedCancelled {
+		t.Errorf("removed as cancelled: %+v, %v", e, err)
+	}
+	if got := c.audited(kiosk.QueueEntryRemoved); !slices.Contains(got, "rescheduled") || !slices.Contains(got, "cancelled") {
+		t.Errorf("audit has %q", got)
+	}
+}

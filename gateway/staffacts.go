@@ -47,16 +47,18 @@ var (
 
 // refusedAct puts a refusal of the queue's rules into the channel's words.
 func refusedAct(err error) error {
-	var r *queue.Refusal
+	r, isRefusal := errors.AsType[*queue.Refusal](err)
 	t, isTime := errors.AsType[*queue.TimeError](err)
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, queue.ErrNotFound):
 		return errNotFound
+	case isRefusal && r.Err == queue.ErrRemoval:
+		return &control.Error{Code: control.Invalid, Message: r.Err.Error(), Next: "`clinicgate queue remove --reason rescheduled`, or `clinicgate queue status`"}
 	case isTime:
 		return &control.Error{Code: control.Conflict, Message: err.Error(), Next: t.Hint()}
-	case errors.As(err, &r):
+	case isRefusal:
 		return &control.Error{Code: control.Conflict, Message: r.Error(), Next: "`clinicgate queue list` shows the present state"}
 	case errors.Is(err, storage.ErrFull):
 		return &control.Error{Code: control.Unavailable, Message: "the store is full", Next: "restore the connection to PubNub, or raise storage.budget"}
@@ -70,7 +72,7 @@ var reasons = []struct {
 	reason string
 }{
 	{queue.ErrNotFound, "not-found"}, {queue.ErrNotCalled, "not-called"}, {queue.ErrGrace, "grace"}, {queue.ErrNotLast, "not-last"},
-	{queue.ErrListed, "listed"}, {queue.ErrArrived, "arrived"}, {queue.ErrOtherDay, "other-day"}, {queue.ErrTransition, "transition"}, {queue.ErrBusy, "busy"}, {checkin.ErrNoHelp, "no-help"},
+	{queue.ErrRemoval, "removal"}, {queue.ErrListed, "listed"}, {queue.ErrArrived, "arrived"}, {queue.ErrOtherDay, "other-day"}, {queue.ErrTransition, "transition"}, {queue.ErrBusy, "busy"}, {checkin.ErrNoHelp, "no-help"},
 	{queue.ErrFuture, "future"}, {queue.ErrDayBegan, "day-began"}, {queue.ErrEarlier, "earlier"},
 	{storage.ErrFull, "full"},
 }
@@ -213,6 +215,18 @@ func (g staffActs) setStatus(ctx context.Context, act kiosk.Act, entry string, t
 	}
 	return g.on(ctx, act, entry, func(tx *storage.Tx, id kiosk.EntryID) error {
 		_, err := g.queue.SetStatus(tx, act, id, to)
+		return err
+	})
+}
+
+// remove takes a patient who will not be seen today off the lists.
+func (g staffActs) remove(ctx context.Context, act kiosk.Act, entry string, why kiosk.Removal, happened string) (queue.State, error) {
+	act, err := g.late(act, happened)
+	if err != nil {
+		return queue.State{}, err
+	}
+	return g.on(ctx, act, entry, func(tx *storage.Tx, id kiosk.EntryID) error {
+		_, err := g.queue.Remove(tx, act, id, why)
 		return err
 	})
 }

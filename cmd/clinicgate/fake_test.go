@@ -162,6 +162,15 @@ func (fakeQueue) SetStatus(_ context.Context, _ control.Caller, in control.SetSt
 	return e, nil
 }
 
+func (fakeQueue) Remove(_ context.Context, _ control.Caller, in control.Remove) (control.QueueEntry, error) {
+	if in.Reason != kiosk.RemovedCancelled && in.Reason != kiosk.RemovedRescheduled {
+		return control.QueueEntry{}, &control.Error{Code: control.Invalid, Message: "a visit leaves as cancelled or as rescheduled", Next: "change the status"}
+	}
+	e := entry(in.Entry)
+	e.Status, e.Removed, e.Room = kiosk.Cancelled, in.Reason, in.HappenedAt
+	return e, nil
+}
+
 func (fakeQueue) SetPriority(_ context.Context, _ control.Caller, in control.SetPriority) (control.QueueEntry, error) {
 	return entry(in.Entry), nil
 }

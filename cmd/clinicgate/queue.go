@@ -25,7 +25,7 @@ func (a *app) queueCommand() *cobra.Command {
 	})
 	happenedAt(status, &changed)
 	return group("queue", "See and call patients, as the desk does", a.queueList(),
-		a.queueAdmit(), a.queueWalkIn(), a.queueMatch(), call, status,
+		a.queueAdmit(), a.queueWalkIn(), a.queueMatch(), call, status, a.queueRemove(),
 		a.entryCommand("priority ENTRY PRIORITY", "Change a priority: "+words(kiosk.Priorities()), 2, func(ctx context.Context, s *control.Client, args []string) (control.QueueEntry, error) {
 			return s.SetPriority(ctx, control.SetPriority{Entry: args[0], Priority: kiosk.Priority(args[1])})
 		}),
@@ -68,7 +68,15 @@ func (a *app) entryCommand(use, short string, args int, act func(context.Context
 }
 
 func entryShown(t *table, e control.QueueEntry) {
-	t.line("%s is %s in %s%s", e.Ticket, e.Status, e.Department, in(e.Room))
+	t.line("%s is %s in %s%s%s", e.Ticket, e.Status, e.Department, in(e.Room), rescheduled(e.Removed))
+}
+
+// rescheduled says of who left what the status does not.
+func rescheduled(why kiosk.Removal) string {
+	if why != kiosk.RemovedRescheduled {
+		return ""
+	}
+	return ": " + string(why)
 }
 
 func in(room string) string {
@@ -76,6 +84,21 @@ func in(room string) string {
 		return ""
 	}
 	return ", room " + room
+}
+
+func (a *app) queueRemove() *cobra.Command {
+	var reason, happened string
+	c := a.entryCommand("remove ENTRY --reason REASON", "Take a patient off the lists who will not be seen today", 1, func(ctx context.Context, s *control.Client, args []string) (control.QueueEntry, error) {
+		return s.Remove(ctx, control.Remove{Entry: args[0], Reason: kiosk.Removal(reason), HappenedAt: happened})
+	})
+	c.Long += `
+
+REASON is rescheduled for who gets another appointment, and cancelled for everyone
+else who goes. Who was seen is completed, and who did not come when called is a
+no-show: both are statuses, and leave by themselves.`
+	c.Flags().StringVar(&reason, "reason", "", "cancelled or rescheduled")
+	happenedAt(c, &happened)
+	return c
 }
 
 func (a *app) queueList() *cobra.Command {

@@ -48,6 +48,7 @@ type Queue interface {
 	Match(context.Context, Caller, Match) (QueueEntry, error)
 	Call(context.Context, Caller, CallEntry) (QueueEntry, error)
 	SetStatus(context.Context, Caller, SetStatus) (QueueEntry, error)
+	Remove(context.Context, Caller, Remove) (QueueEntry, error)
 	SetPriority(context.Context, Caller, SetPriority) (QueueEntry, error)
 	Transfer(context.Context, Caller, Transfer) (QueueEntry, error)
 	Undo(context.Context, Caller, Undo) (QueueEntry, error)

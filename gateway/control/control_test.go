@@ -89,6 +89,10 @@ func (b queue) SetPriority(context.Context, control.Caller, control.SetPriority)
 func (b queue) Transfer(context.Context, control.Caller, control.Transfer) (e control.QueueEntry, err error) {
 	return
 }
+func (b queue) Remove(context.Context, control.Caller, control.Remove) (e control.QueueEntry, err error) {
+	return
+}
+
 func (b queue) Undo(context.Context, control.Caller, control.Undo) (e control.QueueEntry, err error) {
 	return
 }
@@ -269,6 +273,7 @@ queue/call          -              yes   -           yes
 queue/status        -              yes   -           yes
 queue/priority      -              yes   -           yes
 queue/transfer      -              yes   -           yes
+queue/remove        -              yes   -           yes
 queue/undo          -              yes   -           yes
 provider/status     -              yes   -           yes
 consent/list        -              yes   -           yes

@@ -62,6 +62,7 @@ func endpoints(b Backend) []endpoint {
 		act("queue/match", desk, b.Queue.Match),
 		act("queue/call", desk, b.Queue.Call),
 		act("queue/status", desk, b.Queue.SetStatus),
+		act("queue/remove", desk, b.Queue.Remove),
 		act("queue/priority", desk, b.Queue.SetPriority),
 		act("queue/transfer", desk, b.Queue.Transfer),
 		act("queue/undo", desk, b.Queue.Undo),

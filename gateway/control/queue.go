@@ -33,6 +33,7 @@ type QueueEntry struct {
 	Flags      []string           `json:"flags,omitempty"`
 	Reason     string             `json:"reason,omitempty"`     // why a walk-in came: a code of the clinic's
 	Unfinished bool               `json:"unfinished,omitempty"` // identified, and nobody goes on with it
+	Removed    kiosk.Removal      `json:"removed,omitempty"`    // why it left the lists
 	Conflict   bool               `json:"conflict,omitempty"`   // a forbidden change by somebody else waits for a decision
 }
 
@@ -76,6 +77,14 @@ type SetStatus struct {
 	Entry      string       `json:"entry"`
 	Status     kiosk.Status `json:"status"`
 	HappenedAt string       `json:"happenedAt,omitempty"`
+}
+
+// Remove takes a patient who will not be seen today off the lists. Reason is
+// cancelled or rescheduled.
+type Remove struct {
+	Entry      string        `json:"entry"`
+	Reason     kiosk.Removal `json:"reason"`
+	HappenedAt string        `json:"happenedAt,omitempty"`
 }
 
 // SetPriority changes how urgent an entry is.
@@ -161,6 +170,11 @@ func (c *Client) CallEntry(ctx context.Context, in CallEntry) (QueueEntry, error
 // SetStatus changes an entry's status.
 func (c *Client) SetStatus(ctx context.Context, in SetStatus) (QueueEntry, error) {
 	return call[QueueEntry](ctx, c, "queue/status", in)
+}
+
+// Remove takes an entry off the lists.
+func (c *Client) Remove(ctx context.Context, in Remove) (QueueEntry, error) {
+	return call[QueueEntry](ctx, c, "queue/remove", in)
 }
 
 // SetPriority changes an entry's priority.

@@ -81,6 +81,25 @@ func (q *Queue) Require(tx *storage.Tx, act kiosk.Act, id kiosk.EntryID, needs .
 // SetStatus makes one of the nine transitions. Cancelling and completing also
 // take the entry off the lists.
 func (q *Queue) SetStatus(tx *storage.Tx, act kiosk.Act, id kiosk.EntryID, to kiosk.Status) (kiosk.Entry, error) {
+	return q.setStatus(tx, act, id, to, kiosk.RemovedCancelled)
+}
+
+// Remove takes a patient who will not be seen today off the lists, as staff are told
+// why: cancelled or rescheduled. The other two reasons follow from a status; for them
+// it is refused with ErrRemoval.
+func (q *Queue) Remove(tx *storage.Tx, act kiosk.Act, id kiosk.EntryID, why kiosk.Removal) (kiosk.Entry, error) {
+	if why == kiosk.RemovedCancelled || why == kiosk.RemovedRescheduled {
+		return q.setStatus(tx, act, id, kiosk.Cancelled, why)
+	}
+	_, _, state, err := q.open(tx, id)
+	if err == nil {
+		err = &Refusal{id, state.Entry.Status, "remove", ErrRemoval}
+	}
+	return kiosk.Entry{}, err
+}
+
+// setStatus is SetStatus; cancelled says why a cancelled entry leaves.
+func (q *Queue) setStatus(tx *storage.Tx, act kiosk.Act, id kiosk.EntryID, to kiosk.Status, cancelled kiosk.Removal) (kiosk.Entry, error) {
 	s, r, state, err := q.open(tx, id)
 	if err != nil {
 		return kiosk.Entry{}, err
@@ -118,7 +137,7 @@ func (q *Queue) SetStatus(tx *storage.Tx, act kiosk.Act, id kiosk.EntryID, to ki
 	case to == kiosk.Completed:
 		state, err = q.remove(s, act, r, state, kiosk.RemovedCompleted)
 	case to == kiosk.Cancelled:
-		state, err = q.remove(s, act, r, state, kiosk.RemovedCancelled)
+		state, err = q.remove(s, act, r, state, cancelled)
 	case removed != "":
 		act.Happened = time.Time{} // the patient came when she came
 		state, err = q.announce(s, act, r, state.Entry.Shape(), "")

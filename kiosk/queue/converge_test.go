@@ -113,7 +113,7 @@ func (s *site) step() {
 	if rapid.IntRange(0, 3).Draw(s.t, "late") == 0 { // from paper
 		act.Happened = s.true_.Add(-time.Duration(rapid.IntRange(-10, 3*60).Draw(s.t, "minutes ago")) * time.Minute).Truncate(time.Minute)
 	}
-	switch rapid.IntRange(0, 13).Draw(s.t, "what") {
+	switch rapid.IntRange(0, 14).Draw(s.t, "what") {
 	case 0, 1:
 		k.add(e)
 	case 12:
@@ -121,6 +121,11 @@ func (s *site) step() {
 			e.CheckInTime, e.Metadata.OrderAt = act.Happened, act.Happened
 			_ = k.Act(s.t.Context(), act, func(tx *storage.Tx) error { _, _, err := k.Add(tx, act, e); return err })
 		}
+	case 14:
+		_ = k.Act(s.t.Context(), act, func(tx *storage.Tx) error {
+			_, err := k.Remove(tx, act, e.ID, rapid.SampledFrom([]kiosk.Removal{kiosk.RemovedCancelled, kiosk.RemovedRescheduled, kiosk.RemovedNoShow}).Draw(s.t, "why"))
+			return err
+		})
 	case 13:
 		_ = k.Act(s.t.Context(), act, func(tx *storage.Tx) error {
 			_, err := k.SetStatus(tx, act, e.ID, rapid.SampledFrom(kiosk.Statuses()).Draw(s.t, "status"))
@@ -313,7 +318,7 @@ func TestPropertyFoldIsOfTheSet(t *testing.T) {
 			case queue.Status:
 				f.Status = rapid.SampledFrom(kiosk.Statuses()).Draw(t, "status")
 			case queue.Removed:
-				f.Reason = rapid.SampledFrom([]kiosk.Removal{kiosk.RemovedCompleted, kiosk.RemovedNoShow, kiosk.RemovedCancelled}).Draw(t, "reason")
+				f.Reason = rapid.SampledFrom([]kiosk.Removal{kiosk.RemovedCompleted, kiosk.RemovedNoShow, kiosk.RemovedCancelled, kiosk.RemovedRescheduled}).Draw(t, "reason")
 			case queue.Priority:
 				f.Priority = rapid.SampledFrom(kiosk.Priorities()).Draw(t, "priority")
 			case queue.Transferred:

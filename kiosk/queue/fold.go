@@ -294,11 +294,13 @@ func (s *State) matched(f *Fact) (ok, stale bool) {
 }
 
 // removed takes the entry off the lists. A removal that finds the patient back
-// in the queue is too late and changes nothing.
+// in the queue is too late and changes nothing; so does a second one, since who
+// removed first knew why.
 func (s *State) removed(f *Fact) bool {
 	switch {
 	case !f.Reason.Valid():
 		return false
+	case s.Removed != "":
 	case f.Reason == kiosk.RemovedCompleted && s.Entry.Status == kiosk.Completed,
 		f.Reason == kiosk.RemovedNoShow && s.Entry.Status == kiosk.NoShow,
 		f.Reason == kiosk.RemovedCancelled && s.Entry.Status == kiosk.Cancelled,

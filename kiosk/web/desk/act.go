@@ -156,15 +156,16 @@ type action struct {
 	Request      uuid.UUID          `json:"request"`
 	Session      string             `json:"session"`
 	Event        Event              `json:"event"`
-	Entry        string             `json:"entry,omitempty"`        // call, status, priority, transfer, undo
+	Entry        string             `json:"entry,omitempty"`        // call, status, remove, priority, transfer, undo
 	Room         string             `json:"room,omitempty"`         // call, provider
 	Status       kiosk.Status       `json:"status,omitempty"`       // status
+	Removal      kiosk.Removal      `json:"removal,omitempty"`      // remove
 	Priority     kiosk.Priority     `json:"priority,omitempty"`     // priority
 	Department   kiosk.DepartmentID `json:"department,omitempty"`   // transfer
 	Provider     kiosk.ProviderID   `json:"provider,omitempty"`     // provider
 	Availability kiosk.Availability `json:"availability,omitempty"` // provider
 	Help         string             `json:"help,omitempty"`         // acknowledge, resolve
-	HappenedAt   string             `json:"happenedAt,omitempty"`   // admit, walk-in, call, status: 09:40
+	HappenedAt   string             `json:"happenedAt,omitempty"`   // admit, walk-in, call, status, remove: 09:40
 
 	Appointment kiosk.AppointmentID `json:"appointment,omitempty"` // admit, match
 	Reason      string              `json:"reason,omitempty"`      // walk-in
@@ -180,7 +181,7 @@ func (a action) act() (act Act, ok bool) {
 	rest := a
 	rest.Request, rest.Session, rest.Event = uuid.Nil, "", ""
 	switch a.Event {
-	case Call, SetStatus, SetPriority, Transfer, Undo, Match:
+	case Call, SetStatus, Remove, SetPriority, Transfer, Undo, Match:
 		if _, err := kiosk.ParseEntryID(a.Entry); err != nil {
 			return act, false
 		}
@@ -195,6 +196,8 @@ func (a action) act() (act Act, ok bool) {
 	switch a.Event {
 	case SetStatus:
 		act.Status, rest.Status, ok = a.Status, "", a.Status.Valid()
+	case Remove:
+		act.Removal, rest.Removal, ok = a.Removal, "", a.Removal.Valid()
 	case SetPriority:
 		act.Priority, rest.Priority, ok = a.Priority, "", a.Priority.Valid()
 	case Transfer:
@@ -220,7 +223,7 @@ func (a action) act() (act Act, ok bool) {
 		ok = ok && len(a.Room) <= maxRoom && utf8.ValidString(a.Room)
 	}
 	switch a.Event {
-	case Admit, WalkIn, Call, SetStatus:
+	case Admit, WalkIn, Call, SetStatus, Remove:
 		act.HappenedAt, rest.HappenedAt = a.HappenedAt, ""
 		ok = ok && (a.HappenedAt == "" || isClock(a.HappenedAt))
 	}

@@ -49,6 +49,7 @@ const (
 	Match       Event = "match"
 	Call        Event = "call"
 	SetStatus   Event = "status"
+	Remove      Event = "remove"
 	SetPriority Event = "priority"
 	Transfer    Event = "transfer"
 	Undo        Event = "undo"
@@ -61,7 +62,7 @@ const (
 	LogOff      Event = "logoff"
 )
 
-var events = []Event{Admit, WalkIn, Match, Call, SetStatus, SetPriority, Transfer, Undo, SetProvider, Acknowledge, Resolve, List, Print, Stay, LogOff}
+var events = []Event{Admit, WalkIn, Match, Call, SetStatus, Remove, SetPriority, Transfer, Undo, SetProvider, Acknowledge, Resolve, List, Print, Stay, LogOff}
 
 // Role is what a person may do at the desk.
 type Role string
@@ -107,12 +108,13 @@ type Act struct {
 	Entry        string // id of the entry
 	Room         string // empty: the provider's
 	Status       kiosk.Status
+	Removal      kiosk.Removal // remove: why the patient will not be seen today
 	Priority     kiosk.Priority
 	Department   kiosk.DepartmentID
 	Provider     kiosk.ProviderID
 	Availability kiosk.Availability
 	Help         string // id of the call for help
-	HappenedAt   string // admit, walk-in, call, status: "09:40" of what is entered later; empty: now
+	HappenedAt   string // admit, walk-in, call, status, remove: "09:40" of what is entered later; empty: now
 
 	Appointment         kiosk.AppointmentID // admit, match
 	Reason              string              // walk-in: one of View.Reasons
@@ -164,6 +166,7 @@ type Entry struct {
 	Reason      string        // why a walk-in came
 	Born        phi.Text      // of who came without an appointment: what the person said
 	Unlisted    bool          // came in without an appointment: it may be matched with one
+	Removed     kiosk.Removal // why it is off the lists
 	LastBy      string        // whose act the last one was
 }
 
@@ -215,6 +218,7 @@ type Row struct {
 	Interpreter bool
 	Needs       []kiosk.Need
 	WalkIn      bool
+	Removed     kiosk.Removal // why it is off the lists
 }
 
 // ConsentNote says that a consent is not in effect, and why: "unsigned",

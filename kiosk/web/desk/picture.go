@@ -66,6 +66,7 @@ type entryPicture struct {
 	Reason      string             `json:"reason,omitempty"`
 	Born        string             `json:"born,omitempty"`
 	Unlisted    bool               `json:"unlisted,omitempty"`
+	Removed     kiosk.Removal      `json:"removed,omitempty"`
 	MayUndo     bool               `json:"mayUndo,omitempty"`
 }
 
@@ -138,7 +139,7 @@ func entryShown(e Entry, me string) entryPicture {
 		Priority: e.Priority, Video: e.Mode == kiosk.Video, CheckIn: stamp(e.CheckIn), Appointment: stamp(e.Appointment), Unfinished: e.Unfinished,
 		Room: e.Room, Called: stamp(e.Called), Calls: e.Calls, WaitLow: e.WaitLow, WaitHigh: e.WaitHigh, Language: e.Language,
 		Interpreter: e.Interpreter, Needs: e.Needs, Flags: e.Flags, Consents: e.Consents, Reason: e.Reason, Born: e.Born.Reveal(), Unlisted: e.Unlisted,
-		MayUndo: e.LastBy == me,
+		Removed: e.Removed, MayUndo: e.LastBy == me,
 	}
 }
 
@@ -185,12 +186,14 @@ type rowPicture struct {
 	Interpreter bool         `json:"interpreter,omitempty"`
 	Needs       []kiosk.Need `json:"needs,omitempty"`
 	WalkIn      bool         `json:"walkIn,omitempty"`
+
+	Removed kiosk.Removal `json:"removed,omitempty"`
 }
 
 func dayShown(d Day, zone string) dayPicture {
 	out := dayPicture{Day: d.Day, Zone: zone, Rows: []rowPicture{}}
 	for _, r := range d.Rows {
-		out.Rows = append(out.Rows, rowPicture{stamp(r.At), r.Name.Reveal(), r.Department, r.Provider, r.Ticket, r.Status, r.Language, r.Interpreter, r.Needs, r.WalkIn})
+		out.Rows = append(out.Rows, rowPicture{stamp(r.At), r.Name.Reveal(), r.Department, r.Provider, r.Ticket, r.Status, r.Language, r.Interpreter, r.Needs, r.WalkIn, r.Removed})
 	}
 	return out
 }

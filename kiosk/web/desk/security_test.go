@@ -404,6 +404,7 @@ func TestHostileTexts(t *testing.T) {
 		"/act": {
 			{"request": "", "session": session, "event": "call", "entry": id, "room": "101", "happenedAt": "09:40"},
 			{"request": "", "session": session, "event": "status", "entry": id, "status": "waiting", "happenedAt": "09:40"},
+			{"request": "", "session": session, "event": "remove", "entry": id, "removal": "rescheduled", "happenedAt": "09:40"},
 			{"request": "", "session": session, "event": "priority", "entry": id, "priority": "urgent"},
 			{"request": "", "session": session, "event": "transfer", "entry": id, "department": "cardiology"},
 			{"request": "", "session": session, "event": "provider", "provider": "dr-a", "availability": "away", "room": "101"},

@@ -15,6 +15,7 @@ let department = "";
 let sign = performance.now(); // last sign of the person
 let told = 0;
 let openEntry = ""; // id that the dialog is about
+let removing = false; // the dialog asks why the visit is removed
 let was = ""; // the session before, to say that the screen was locked
 
 const line = new Line({
@@ -156,13 +157,13 @@ function next(e) {
   const to = (status) => ({ entry: e.id, status });
   switch (e.status) {
     case "checked-in":
-      return [["status", "act.finish", to("waiting")], ["status", "act.cancel", to("cancelled")]];
+      return [["status", "act.finish", to("waiting")], ["remove", "act.cancel", { entry: e.id }]];
     case "waiting":
       return [
         ["call", e.called ? "act.call-again" : "act.call", { entry: e.id }],
         ["status", "act.inside", to("in-consultation")],
         ...(e.called ? [["status", "act.no-show", to("no-show")]] : []),
-        ["status", "act.cancel", to("cancelled")],
+        ["remove", "act.cancel", { entry: e.id }],
       ];
     case "in-consultation":
       return [["status", "act.complete", to("completed")], ["status", "act.waiting", to("waiting")]];
@@ -207,7 +208,7 @@ function drawEntry(el, e, c) {
   } else if (e.waitHigh && e.status === "waiting") {
     when.push(text("row.wait", { low: e.waitLow, high: e.waitHigh }));
   } else if (!["waiting", "in-consultation", "checked-in"].includes(e.status)) {
-    when.unshift(text(`status.${e.status}`));
+    when.unshift(standing(e));
   }
   el.querySelector(".when").replaceChildren(...when.slice(0, 2).map((said) => make("span", "", said)));
   const list = acts(e);
@@ -231,6 +232,9 @@ function drawEntry(el, e, c) {
   more.onclick = () => openMore(e.id);
   box.append(more);
 }
+
+// standing says how a visit stands, and of who left what the status does not.
+const standing = ({ status, removed }) => text(removed === "rescheduled" ? "removed.rescheduled" : `status.${status}`);
 
 // needsOf says what help a patient asked for; words of a newer kiosk stand as they are.
 function needsOf({ interpreter, needs = [] }) {
@@ -298,6 +302,7 @@ function openMore(id) {
   options($("more-department"), c.departments.map((d) => [d.id, d.name]), e.department);
   $("more-refused").textContent = "";
   $("more-at").value = "";
+  removing = false;
   drawMore();
   $("more").showModal();
   $("more-title").focus();
@@ -319,8 +324,12 @@ function drawMore() {
   };
   for (const el of $("more").querySelectorAll("[data-may]")) el.hidden = !may(el.dataset.may) || !fits[el.dataset.may];
   $("more").querySelector('[data-do="call"]').textContent = text(e.called ? "act.call-again" : "act.call");
-  const list = acts(e).filter(([event]) => event !== "call");
+  removing &&= acts(e).some(([event]) => event === "remove"); // else somebody was quicker
+  $("more-question").hidden = !removing;
+  $("more-fields").hidden = removing;
+  let list = acts(e).filter(([event]) => event !== "call");
   if (e.unlisted && may("match") && e.status !== "cancelled") list.unshift(["match", "act.match", { entry: e.id }]);
+  if (removing) list = ["cancelled", "rescheduled"].map((removal) => ["remove", `remove.${removal}`, { entry: e.id, removal }]);
   const wanted = [...list.map(([, key]) => key), root.lang, e.id].join();
   if ($("more-acts").dataset.wanted === wanted) return;
   $("more-acts").dataset.wanted = wanted;
@@ -328,10 +337,21 @@ function drawMore() {
     ...list.map(([event, key, fields]) => {
       const b = make("button", "act plain", text(key));
       b.type = "button";
-      b.onclick = () => (event === "match" ? openArrive(fields.entry) : askMore(b, event, fields));
+      b.onclick = () => {
+        if (event === "match") openArrive(fields.entry);
+        else if (event === "remove" && !removing) askWhy();
+        else askMore(b, event, fields);
+      };
       return b;
     }),
   );
+}
+
+// askWhy asks why a visit is removed before it is.
+function askWhy() {
+  removing = true;
+  drawMore();
+  $("more-question").focus();
 }
 
 // The dialog for who arrives: a person of the list, or one without an
@@ -415,7 +435,7 @@ $("walk-in").addEventListener("submit", (e) => {
 });
 
 async function askMore(button, event, fields) {
-  if (event === "call" || event === "status") fields = { ...fields, ...fromPaper("more-at") };
+  if (["call", "status", "remove"].includes(event)) fields = { ...fields, ...fromPaper("more-at") };
   if (await ask(button, event, fields, $("more-refused"))) $("more").close();
 }
 
@@ -476,7 +496,7 @@ $("print").onclick = async () => {
     ...day.rows.map((r) => {
       const needs = [r.walkIn && text("paper.walkin"), ...needsOf(r), r.language && tongue(r.language)];
       const cells = [at(r.at), r.name || text("list.nameless"), r.department, r.provider ?? "", r.ticket ?? "",
-        r.status ? text(`status.${r.status}`) : "", needs.filter(Boolean).join(", "), ""];
+        r.status ? standing(r) : "", needs.filter(Boolean).join(", "), ""];
       const tr = document.createElement("tr");
       tr.append(...cells.map((said) => make("td", "", said)));
       return tr;
