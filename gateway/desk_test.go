@@ -47,6 +47,10 @@ type deskView struct {
 			Unfinished, MayUndo                     bool
 		}
 		Help []struct{ ID, Kind, By string }
+		Held []struct {
+			ID, Why    string
+			Importable bool
+		}
 	}
 }
 

@@ -123,6 +123,9 @@ func (g deskClinic) View(ctx context.Context) (desk.View, error) {
 		id := kiosk.ProviderID(p.ID)
 		v.Providers = append(v.Providers, desk.Provider{ID: id, Name: p.Name, Department: kiosk.DepartmentID(p.Department), Status: g.queue.Availability(id), Room: g.queue.RoomOf(id).String()})
 	}
+	for _, l := range g.folder.shown() {
+		v.Held = append(v.Held, desk.HeldList{ID: l.ID, Why: l.Why, Since: l.Since, Rows: l.Rows, Days: l.Days, Importable: l.Importable})
+	}
 	for _, h := range g.checkin.OpenHelp() {
 		shown := desk.Help{ID: h.ID.String(), Kind: string(h.Kind), Department: h.Department, Kiosk: h.Kiosk, Ticket: h.Ticket, At: h.At}
 		if h.Status != kiosk.EscalationActive {

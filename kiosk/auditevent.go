@@ -62,6 +62,9 @@ const (
 	DayListPrinted    AuditType = "DESK_DAY_LIST_PRINTED"
 
 	RosterImported AuditType = "ROSTER_IMPORTED"
+	RosterHeld     AuditType = "ROSTER_HELD" // not imported: a person is to decide
+	RosterAccepted AuditType = "ROSTER_ACCEPTED"
+	RosterRefused  AuditType = "ROSTER_REFUSED"
 
 	ServiceStarted     AuditType = "SERVICE_STARTED"
 	ServiceStopped     AuditType = "SERVICE_STOPPED"
@@ -139,6 +142,9 @@ func AuditCatalogue() []AuditKind {
 		{BrowserRevoked, Warning, "desk-browser"},
 		{DayListPrinted, Warning, "roster"},
 		{RosterImported, Info, "roster"},
+		{RosterHeld, Warning, "roster"},
+		{RosterAccepted, Warning, "roster"},
+		{RosterRefused, Warning, "roster"},
 		{ServiceStarted, Info, "service"},
 		{ServiceStopped, Info, "service"},
 		{ConfigChanged, Warning, "configuration"},

@@ -270,6 +270,24 @@ func (fakeRoster) Import(_ context.Context, _ control.Caller, in control.RosterI
 	return r, nil
 }
 
+func (fakeRoster) Held(context.Context, control.Caller) (control.HeldLists, error) {
+	return control.HeldLists{Lists: []control.HeldList{{ID: "3f9a10c2", Why: "shrunk", Since: before(3 * time.Minute), Rows: 28, Days: []string{"2026-11-22"}, Importable: true}}}, nil
+}
+
+func (f fakeRoster) Accept(ctx context.Context, by control.Caller, in control.HeldDecision) (control.RosterImported, error) {
+	if in.ID != "3f9a10c2" {
+		return control.RosterImported{}, &control.Error{Code: control.NotFound, Message: "no such list is held", Next: "`clinicgate roster held` lists them"}
+	}
+	return control.RosterImported{Days: []string{"2026-11-22"}, Rows: 28, Changed: 2}, nil
+}
+
+func (fakeRoster) Refuse(_ context.Context, _ control.Caller, in control.HeldDecision) (control.HeldLists, error) {
+	if in.ID != "3f9a10c2" {
+		return control.HeldLists{}, &control.Error{Code: control.NotFound, Message: "no such list is held", Next: "`clinicgate roster held` lists them"}
+	}
+	return control.HeldLists{Lists: []control.HeldList{}}, nil
+}
+
 type fakeKeys struct{}
 
 func (fakeKeys) List(context.Context, control.Caller) (control.KeyList, error) {

@@ -77,6 +77,9 @@ type DeskPage interface {
 type Roster interface {
 	// Import is durable when it returns, and idempotent.
 	Import(context.Context, Caller, RosterImport) (RosterImported, error)
+	Held(context.Context, Caller) (HeldLists, error)
+	Accept(context.Context, Caller, HeldDecision) (RosterImported, error)
+	Refuse(context.Context, Caller, HeldDecision) (HeldLists, error)
 }
 
 // Keys is the keyring. No method discloses a key.

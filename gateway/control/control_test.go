@@ -127,6 +127,13 @@ type roster struct{ *backend }
 func (b roster) Import(_ context.Context, _ control.Caller, in control.RosterImport) (control.RosterImported, error) {
 	return control.RosterImported{Rows: len(in.List)}, nil
 }
+func (b roster) Held(context.Context, control.Caller) (l control.HeldLists, err error) { return }
+func (b roster) Accept(context.Context, control.Caller, control.HeldDecision) (i control.RosterImported, err error) {
+	return
+}
+func (b roster) Refuse(context.Context, control.Caller, control.HeldDecision) (l control.HeldLists, err error) {
+	return
+}
 
 type keys struct{ *backend }
 
@@ -286,6 +293,9 @@ desk/revoke         -              yes   -           yes
 desk/pin            -              -     -           yes
 desk/certificate    -              yes   yes         yes
 roster/import       -              yes   -           yes
+roster/held         -              yes   yes         yes
+roster/accept       -              yes   -           yes
+roster/refuse       -              yes   -           yes
 keys/list           -              -     yes         yes
 keys/import         -              -     -           yes
 keys/rotate         -              -     -           yes

@@ -80,6 +80,9 @@ func endpoints(b Backend) []endpoint {
 		read("desk/certificate", people, b.Desk.Certificate),
 
 		upload("roster/import", desk, b.Roster.Import),
+		read("roster/held", people, b.Roster.Held),
+		act("roster/accept", desk, b.Roster.Accept),
+		act("roster/refuse", desk, b.Roster.Refuse),
 
 		tell(read("keys/list", tech, b.Keys.List)),
 		act("keys/import", Admin, b.Keys.Import),

@@ -131,7 +131,8 @@ type View struct {
 	Entries     []Entry  // in queue order
 	Left        []Entry  // off the lists, the last one first
 	Providers   []Provider
-	Help        []Help // not resolved, oldest first
+	Help        []Help     // not resolved, oldest first
+	Held        []HeldList // of appointments, that wait for a person; oldest first
 }
 
 // Department is one of the clinic's departments.
@@ -198,6 +199,18 @@ type Help struct {
 	Ticket     string
 	At         time.Time
 	By         string // who takes care of it; empty: nobody yet
+}
+
+// HeldList is a list of appointments that was not imported, since it is not sure to
+// be right. ID is what the commands that decide about it take.
+type HeldList struct {
+	ID    string
+	Why   string // last part of a key of the page's texts, as in "held.shrunk"
+	Since time.Time
+	Rows  int
+	Days  []string // that the rows are for
+
+	Importable bool // it can be accepted; else only refused
 }
 
 // Day is today's list for paper.

@@ -33,6 +33,7 @@ func (r fullRoom) View(ctx context.Context) (desk.View, error) {
 	at := time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)
 	v.Departments = append(v.Departments, desk.Department{ID: "general", Name: "General medicine"})
 	v.Rooms = []string{"101", "102", "X-ray 1"}
+	v.Held = []desk.HeldList{{ID: "3f9a10c2", Why: "shrunk", Since: at, Rows: 28, Days: []string{"2026-11-23"}, Importable: true}, {ID: "77aa01ff", Why: "unreadable", Since: at}}
 	v.Providers = append(v.Providers, desk.Provider{ID: "dr-b", Name: "Dr. Berenike Osei-Vandenberg", Department: "general", Status: kiosk.Busy, Room: "102"},
 		desk.Provider{ID: "dr-c", Name: "Dr. C", Department: "general", Status: kiosk.Away})
 	names := []string{"Nguyễn, Thị Hoa", "García López, María José", "محمد", "李, 小龙", "O'Brien-Smith, Aoife", "Featherstonehaugh-Cholmondeley, Bartholomew", "Li, Bo", "Canary, Willy", "Adeyemi, Tunde", "Kowalska, Zofia"}
@@ -174,6 +175,15 @@ func TestE2EDeskEntersPaperNotes(t *testing.T) {
 	}
 	fill := func(id, at string) {
 		chromium.Evaluate[string](b, fmt.Sprintf(`document.querySelector(%q).value = %q`, id, at))
+	}
+	held := chromium.Evaluate[string](b, `document.querySelector("#held").innerText`)
+	for _, want := range []string{"Many of the appointments", "clinicgate roster accept 3f9a10c2", "clinicgate roster refuse 3f9a10c2", "clinicgate roster refuse 77aa01ff"} {
+		if !strings.Contains(held, want) {
+			t.Errorf("the alarm does not say %q: %s", want, held)
+		}
+	}
+	if strings.Contains(held, "accept 77aa01ff") {
+		t.Error("a list that cannot be read may be accepted")
 	}
 	b.Do(chromedp.Focus("#arrives"), chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible("#arrive-at"))
 	fill("#arrive-at", "09:40")

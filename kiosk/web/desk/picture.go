@@ -34,6 +34,7 @@ type clinics struct {
 	LeftMore    bool                 `json:"leftMore,omitempty"` // more have left than are listed
 	Providers   []providerPicture    `json:"providers"`
 	Help        []helpPicture        `json:"help"`
+	Held        []heldPicture        `json:"held"`
 }
 
 type departmentPicture struct {
@@ -88,7 +89,20 @@ type helpPicture struct {
 	By         string             `json:"by,omitempty"`
 }
 
-const maxLeft = 40 // rows of who left; more is the printed list's
+type heldPicture struct {
+	ID    string   `json:"id"`
+	Why   string   `json:"why"`
+	Since string   `json:"since"`
+	Rows  int      `json:"rows,omitempty"`
+	Days  []string `json:"days,omitempty"`
+
+	Importable bool `json:"importable,omitempty"`
+}
+
+const (
+	maxLeft = 40 // rows of who left; more is the printed list's
+	maxHeld = 3  // lists; who has decided about them is shown the next
+)
 
 // picture makes what a session's pages show; without one it is an empty desk
 // that asks who is there. Server.mu is held.
@@ -110,7 +124,7 @@ func (s *Server) picture(x *session) picture {
 	c := &clinics{Day: v.Day, Zone: s.cfg.Zone, Online: v.Online, Rooms: slices.Concat([]string{}, v.Rooms), Reasons: slices.Concat([]string{}, v.Reasons),
 		Statuses:    []kiosk.Availability{kiosk.Available, kiosk.Busy, kiosk.Away, kiosk.Offline},
 		Priorities:  kiosk.Priorities(),
-		Departments: []departmentPicture{}, Entries: []entryPicture{}, Left: []entryPicture{}, Providers: []providerPicture{}, Help: []helpPicture{}}
+		Departments: []departmentPicture{}, Entries: []entryPicture{}, Left: []entryPicture{}, Providers: []providerPicture{}, Help: []helpPicture{}, Held: []heldPicture{}}
 	for _, d := range v.Departments {
 		c.Departments = append(c.Departments, departmentPicture(d))
 	}
@@ -127,6 +141,9 @@ func (s *Server) picture(x *session) picture {
 	}
 	for _, h := range v.Help {
 		c.Help = append(c.Help, helpPicture{h.ID, h.Kind, h.Department, h.Kiosk, h.Ticket, stamp(h.At), h.By})
+	}
+	for _, l := range v.Held[:min(len(v.Held), maxHeld)] {
+		c.Held = append(c.Held, heldPicture{l.ID, l.Why, stamp(l.Since), l.Rows, l.Days, l.Importable})
 	}
 	p.Clinic = c
 	return p

@@ -76,9 +76,9 @@ function draw(picture) {
 function wipe() {
   shown = null;
   document.body.dataset.state = "entrance";
-  for (const el of document.querySelectorAll(".rows, #help-rows, #providers, #paper tbody")) el.replaceChildren();
+  for (const el of document.querySelectorAll(".rows, #help-rows, #held-rows, #providers, #paper tbody")) el.replaceChildren();
   for (const id of ["clock", "link", "person", "refused", "more-name", "more-title", "more-refused"]) $(id).textContent = "";
-  for (const id of ["desk", "person", "logoff", "print", "idle", "help", "paper"]) $(id).hidden = true;
+  for (const id of ["desk", "person", "logoff", "print", "idle", "help", "held", "paper"]) $(id).hidden = true;
   if ($("more").open) $("more").close();
   if ($("arrive").open) $("arrive").close();
   clearArrive();
@@ -112,6 +112,8 @@ function drawClinic(c) {
   document.querySelector(".empty").hidden = lists.waiting.length > 0;
   $("help").hidden = c.help.length === 0;
   drawHelp(c);
+  $("held").hidden = c.held.length === 0;
+  drawHeld(c);
   keyed($("providers"), c.providers, $("provider"), (el, p) => drawProvider(el, p, c));
   if (openEntry) drawMore();
 }
@@ -272,6 +274,28 @@ function drawHelp(c) {
       b.onclick = () => ask(b, event, { help: h.id });
       el.append(b);
     }
+  });
+}
+
+// drawHeld shows the lists of appointments that wait for a decision, and by which
+// commands it is made.
+function drawHeld(c) {
+  const template = document.createElement("template");
+  template.content.append(make("li", ""));
+  keyed($("held-rows"), c.held, template, (el, h) => {
+    const wanted = JSON.stringify([h, root.lang]);
+    if (el.dataset.wanted === wanted) return;
+    el.dataset.wanted = wanted;
+    const facts = [time(h.since), h.rows && text("held.rows", { rows: h.rows, days: (h.days ?? []).join(", ") })];
+    el.replaceChildren(
+      make("b", "", text(`held.${h.why}`) || text("held.other")),
+      make("span", "", facts.filter(Boolean).join(" · ")),
+      ...(h.importable ? ["accept", "refuse"] : ["refuse"]).map((word) => {
+        const line = make("span", "order", `${text(`held.${word}`)} `);
+        line.append(make("code", "", `clinicgate roster ${word} ${h.id}`));
+        return line;
+      }),
+    );
   });
 }
 
