@@ -211,12 +211,36 @@ func (g rosterBackend) Import(ctx context.Context, by control.Caller, in control
 	if err != nil {
 		return out, err
 	}
-	g.folder.release(in.List)
+	if err := g.folder.release(ctx, act, in.List); err != nil {
+		return out, err
+	}
 	for _, d := range done.Days {
 		out.Days = append(out.Days, string(d))
 	}
 	out.Rows, out.Changed, out.Gone = done.New+done.Changed+done.Same, done.New+done.Changed, done.Moved+gone.Gone
 	return out, nil
+}
+
+// Held lists what the watched folder holds back for a person.
+func (g rosterBackend) Held(context.Context, control.Caller) (control.HeldLists, error) {
+	return control.HeldLists{Lists: append([]control.HeldList{}, g.folder.shown()...)}, nil
+}
+
+// Accept imports a list that is held.
+func (g rosterBackend) Accept(ctx context.Context, by control.Caller, in control.HeldDecision) (control.RosterImported, error) {
+	data, err := g.folder.read(in.ID)
+	if err != nil {
+		return control.RosterImported{}, err
+	}
+	return g.Import(ctx, by, control.RosterImport{List: data, Force: true})
+}
+
+// Refuse throws a list away that is held.
+func (g rosterBackend) Refuse(ctx context.Context, by control.Caller, in control.HeldDecision) (control.HeldLists, error) {
+	if err := g.folder.refuse(ctx, kiosk.NewAct(by.Actor), in.ID); err != nil {
+		return control.HeldLists{}, err
+	}
+	return g.Held(ctx, by)
 }
 
 // mayTakeLists reports whether the keys are there by which a list is kept.

@@ -43,7 +43,7 @@ func (g queueBackend) shown(s queue.State) control.QueueEntry {
 	e := s.Entry
 	q := control.QueueEntry{ID: e.ID, Ticket: e.Metadata.Ticket, Department: e.Department, Provider: e.Provider, Status: e.Status,
 		Priority: e.Priority, Mode: e.Metadata.Mode, CheckIn: e.CheckInTime, Called: s.Call.At, Needs: e.Metadata.Needs, Conflict: len(s.Conflicts) > 0,
-		Reason: e.Metadata.Reason}
+		Reason: e.Metadata.Reason, Removed: s.Removed}
 	if s.Call.Times > 0 {
 		q.Room = g.queue.CallRoom(s).String() // what an app sent as the room may be any text
 	}
@@ -75,13 +75,13 @@ func (g queueBackend) did(s queue.State, err error) (control.QueueEntry, error) 
 
 // Admit takes in a person whom staff have identified.
 func (g queueBackend) Admit(ctx context.Context, by control.Caller, in control.Admit) (control.QueueEntry, error) {
-	return g.did(staffActs(g).admit(ctx, kiosk.NewAct(by.Actor), in.Appointment))
+	return g.did(staffActs(g).admit(ctx, kiosk.NewAct(by.Actor), in.Appointment, in.HappenedAt))
 }
 
 // WalkIn takes in a person without an appointment.
 func (g queueBackend) WalkIn(ctx context.Context, by control.Caller, in control.WalkIn) (control.QueueEntry, error) {
 	return g.did(staffActs(g).walkIn(ctx, kiosk.NewAct(by.Actor),
-		checkin.WalkIn{Department: in.Department, Reason: in.Reason, Name: phi.New(in.Name), Birth: phi.New(in.Birth)}))
+		checkin.WalkIn{Department: in.Department, Reason: in.Reason, Name: phi.New(in.Name), Birth: phi.New(in.Birth)}, in.HappenedAt))
 }
 
 // Match says which appointment an entry was for.
@@ -91,12 +91,17 @@ func (g queueBackend) Match(ctx context.Context, by control.Caller, in control.M
 
 // Call asks a patient to a room, by default the provider's.
 func (g queueBackend) Call(ctx context.Context, by control.Caller, in control.CallEntry) (control.QueueEntry, error) {
-	return g.did(staffActs(g).call(ctx, kiosk.NewAct(by.Actor), in.Entry, in.Room))
+	return g.did(staffActs(g).call(ctx, kiosk.NewAct(by.Actor), in.Entry, in.Room, in.HappenedAt))
 }
 
 // SetStatus makes one of the nine transitions.
 func (g queueBackend) SetStatus(ctx context.Context, by control.Caller, in control.SetStatus) (control.QueueEntry, error) {
-	return g.did(staffActs(g).setStatus(ctx, kiosk.NewAct(by.Actor), in.Entry, in.Status))
+	return g.did(staffActs(g).setStatus(ctx, kiosk.NewAct(by.Actor), in.Entry, in.Status, in.HappenedAt))
+}
+
+// Remove takes a patient off the lists who will not be seen today.
+func (g queueBackend) Remove(ctx context.Context, by control.Caller, in control.Remove) (control.QueueEntry, error) {
+	return g.did(staffActs(g).remove(ctx, kiosk.NewAct(by.Actor), in.Entry, in.Reason, in.HappenedAt))
 }
 
 // SetPriority changes how urgent an entry is.

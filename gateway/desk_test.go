@@ -42,11 +42,15 @@ type deskView struct {
 	Session string
 	Clinic  *struct {
 		Entries, Left []struct {
-			ID, Ticket, Name, Status, Room string
-			Calls                          int
-			Unfinished, MayUndo            bool
+			ID, Ticket, Name, Status, Room, Removed string
+			Calls                                   int
+			Unfinished, MayUndo                     bool
 		}
 		Help []struct{ ID, Kind, By string }
+		Held []struct {
+			ID, Why    string
+			Importable bool
+		}
 	}
 }
 

@@ -123,6 +123,9 @@ func (g deskClinic) View(ctx context.Context) (desk.View, error) {
 		id := kiosk.ProviderID(p.ID)
 		v.Providers = append(v.Providers, desk.Provider{ID: id, Name: p.Name, Department: kiosk.DepartmentID(p.Department), Status: g.queue.Availability(id), Room: g.queue.RoomOf(id).String()})
 	}
+	for _, l := range g.folder.shown() {
+		v.Held = append(v.Held, desk.HeldList{ID: l.ID, Why: l.Why, Since: l.Since, Rows: l.Rows, Days: l.Days, Importable: l.Importable})
+	}
 	for _, h := range g.checkin.OpenHelp() {
 		shown := desk.Help{ID: h.ID.String(), Kind: string(h.Kind), Department: h.Department, Kiosk: h.Kiosk, Ticket: h.Ticket, At: h.At}
 		if h.Status != kiosk.EscalationActive {
@@ -139,7 +142,7 @@ func (g deskClinic) entryShown(r *storage.Reader, s queue.State) (desk.Entry, er
 		ID: e.ID, Ticket: e.Metadata.Ticket, Department: e.Department, Provider: e.Provider, Status: e.Status, Priority: e.Priority, Mode: e.Metadata.Mode,
 		CheckIn: e.CheckInTime, Appointment: e.Metadata.AppointmentTime, Language: e.Metadata.Language, Interpreter: e.Metadata.InterpreterNeeded,
 		Needs: e.Metadata.Needs, Flags: e.Metadata.Flags, LastBy: s.Last.By,
-		Reason: e.Metadata.Reason, Unlisted: s.Unlisted,
+		Reason: e.Metadata.Reason, Unlisted: s.Unlisted, Removed: s.Removed,
 	}
 	if s.Call.Times > 0 {
 		out.Room, out.Called, out.Calls = g.queue.CallRoom(s).String(), s.Call.At, s.Call.Times
@@ -187,16 +190,18 @@ func (g deskClinic) Do(ctx context.Context, act kiosk.Act, in desk.Act) (err err
 	acts := staffActs(g)
 	switch in.Event {
 	case desk.Admit:
-		_, err = acts.admit(ctx, act, in.Appointment)
+		_, err = acts.admit(ctx, act, in.Appointment, in.HappenedAt)
 	case desk.WalkIn:
 		_, err = acts.walkIn(ctx, act, checkin.WalkIn{Department: in.Department, Reason: in.Reason, Birth: in.Born,
-			Name: roster.Unlisted{Family: in.Family, Given: in.Given}.Name()})
+			Name: roster.Unlisted{Family: in.Family, Given: in.Given}.Name()}, in.HappenedAt)
 	case desk.Match:
 		_, err = acts.match(ctx, act, in.Entry, in.Appointment)
 	case desk.Call:
-		_, err = acts.call(ctx, act, in.Entry, in.Room)
+		_, err = acts.call(ctx, act, in.Entry, in.Room, in.HappenedAt)
 	case desk.SetStatus:
-		_, err = acts.setStatus(ctx, act, in.Entry, in.Status)
+		_, err = acts.setStatus(ctx, act, in.Entry, in.Status, in.HappenedAt)
+	case desk.Remove:
+		_, err = acts.remove(ctx, act, in.Entry, in.Removal, in.HappenedAt)
 	case desk.SetPriority:
 		_, err = acts.setPriority(ctx, act, in.Entry, in.Priority)
 	case desk.Transfer:
@@ -298,7 +303,7 @@ func (g deskClinic) unlistedNames(ctx context.Context, day kiosk.Day) (map[kiosk
 func (g deskClinic) rowOf(s queue.State) desk.Row {
 	e := s.Entry
 	return desk.Row{Department: g.departmentName(string(e.Department), g.cfg.Kiosk.Language()), Provider: g.providerName(string(e.Provider)),
-		Ticket: e.Metadata.Ticket, Status: e.Status, Language: e.Metadata.Language, Interpreter: e.Metadata.InterpreterNeeded, Needs: e.Metadata.Needs}
+		Ticket: e.Metadata.Ticket, Status: e.Status, Language: e.Metadata.Language, Interpreter: e.Metadata.InterpreterNeeded, Needs: e.Metadata.Needs, Removed: s.Removed}
 }
 
 // deskBackend is who may use the desk, for the commands.

@@ -23,6 +23,7 @@ const (
 	folderPause = 2 * time.Second // between looks
 	folderFiles = 200             // of one look
 	folderLines = 50              // of one list's problems that are logged
+	folderDays  = 7               // of a held list that are shown
 )
 
 // Reasons, beside feed's, why a file stays.
@@ -45,35 +46,30 @@ type rosterFolder struct {
 	ready   func() error // whether lists may be taken now
 	take    func(context.Context, feed.List) error
 	remove  func(path string) error
+	audit   func(context.Context, kiosk.Act, kiosk.AuditType, kiosk.AuditFacts) error
+	clock   func() time.Time // by which staff are told since when a list is held
 	log     *slog.Logger
 
-	steady feed.Steady // of run alone
+	// turn is held over a whole look, and while a person's refusal is carried out: it
+	// orders what is done to the files, and nobody waits for it who must not.
+	turn   sync.Mutex
+	steady feed.Steady // guarded by turn
 
 	mu      sync.Mutex
 	waiting map[string]heldFile // guarded by mu; by file name
 	failed  bool                // guarded by mu: the folder cannot be read
 }
 
-// heldFile is a file that waits for a person.
-type heldFile struct {
-	size     int64
-	modified time.Time
-	sum      [sha256.Size]byte
-	why      feed.Hold
-	released bool // a person imported it
-}
-
-func (h heldFile) is(info fs.FileInfo) bool {
-	return h.size == info.Size() && h.modified.Equal(info.ModTime())
-}
-
 func (g *Gateway) newRosterFolder() *rosterFolder {
-	act := func() kiosk.Act { return kiosk.NewAct(kiosk.Actor{Kind: kiosk.ActorSystem, ID: "folder"}) }
 	return &rosterFolder{
 		dir: g.cfg.Roster.Folder, mapping: RosterMapping(g.cfg), held: g.roster.List, ready: g.mayTakeLists, remove: os.Remove,
 		window: func() feed.Window { return daysFrom(g.roster.Today(g.clock.Now()), g.cfg.Roster.DaysAhead) },
-		take:   func(ctx context.Context, l feed.List) error { _, _, err := g.takeList(ctx, act(), l); return err },
-		log:    g.log.With("component", "roster folder"), waiting: map[string]heldFile{},
+		take: func(ctx context.Context, l feed.List) error {
+			_, _, err := g.takeList(ctx, kiosk.NewAct(folderActor), l)
+			return err
+		},
+		audit: g.audit, clock: func() time.Time { return g.clock.Now().Wall },
+		log: g.log.With("component", "roster folder"), waiting: map[string]heldFile{},
 	}
 }
 
@@ -109,19 +105,18 @@ func (f *rosterFolder) look(ctx context.Context, now time.Time) {
 	if f.ready() != nil {
 		return
 	}
+	f.turn.Lock()
+	defer f.turn.Unlock()
 	names, err := f.names()
 	f.mu.Lock()
 	if (err != nil) != f.failed {
 		f.failed = err != nil
 		f.log.Info("roster folder can be read", "readable", err == nil)
 	}
-	for name := range f.waiting {
-		if err == nil && !slices.Contains(names, name) {
-			delete(f.waiting, name)
-			f.steady.Forget(name)
-		}
-	}
 	f.mu.Unlock()
+	if err == nil {
+		f.gone(ctx, names)
+	}
 	for _, name := range names {
 		if ctx.Err() != nil {
 			return
@@ -175,23 +170,32 @@ func (f *rosterFolder) file(ctx context.Context, name string, now time.Time) {
 	}
 	f.mu.Unlock()
 	switch {
-	case quiet < feed.Quiet || waits && !known.released:
+	case waits && !known.released:
+		if !known.told {
+			f.tell(ctx, name, known)
+		}
+		return
+	case quiet < feed.Quiet:
 		return
 	case waits:
-		f.drop(name, info, known.sum)
+		f.drop(ctx, name, info, known.sum)
 		return
-	case info.Size() > feed.MaxFile:
-		f.hold(name, info, [sha256.Size]byte{}, tooLarge)
+	}
+	h := heldFile{size: info.Size(), modified: info.ModTime()}
+	if h.size > feed.MaxFile {
+		h.sum, h.why = sha256.Sum256(fmt.Append(nil, h.size, h.modified.UnixNano())), tooLarge
+		f.hold(ctx, name, h)
 		return
 	}
 	data, err := readFile(root, name)
 	if err != nil || int64(len(data)) != info.Size() {
 		return // another look will tell
 	}
-	sum := sha256.Sum256(data)
+	h.sum = sha256.Sum256(data)
 	list, err := feed.Read(data, f.mapping)
 	if err != nil && list.Ending != feed.Cut {
-		f.hold(name, info, sum, unreadable)
+		h.why = unreadable
+		f.hold(ctx, name, h)
 		return
 	}
 	if needs, ends := list.Ending.Needs(); ends && quiet < needs {
@@ -199,7 +203,8 @@ func (f *rosterFolder) file(ctx context.Context, name string, now time.Time) {
 	}
 	hold, err := feed.Judge(list, f.window(), func(d kiosk.Day) ([]roster.Appointment, error) { return f.held(ctx, d) })
 	if err == nil && hold != feed.Free {
-		f.hold(name, info, sum, hold)
+		h.why, h.rows, h.days = hold, len(list.Appointments), daysOf(list)
+		f.hold(ctx, name, h)
 		return
 	}
 	if err == nil {
@@ -210,7 +215,18 @@ func (f *rosterFolder) file(ctx context.Context, name string, now time.Time) {
 		return
 	}
 	f.report(list)
-	f.drop(name, info, sum)
+	f.drop(ctx, name, info, h.sum)
+}
+
+// daysOf gives the days that a list has rows for.
+func daysOf(l feed.List) (days []kiosk.Day) {
+	for _, a := range l.Appointments {
+		if !slices.Contains(days, a.Day) {
+			days = append(days, a.Day)
+		}
+	}
+	slices.Sort(days)
+	return days[:min(len(days), folderDays)]
 }
 
 // readFile reads a file of a size that was looked at.
@@ -235,16 +251,8 @@ func (f *rosterFolder) report(l feed.List) {
 	}
 }
 
-// hold leaves a file to a person.
-func (f *rosterFolder) hold(name string, info fs.FileInfo, sum [sha256.Size]byte, why feed.Hold) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.waiting[name] = heldFile{size: info.Size(), modified: info.ModTime(), sum: sum, why: why}
-	f.log.Warn("list is held for a person", "why", string(why), "bytes", info.Size())
-}
-
 // drop removes a file whose list was imported, unless it has changed since.
-func (f *rosterFolder) drop(name string, info fs.FileInfo, sum [sha256.Size]byte) {
+func (f *rosterFolder) drop(ctx context.Context, name string, info fs.FileInfo, sum [sha256.Size]byte) {
 	path := f.dir + string(os.PathSeparator) + name
 	now, err := os.Lstat(path)
 	if err == nil && (now.Size() != info.Size() || !now.ModTime().Equal(info.ModTime())) {
@@ -254,43 +262,8 @@ func (f *rosterFolder) drop(name string, info fs.FileInfo, sum [sha256.Size]byte
 		err = f.remove(path)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		f.hold(name, info, sum, notRemoved)
+		f.hold(ctx, name, heldFile{size: info.Size(), modified: info.ModTime(), sum: sum, why: notRemoved})
 		return
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.waiting, name)
-	f.steady.Forget(name)
-}
-
-// release lets go of the files that hold a list which a person imported.
-func (f *rosterFolder) release(data []byte) {
-	sum := sha256.Sum256(data)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for name, h := range f.waiting {
-		if h.sum == sum {
-			h.released = true
-			f.waiting[name] = h
-		}
-	}
-}
-
-// state tells how many files wait for a person and why.
-func (f *rosterFolder) state() (files int, why string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.failed {
-		return 0, "the folder cannot be read"
-	}
-	count := map[feed.Hold]int{}
-	for _, h := range f.waiting {
-		count[h.why]++
-	}
-	var parts []string
-	for hold, n := range count {
-		parts = append(parts, fmt.Sprintf("%d %s", n, hold))
-	}
-	slices.Sort(parts)
-	return len(f.waiting), strings.Join(parts, ", ")
+	f.forget(name)
 }

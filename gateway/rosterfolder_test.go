@@ -16,6 +16,8 @@ import (
 	"clinicgate/kiosk"
 	"clinicgate/kiosk/roster"
 	"clinicgate/kiosk/roster/feed"
+
+	"github.com/google/uuid"
 )
 
 // watched is a folder with a roster behind it, in memory.
@@ -28,6 +30,9 @@ type watched struct {
 	gone  []kiosk.AppointmentID
 	lists int
 	fail  error
+	said  []string // audit events
+	mute  error    // why none can be written
+	day   kiosk.Day
 }
 
 func watch(t *testing.T) *watched {
@@ -35,11 +40,23 @@ func watch(t *testing.T) *watched {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &watched{t: t, now: time.Now(), rows: map[kiosk.AppointmentID]roster.Appointment{}}
+	w := &watched{t: t, now: time.Now(), day: "2026-11-23", rows: map[kiosk.AppointmentID]roster.Appointment{}}
+	known := map[uuid.UUID]bool{}
 	w.rosterFolder = &rosterFolder{
+		clock: func() time.Time { return w.now },
+		audit: func(_ context.Context, act kiosk.Act, kind kiosk.AuditType, facts kiosk.AuditFacts) error {
+			if w.mute != nil {
+				return w.mute
+			}
+			if id := act.EventID(string(kind), facts.Resource); !known[id] {
+				known[id] = true
+				w.said = append(w.said, fmt.Sprintf("%s %s by %s", kind, facts.Action, act.Actor))
+			}
+			return nil
+		},
 		dir: t.TempDir(), remove: os.Remove, waiting: map[string]heldFile{}, log: slog.New(slog.NewTextHandler(&w.log, nil)),
 		mapping: feed.Mapping{Rules: roster.Rules{Calendar: kiosk.Calendar{Zone: zone}, Departments: []kiosk.DepartmentID{"cardiology"}}},
-		window:  func() feed.Window { return daysFrom("2026-11-23", 1) }, ready: func() error { return nil },
+		window:  func() feed.Window { return daysFrom(w.day, 1) }, ready: func() error { return nil },
 		held: func(_ context.Context, d kiosk.Day) (list []roster.Appointment, err error) {
 			for _, a := range w.rows {
 				if a.Day == d {
@@ -98,6 +115,13 @@ func (w *watched) files() string {
 	return strings.Join(names, " ")
 }
 
+func (w *watched) mustRelease(text string) {
+	w.t.Helper()
+	if err := w.release(context.Background(), kiosk.NewAct(deskActor), []byte(text)); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 func (w *watched) why() string { _, why := w.state(); return why }
 
 func TestFolderImportsAndRemoves(t *testing.T) {
@@ -148,12 +172,12 @@ func TestFolderHoldsWhatIsNotSureToBeRight(t *testing.T) {
 			if n := strings.Count(w.log.String(), "held for a person"); n != 1 {
 				t.Errorf("told %d times", n)
 			}
-			w.release([]byte("another list"))
+			w.mustRelease("another list")
 			w.pass(10 * time.Second)
 			if w.files() != "b.csv" {
 				t.Error("a list that nobody imported was removed")
 			}
-			w.release([]byte(c.text)) // a person imported it
+			w.mustRelease(c.text) // a person imported it
 			w.pass(10 * time.Second)
 			if w.files() != "" || w.why() != "" {
 				t.Errorf("after an import by hand: left %q, held %q", w.files(), w.why())

@@ -47,13 +47,18 @@ var (
 
 // refusedAct puts a refusal of the queue's rules into the channel's words.
 func refusedAct(err error) error {
-	var r *queue.Refusal
+	r, isRefusal := errors.AsType[*queue.Refusal](err)
+	t, isTime := errors.AsType[*queue.TimeError](err)
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, queue.ErrNotFound):
 		return errNotFound
-	case errors.As(err, &r):
+	case isRefusal && r.Err == queue.ErrRemoval:
+		return &control.Error{Code: control.Invalid, Message: r.Err.Error(), Next: "`clinicgate queue remove --reason rescheduled`, or `clinicgate queue status`"}
+	case isTime:
+		return &control.Error{Code: control.Conflict, Message: err.Error(), Next: t.Hint()}
+	case isRefusal:
 		return &control.Error{Code: control.Conflict, Message: r.Error(), Next: "`clinicgate queue list` shows the present state"}
 	case errors.Is(err, storage.ErrFull):
 		return &control.Error{Code: control.Unavailable, Message: "the store is full", Next: "restore the connection to PubNub, or raise storage.budget"}
@@ -67,7 +72,8 @@ var reasons = []struct {
 	reason string
 }{
 	{queue.ErrNotFound, "not-found"}, {queue.ErrNotCalled, "not-called"}, {queue.ErrGrace, "grace"}, {queue.ErrNotLast, "not-last"},
-	{queue.ErrListed, "listed"}, {queue.ErrArrived, "arrived"}, {queue.ErrOtherDay, "other-day"}, {queue.ErrTransition, "transition"}, {queue.ErrBusy, "busy"}, {checkin.ErrNoHelp, "no-help"},
+	{queue.ErrRemoval, "removal"}, {queue.ErrListed, "listed"}, {queue.ErrArrived, "arrived"}, {queue.ErrOtherDay, "other-day"}, {queue.ErrTransition, "transition"}, {queue.ErrBusy, "busy"}, {checkin.ErrNoHelp, "no-help"},
+	{queue.ErrFuture, "future"}, {queue.ErrDayBegan, "day-began"}, {queue.ErrEarlier, "earlier"},
 	{storage.ErrFull, "full"},
 }
 
@@ -83,6 +89,18 @@ func reasonOf(err error) string {
 		}
 	}
 	return ""
+}
+
+// late says of an act when it happened, in a person's words; empty: it is done now.
+func (g staffActs) late(act kiosk.Act, happened string) (kiosk.Act, error) {
+	if happened == "" {
+		return act, nil
+	}
+	var err error
+	if act.Happened, err = g.queue.Moment(happened); err != nil {
+		return act, refusedAs("time", control.Invalid, "the time cannot be read", "write it as 09:40, by the clinic's clock of today, or as 2026-11-22T09:40:00-05:00")
+	}
+	return act, nil
 }
 
 // entry finds an entry by its id or by today's ticket.
@@ -120,13 +138,21 @@ func (g staffActs) on(ctx context.Context, act kiosk.Act, text string, do func(t
 }
 
 // admit takes in a person of today's list whom staff have identified.
-func (g staffActs) admit(ctx context.Context, act kiosk.Act, id kiosk.AppointmentID) (queue.State, error) {
+func (g staffActs) admit(ctx context.Context, act kiosk.Act, id kiosk.AppointmentID, happened string) (queue.State, error) {
+	act, err := g.late(act, happened)
+	if err != nil {
+		return queue.State{}, err
+	}
 	s, err := g.checkin.Admit(ctx, act, id)
 	return s, g.refusedArrival(err)
 }
 
 // walkIn takes in a person without an appointment.
-func (g staffActs) walkIn(ctx context.Context, act kiosk.Act, in checkin.WalkIn) (queue.State, error) {
+func (g staffActs) walkIn(ctx context.Context, act kiosk.Act, in checkin.WalkIn, happened string) (queue.State, error) {
+	act, err := g.late(act, happened)
+	if err != nil {
+		return queue.State{}, err
+	}
 	s, err := g.checkin.WalkIn(ctx, act, in)
 	return s, g.refusedArrival(err)
 }
@@ -167,7 +193,11 @@ func (g staffActs) noDepartment() error {
 }
 
 // call asks a patient to a room, by default the provider's.
-func (g staffActs) call(ctx context.Context, act kiosk.Act, entry, room string) (queue.State, error) {
+func (g staffActs) call(ctx context.Context, act kiosk.Act, entry, room, happened string) (queue.State, error) {
+	act, err := g.late(act, happened)
+	if err != nil {
+		return queue.State{}, err
+	}
 	if err := g.checkRoom(room); err != nil {
 		return queue.State{}, err
 	}
@@ -178,9 +208,25 @@ func (g staffActs) call(ctx context.Context, act kiosk.Act, entry, room string) 
 }
 
 // setStatus makes one of the nine transitions.
-func (g staffActs) setStatus(ctx context.Context, act kiosk.Act, entry string, to kiosk.Status) (queue.State, error) {
+func (g staffActs) setStatus(ctx context.Context, act kiosk.Act, entry string, to kiosk.Status, happened string) (queue.State, error) {
+	act, err := g.late(act, happened)
+	if err != nil {
+		return queue.State{}, err
+	}
 	return g.on(ctx, act, entry, func(tx *storage.Tx, id kiosk.EntryID) error {
 		_, err := g.queue.SetStatus(tx, act, id, to)
+		return err
+	})
+}
+
+// remove takes a patient who will not be seen today off the lists.
+func (g staffActs) remove(ctx context.Context, act kiosk.Act, entry string, why kiosk.Removal, happened string) (queue.State, error) {
+	act, err := g.late(act, happened)
+	if err != nil {
+		return queue.State{}, err
+	}
+	return g.on(ctx, act, entry, func(tx *storage.Tx, id kiosk.EntryID) error {
+		_, err := g.queue.Remove(tx, act, id, why)
 		return err
 	})
 }

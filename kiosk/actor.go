@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -59,10 +60,14 @@ func ParseActor(s string) (Actor, error) {
 // Act is one thing that somebody does, with an id from which the ids of all its
 // events derive: doing the same act again writes nothing a second time.
 type Act struct {
-	ID      uuid.UUID
-	Actor   Actor
-	Session string // page or desk session, for the audit; not a secret
+	ID       uuid.UUID
+	Actor    Actor
+	Session  string    // page or desk session, for the audit; not a secret
+	Happened time.Time // when it was done, where it is recorded later from paper notes; zero: it is done now
 }
+
+// Late reports whether the act is recorded later than it was done.
+func (a Act) Late() bool { return !a.Happened.IsZero() }
 
 // NewAct starts an act with a fresh id (UUIDv7).
 func NewAct(actor Actor) Act { return Act{ID: newID(), Actor: actor} }

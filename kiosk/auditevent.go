@@ -62,6 +62,9 @@ const (
 	DayListPrinted    AuditType = "DESK_DAY_LIST_PRINTED"
 
 	RosterImported AuditType = "ROSTER_IMPORTED"
+	RosterHeld     AuditType = "ROSTER_HELD" // not imported: a person is to decide
+	RosterAccepted AuditType = "ROSTER_ACCEPTED"
+	RosterRefused  AuditType = "ROSTER_REFUSED"
 
 	ServiceStarted     AuditType = "SERVICE_STARTED"
 	ServiceStopped     AuditType = "SERVICE_STOPPED"
@@ -139,6 +142,9 @@ func AuditCatalogue() []AuditKind {
 		{BrowserRevoked, Warning, "desk-browser"},
 		{DayListPrinted, Warning, "roster"},
 		{RosterImported, Info, "roster"},
+		{RosterHeld, Warning, "roster"},
+		{RosterAccepted, Warning, "roster"},
+		{RosterRefused, Warning, "roster"},
 		{ServiceStarted, Info, "service"},
 		{ServiceStopped, Info, "service"},
 		{ConfigChanged, Warning, "configuration"},
@@ -184,7 +190,8 @@ type AuditFacts struct {
 	Channel    string // channel of the message that the act made, if any
 	Session    string
 	ConsentRef string
-	Address    string // network address of the caller, where there is one
+	Address    string    // network address of the caller, where there is one
+	Happened   time.Time // of an act that is recorded later than it was done
 }
 
 // NewAudit builds an audit event in the published shape. It panics when t is not
@@ -196,6 +203,6 @@ func NewAudit(id uuid.UUID, t AuditType, at time.Time, organization Organization
 		Actor:    AuditActor{UserID: actor.ID, Role: string(actor.Kind), IPAddress: f.Address},
 		Resource: AuditResource{Type: kind.Resource, ID: f.Resource, Channel: f.Channel},
 		Action:   f.Action, Outcome: cmp.Or(f.Outcome, OutcomeSuccess),
-		Metadata: AuditMetadata{SessionID: f.Session, ConsentRef: f.ConsentRef},
+		Metadata: AuditMetadata{SessionID: f.Session, ConsentRef: f.ConsentRef, HappenedAt: At(f.Happened)},
 	}
 }

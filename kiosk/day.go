@@ -82,6 +82,34 @@ func (c Calendar) End(d Day) time.Time { return c.Start(d.Add(1)) }
 // (the clock jumped over it), it is the instant of the jump.
 func (c Calendar) Local(wall time.Time) time.Time { return firstShown(wall, c.Zone) }
 
+// ErrMoment says that a text is no time of a clinic day.
+var ErrMoment = errors.New("time is not of the form 09:40 or 2026-11-22T09:40:00-05:00, or the clinic's clock does not show it that day")
+
+// Moment reads when something happened on a day as people write it: what the
+// clinic's clock showed, as in "09:40" (shown twice, it is the first), or an instant
+// of RFC 3339, of any day. It fails with ErrMoment.
+func (c Calendar) Moment(text string, d Day) (time.Time, error) {
+	if t, err := time.Parse(time.RFC3339, text); err == nil {
+		return t.UTC(), nil
+	}
+	wall, err := time.Parse("15:04", text)
+	if err != nil || !d.Valid() {
+		return time.Time{}, ErrMoment
+	}
+	// The small hours of a day that goes on past midnight have the next day's date.
+	for _, date := range []Day{d, d.Add(1)} {
+		midnight, err := time.Parse(dayLayout, string(date))
+		if err != nil {
+			break
+		}
+		t := c.Local(midnight.Add(time.Duration(wall.Hour())*time.Hour + time.Duration(wall.Minute())*time.Minute))
+		if c.Day(t) == d && t.In(c.Zone).Format("15:04") == wall.Format("15:04") {
+			return t, nil
+		}
+	}
+	return time.Time{}, ErrMoment
+}
+
 // firstShown finds the first instant at which clocks in loc show wall's date and
 // time or later. time.Date does not promise which of two it gives, nor what it
 // gives for a time that the clock jumps over.

@@ -70,6 +70,9 @@ func (j Journal) Record(tx Appender, act Act, w What) (storage.Receipt, error) {
 	return receipt, j.audit(tx, act, DeriveID(w.ID, "audit", string(audit)), audit, w.Facts)
 }
 
+// lateEntry marks the action of an act that is recorded later than it was done.
+const lateEntry = ", late entry"
+
 // Audit appends an audit event of an act that publishes nothing else.
 func (j Journal) Audit(tx Appender, act Act, t AuditType, f AuditFacts) error {
 	return j.audit(tx, act, act.EventID("audit/"+string(t), f.Resource), t, f)
@@ -78,6 +81,10 @@ func (j Journal) Audit(tx Appender, act Act, t AuditType, f AuditFacts) error {
 func (j Journal) audit(tx Appender, act Act, id uuid.UUID, t AuditType, f AuditFacts) error {
 	if f.Session == "" {
 		f.Session = act.Session
+	}
+	if act.Late() {
+		f.Happened = act.Happened
+		f.Action += lateEntry
 	}
 	if _, done := tx.Lookup(id); done {
 		return nil

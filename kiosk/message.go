@@ -48,13 +48,17 @@ func (t *Timestamp) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// The messages of the queue channel.
+// The messages of the queue channel. Timestamp says when a message was recorded.
+// HappenedAt is there only where staff recorded it later than it happened, from what
+// they wrote on paper while the kiosk was out of order; who does not know the member
+// takes the two for one.
 type (
 	// PatientAdded says that an entry joined the queue.
 	PatientAdded struct {
-		Action    string     `json:"action"`
-		Entry     EntryShape `json:"entry"`
-		Timestamp Timestamp  `json:"timestamp"`
+		Action     string     `json:"action"`
+		Entry      EntryShape `json:"entry"`
+		HappenedAt Timestamp  `json:"happenedAt,omitzero"`
+		Timestamp  Timestamp  `json:"timestamp"`
 	}
 	// StatusUpdated asks for one of the nine transitions.
 	StatusUpdated struct {
@@ -62,6 +66,7 @@ type (
 		QueueEntryID EntryID   `json:"queueEntryId"`
 		NewStatus    Status    `json:"newStatus"`
 		UpdatedBy    string    `json:"updatedBy"`
+		HappenedAt   Timestamp `json:"happenedAt,omitzero"`
 		Timestamp    Timestamp `json:"timestamp"`
 	}
 	// PatientRemoved says that an entry left the queue for good.
@@ -69,6 +74,7 @@ type (
 		Action       string    `json:"action"`
 		QueueEntryID EntryID   `json:"queueEntryId"`
 		Reason       Removal   `json:"reason"`
+		HappenedAt   Timestamp `json:"happenedAt,omitzero"`
 		Timestamp    Timestamp `json:"timestamp"`
 	}
 	// Called asks a waiting patient to a room.
@@ -78,6 +84,7 @@ type (
 		Ticket       string    `json:"ticket"`
 		Room         string    `json:"room"`
 		CalledBy     string    `json:"calledBy"`
+		HappenedAt   Timestamp `json:"happenedAt,omitzero"`
 		Timestamp    Timestamp `json:"timestamp"`
 	}
 	// PriorityChanged changes an entry's priority.
@@ -356,10 +363,12 @@ type AuditResource struct {
 	Channel string `json:"channel,omitempty"`
 }
 
-// AuditMetadata points to what belongs to the act.
+// AuditMetadata points to what belongs to the act. HappenedAt is there only where the
+// act was recorded later than it was done: a late entry, by the actor.
 type AuditMetadata struct {
-	SessionID  string `json:"sessionId,omitempty"`
-	ConsentRef string `json:"consentRef,omitempty"`
+	SessionID  string    `json:"sessionId,omitempty"`
+	ConsentRef string    `json:"consentRef,omitempty"`
+	HappenedAt Timestamp `json:"happenedAt,omitzero"`
 }
 
 // AuditCheckpoint carries a signed note that commits to the audit log so far.

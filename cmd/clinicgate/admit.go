@@ -16,19 +16,26 @@ import (
 )
 
 func (a *app) queueAdmit() *cobra.Command {
-	return &cobra.Command{
+	var happened string
+	c := &cobra.Command{
 		Use:   "admit APPOINTMENT",
 		Short: "Check in a person of today's list whom you have identified",
 		Long: `Checks in a person of today's list, as the page would, and gives the number.
 APPOINTMENT is the appointment's id in the clinic's own list. A visit by video
-stays checked-in until its consent is given.`,
+stays checked-in until its consent is given.
+
+With --happened-at it is a person who came while the kiosk was out of order: the
+place in the queue is that of the time on paper. Enter who came first, then who was
+called and seen, each in the order in which it happened.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return ask(a, c.Context(), func(s *control.Client) (control.QueueEntry, error) {
-				return s.Admit(c.Context(), control.Admit{Appointment: kiosk.AppointmentID(args[0])})
+				return s.Admit(c.Context(), control.Admit{Appointment: kiosk.AppointmentID(args[0]), HappenedAt: happened})
 			}, entryShown)
 		},
 	}
+	happenedAt(c, &happened)
+	return c
 }
 
 func (a *app) queueWalkIn() *cobra.Command {
@@ -71,6 +78,7 @@ kiosks, travels sealed, and is forgotten with the day's list.`,
 	c.Flags().StringVar(&in.Reason, "reason", "", "why, as one of checkin.walk_in_reasons")
 	c.Flags().BoolVar(&name, "name", false, "read the name")
 	c.Flags().BoolVar(&born, "born", false, "read the birth date")
+	happenedAt(c, &in.HappenedAt)
 	return c
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -106,9 +107,14 @@ func (fakeQueue) List(context.Context, control.Caller) (control.QueueList, error
 }
 
 func (fakeQueue) Admit(_ context.Context, _ control.Caller, in control.Admit) (control.QueueEntry, error) {
+	if in.HappenedAt != "" && in.HappenedAt != "09:40" {
+		return control.QueueEntry{}, &control.Error{Code: control.Invalid, Message: "the time cannot be read", Next: "write it as 09:40"}
+	}
 	switch in.Appointment {
 	case "apt-1":
-		return entry("A-019"), nil
+		e := entry("A-019")
+		e.Room = in.HappenedAt
+		return e, nil
 	case "apt-2":
 		return control.QueueEntry{}, &control.Error{Code: control.Conflict, Message: "cannot check in from waiting: somebody has arrived for this appointment already", Next: "`clinicgate queue list` shows the present state"}
 	}
@@ -117,6 +123,7 @@ func (fakeQueue) Admit(_ context.Context, _ control.Caller, in control.Admit) (c
 
 func (fakeQueue) WalkIn(_ context.Context, _ control.Caller, in control.WalkIn) (control.QueueEntry, error) {
 	e := entry("A-020")
+	e.Room = in.HappenedAt
 	e.Department, e.Reason = in.Department, in.Reason
 	switch {
 	case in.Reason != "medicine":
@@ -142,16 +149,25 @@ func (fakeQueue) Call(_ context.Context, _ control.Caller, in control.CallEntry)
 		return control.QueueEntry{}, &control.Error{Code: control.Denied, Message: "not yours"}
 	}
 	e := entry(in.Entry)
-	e.Room = in.Room
+	e.Room = cmp.Or(in.Room, in.HappenedAt)
 	return e, nil
 }
 
 func (fakeQueue) SetStatus(_ context.Context, _ control.Caller, in control.SetStatus) (control.QueueEntry, error) {
-	if in.Status == kiosk.Completed {
+	if in.Status == kiosk.Completed && in.HappenedAt == "" {
 		return control.QueueEntry{}, &control.Error{Code: control.Conflict, Message: "waiting cannot become completed", Next: "call the patient first"}
 	}
 	e := entry(in.Entry)
 	e.Status = in.Status
+	return e, nil
+}
+
+func (fakeQueue) Remove(_ context.Context, _ control.Caller, in control.Remove) (control.QueueEntry, error) {
+	if in.Reason != kiosk.RemovedCancelled && in.Reason != kiosk.RemovedRescheduled {
+		return control.QueueEntry{}, &control.Error{Code: control.Invalid, Message: "a visit leaves as cancelled or as rescheduled", Next: "change the status"}
+	}
+	e := entry(in.Entry)
+	e.Status, e.Removed, e.Room = kiosk.Cancelled, in.Reason, in.HappenedAt
 	return e, nil
 }
 
@@ -252,6 +268,24 @@ func (fakeRoster) Import(_ context.Context, _ control.Caller, in control.RosterI
 		r.Changed++
 	}
 	return r, nil
+}
+
+func (fakeRoster) Held(context.Context, control.Caller) (control.HeldLists, error) {
+	return control.HeldLists{Lists: []control.HeldList{{ID: "3f9a10c2", Why: "shrunk", Since: before(3 * time.Minute), Rows: 28, Days: []string{"2026-11-22"}, Importable: true}}}, nil
+}
+
+func (f fakeRoster) Accept(ctx context.Context, by control.Caller, in control.HeldDecision) (control.RosterImported, error) {
+	if in.ID != "3f9a10c2" {
+		return control.RosterImported{}, &control.Error{Code: control.NotFound, Message: "no such list is held", Next: "`clinicgate roster held` lists them"}
+	}
+	return control.RosterImported{Days: []string{"2026-11-22"}, Rows: 28, Changed: 2}, nil
+}
+
+func (fakeRoster) Refuse(_ context.Context, _ control.Caller, in control.HeldDecision) (control.HeldLists, error) {
+	if in.ID != "3f9a10c2" {
+		return control.HeldLists{}, &control.Error{Code: control.NotFound, Message: "no such list is held", Next: "`clinicgate roster held` lists them"}
+	}
+	return control.HeldLists{Lists: []control.HeldList{}}, nil
 }
 
 type fakeKeys struct{}

@@ -14,16 +14,18 @@ import (
 )
 
 func (a *app) queueCommand() *cobra.Command {
-	var room string
+	var room, called, changed string
 	call := a.entryCommand("call ENTRY", "Call a patient to a room", 1, func(ctx context.Context, s *control.Client, args []string) (control.QueueEntry, error) {
-		return s.CallEntry(ctx, control.CallEntry{Entry: args[0], Room: room})
+		return s.CallEntry(ctx, control.CallEntry{Entry: args[0], Room: room, HappenedAt: called})
 	})
 	call.Flags().StringVar(&room, "room", "", "room (default: the provider's)")
+	happenedAt(call, &called)
+	status := a.entryCommand("status ENTRY STATUS", "Change a status: "+words(kiosk.Statuses()), 2, func(ctx context.Context, s *control.Client, args []string) (control.QueueEntry, error) {
+		return s.SetStatus(ctx, control.SetStatus{Entry: args[0], Status: kiosk.Status(args[1]), HappenedAt: changed})
+	})
+	happenedAt(status, &changed)
 	return group("queue", "See and call patients, as the desk does", a.queueList(),
-		a.queueAdmit(), a.queueWalkIn(), a.queueMatch(), call,
-		a.entryCommand("status ENTRY STATUS", "Change a status: "+words(kiosk.Statuses()), 2, func(ctx context.Context, s *control.Client, args []string) (control.QueueEntry, error) {
-			return s.SetStatus(ctx, control.SetStatus{Entry: args[0], Status: kiosk.Status(args[1])})
-		}),
+		a.queueAdmit(), a.queueWalkIn(), a.queueMatch(), call, status, a.queueRemove(),
 		a.entryCommand("priority ENTRY PRIORITY", "Change a priority: "+words(kiosk.Priorities()), 2, func(ctx context.Context, s *control.Client, args []string) (control.QueueEntry, error) {
 			return s.SetPriority(ctx, control.SetPriority{Entry: args[0], Priority: kiosk.Priority(args[1])})
 		}),
@@ -35,6 +37,12 @@ func (a *app) queueCommand() *cobra.Command {
 		}),
 		a.queueAlarms(), a.queueAcknowledge(),
 	)
+}
+
+// happenedAt is the flag of a command for what is entered later than it happened.
+func happenedAt(c *cobra.Command, into *string) {
+	c.Flags().StringVar(into, "happened-at", "", `when it happened, for what is entered later from paper notes: 09:40 by the
+clinic's clock of today, or 2026-11-22T09:40:00-05:00 (default: now)`)
 }
 
 func words[T ~string](values []T) string {
@@ -60,7 +68,15 @@ func (a *app) entryCommand(use, short string, args int, act func(context.Context
 }
 
 func entryShown(t *table, e control.QueueEntry) {
-	t.line("%s is %s in %s%s", e.Ticket, e.Status, e.Department, in(e.Room))
+	t.line("%s is %s in %s%s%s", e.Ticket, e.Status, e.Department, in(e.Room), rescheduled(e.Removed))
+}
+
+// rescheduled says of who left what the status does not.
+func rescheduled(why kiosk.Removal) string {
+	if why != kiosk.RemovedRescheduled {
+		return ""
+	}
+	return ": " + string(why)
 }
 
 func in(room string) string {
@@ -68,6 +84,21 @@ func in(room string) string {
 		return ""
 	}
 	return ", room " + room
+}
+
+func (a *app) queueRemove() *cobra.Command {
+	var reason, happened string
+	c := a.entryCommand("remove ENTRY --reason REASON", "Take a patient off the lists who will not be seen today", 1, func(ctx context.Context, s *control.Client, args []string) (control.QueueEntry, error) {
+		return s.Remove(ctx, control.Remove{Entry: args[0], Reason: kiosk.Removal(reason), HappenedAt: happened})
+	})
+	c.Long += `
+
+REASON is rescheduled for who gets another appointment, and cancelled for everyone
+else who goes. Who was seen is completed, and who did not come when called is a
+no-show: both are statuses, and leave by themselves.`
+	c.Flags().StringVar(&reason, "reason", "", "cancelled or rescheduled")
+	happenedAt(c, &happened)
+	return c
 }
 
 func (a *app) queueList() *cobra.Command {

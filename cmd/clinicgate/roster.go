@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/x509"
@@ -19,7 +20,7 @@ import (
 )
 
 func (a *app) rosterCommand() *cobra.Command {
-	return group("roster", "The list of appointments", a.rosterCheck(), a.rosterImport(), a.rosterCodes(), a.rosterKeygen())
+	return group("roster", "The list of appointments", a.rosterCheck(), a.rosterImport(), a.rosterHeld(), a.rosterAccept(), a.rosterRefuse(), a.rosterCodes(), a.rosterKeygen())
 }
 
 // readInput reads a file, or standard input for "-", of at most limit bytes.
@@ -61,32 +62,39 @@ only, which the audit log keeps. Exit code 5 when a row was not taken.`,
 			if err != nil {
 				return err
 			}
-			rejected := 0
-			err = ask(a, c.Context(), func(s *control.Client) (control.RosterImported, error) {
-				r, err := s.RosterImport(c.Context(), control.RosterImport{List: list, Force: force})
-				rejected = r.Refused
-				return r, err
-			}, func(t *table, r control.RosterImported) {
-				days := strings.Join(r.Days, ", ")
-				if days == "" {
-					days = "no day"
-				}
-				t.line("%s for %s imported, %d of them new or changed", count(r.Rows, "appointment"), days, r.Changed)
-				if r.Gone > 0 {
-					t.line("%s cancelled or moved from another day", count(r.Gone, "appointment"))
-				}
-				for _, row := range r.Rejected {
-					t.line("line %d: %s", row.Line, row.Reason)
-				}
+			return a.imported(c.Context(), func(s *control.Client) (control.RosterImported, error) {
+				return s.RosterImport(c.Context(), control.RosterImport{List: list, Force: force})
 			})
-			if err == nil && rejected > 0 {
-				err = &found{what: count(rejected, "row") + " not taken", hint: "correct the lines named above and import the file again"}
-			}
-			return err
 		},
 	}
 	c.Flags().BoolVar(&force, "force", false, "take a half-written file, or one that the service holds back")
 	return c
+}
+
+// imported imports a list and shows what became of its rows.
+func (a *app) imported(ctx context.Context, take func(*control.Client) (control.RosterImported, error)) error {
+	rejected := 0
+	err := ask(a, ctx, func(s *control.Client) (control.RosterImported, error) {
+		r, err := take(s)
+		rejected = r.Refused
+		return r, err
+	}, func(t *table, r control.RosterImported) {
+		days := strings.Join(r.Days, ", ")
+		if days == "" {
+			days = "no day"
+		}
+		t.line("%s for %s imported, %d of them new or changed", count(r.Rows, "appointment"), days, r.Changed)
+		if r.Gone > 0 {
+			t.line("%s cancelled or moved from another day", count(r.Gone, "appointment"))
+		}
+		for _, row := range r.Rejected {
+			t.line("line %d: %s", row.Line, row.Reason)
+		}
+	})
+	if err == nil && rejected > 0 {
+		err = &found{what: count(rejected, "row") + " not taken", hint: "correct the lines named above and import the file again"}
+	}
+	return err
 }
 
 func (a *app) rosterKeygen() *cobra.Command {

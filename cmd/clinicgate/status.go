@@ -44,7 +44,7 @@ func showStatus(t *table, s control.Status) {
 		t.row("roster", fmt.Sprintf("%s of %s, imported %s", count(s.Roster.Appointments, "appointment"), s.Roster.Day, ago(s.Roster.Imported, s.Now)))
 	}
 	if s.Roster.Held > 0 {
-		t.row("", count(s.Roster.Held, "list")+" of the watched folder held back, see the check roster-held")
+		t.row("", count(s.Roster.Held, "list")+" of the watched folder held back: `clinicgate roster held` names them")
 	}
 	t.row("store", fmt.Sprintf("%s, %s of %s used, %d audit records, checkpoint %s", s.Store.State, size(s.Store.Used), size(s.Store.Budget), s.Store.AuditSize, ago(s.Store.Checkpoint, s.Now)))
 	if s.Store.Recovered != "" {

@@ -48,6 +48,7 @@ type Queue interface {
 	Match(context.Context, Caller, Match) (QueueEntry, error)
 	Call(context.Context, Caller, CallEntry) (QueueEntry, error)
 	SetStatus(context.Context, Caller, SetStatus) (QueueEntry, error)
+	Remove(context.Context, Caller, Remove) (QueueEntry, error)
 	SetPriority(context.Context, Caller, SetPriority) (QueueEntry, error)
 	Transfer(context.Context, Caller, Transfer) (QueueEntry, error)
 	Undo(context.Context, Caller, Undo) (QueueEntry, error)
@@ -76,6 +77,9 @@ type DeskPage interface {
 type Roster interface {
 	// Import is durable when it returns, and idempotent.
 	Import(context.Context, Caller, RosterImport) (RosterImported, error)
+	Held(context.Context, Caller) (HeldLists, error)
+	Accept(context.Context, Caller, HeldDecision) (RosterImported, error)
+	Refuse(context.Context, Caller, HeldDecision) (HeldLists, error)
 }
 
 // Keys is the keyring. No method discloses a key.

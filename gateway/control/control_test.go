@@ -89,6 +89,10 @@ func (b queue) SetPriority(context.Context, control.Caller, control.SetPriority)
 func (b queue) Transfer(context.Context, control.Caller, control.Transfer) (e control.QueueEntry, err error) {
 	return
 }
+func (b queue) Remove(context.Context, control.Caller, control.Remove) (e control.QueueEntry, err error) {
+	return
+}
+
 func (b queue) Undo(context.Context, control.Caller, control.Undo) (e control.QueueEntry, err error) {
 	return
 }
@@ -122,6 +126,13 @@ type roster struct{ *backend }
 
 func (b roster) Import(_ context.Context, _ control.Caller, in control.RosterImport) (control.RosterImported, error) {
 	return control.RosterImported{Rows: len(in.List)}, nil
+}
+func (b roster) Held(context.Context, control.Caller) (l control.HeldLists, err error) { return }
+func (b roster) Accept(context.Context, control.Caller, control.HeldDecision) (i control.RosterImported, err error) {
+	return
+}
+func (b roster) Refuse(context.Context, control.Caller, control.HeldDecision) (l control.HeldLists, err error) {
+	return
 }
 
 type keys struct{ *backend }
@@ -269,6 +280,7 @@ queue/call          -              yes   -           yes
 queue/status        -              yes   -           yes
 queue/priority      -              yes   -           yes
 queue/transfer      -              yes   -           yes
+queue/remove        -              yes   -           yes
 queue/undo          -              yes   -           yes
 provider/status     -              yes   -           yes
 consent/list        -              yes   -           yes
@@ -281,6 +293,9 @@ desk/revoke         -              yes   -           yes
 desk/pin            -              -     -           yes
 desk/certificate    -              yes   yes         yes
 roster/import       -              yes   -           yes
+roster/held         -              yes   yes         yes
+roster/accept       -              yes   -           yes
+roster/refuse       -              yes   -           yes
 keys/list           -              -     yes         yes
 keys/import         -              -     -           yes
 keys/rotate         -              -     -           yes

@@ -62,6 +62,7 @@ func endpoints(b Backend) []endpoint {
 		act("queue/match", desk, b.Queue.Match),
 		act("queue/call", desk, b.Queue.Call),
 		act("queue/status", desk, b.Queue.SetStatus),
+		act("queue/remove", desk, b.Queue.Remove),
 		act("queue/priority", desk, b.Queue.SetPriority),
 		act("queue/transfer", desk, b.Queue.Transfer),
 		act("queue/undo", desk, b.Queue.Undo),
@@ -79,6 +80,9 @@ func endpoints(b Backend) []endpoint {
 		read("desk/certificate", people, b.Desk.Certificate),
 
 		upload("roster/import", desk, b.Roster.Import),
+		read("roster/held", people, b.Roster.Held),
+		act("roster/accept", desk, b.Roster.Accept),
+		act("roster/refuse", desk, b.Roster.Refuse),
 
 		tell(read("keys/list", tech, b.Keys.List)),
 		act("keys/import", Admin, b.Keys.Import),

@@ -33,12 +33,18 @@ type QueueEntry struct {
 	Flags      []string           `json:"flags,omitempty"`
 	Reason     string             `json:"reason,omitempty"`     // why a walk-in came: a code of the clinic's
 	Unfinished bool               `json:"unfinished,omitempty"` // identified, and nobody goes on with it
+	Removed    kiosk.Removal      `json:"removed,omitempty"`    // why it left the lists
 	Conflict   bool               `json:"conflict,omitempty"`   // a forbidden change by somebody else waits for a decision
 }
 
 // Admit takes in a person of today's list whom staff have identified.
+//
+// HappenedAt says, here and below, when it happened that staff enter later, from
+// what they wrote on paper: "09:40" by the clinic's clock of today, or an RFC 3339
+// instant. Empty: it happens now.
 type Admit struct {
 	Appointment kiosk.AppointmentID `json:"appointment"`
+	HappenedAt  string              `json:"happenedAt,omitempty"`
 }
 
 // WalkIn takes in a person without an appointment. Name and Birth travel over the
@@ -48,6 +54,7 @@ type WalkIn struct {
 	Reason     string             `json:"reason"`
 	Name       string             `json:"name,omitempty"`  // family name, comma, given names
 	Birth      string             `json:"birth,omitempty"` // 2006-01-02
+	HappenedAt string             `json:"happenedAt,omitempty"`
 }
 
 // Match says which of today's appointments an entry was for that came in without
@@ -60,14 +67,24 @@ type Match struct {
 // CallEntry calls a patient. Entry is an entry's id or today's ticket, here and
 // below. An empty Room is the provider's.
 type CallEntry struct {
-	Entry string `json:"entry"`
-	Room  string `json:"room,omitempty"`
+	Entry      string `json:"entry"`
+	Room       string `json:"room,omitempty"`
+	HappenedAt string `json:"happenedAt,omitempty"`
 }
 
 // SetStatus is one of the nine transitions.
 type SetStatus struct {
-	Entry  string       `json:"entry"`
-	Status kiosk.Status `json:"status"`
+	Entry      string       `json:"entry"`
+	Status     kiosk.Status `json:"status"`
+	HappenedAt string       `json:"happenedAt,omitempty"`
+}
+
+// Remove takes a patient who will not be seen today off the lists. Reason is
+// cancelled or rescheduled.
+type Remove struct {
+	Entry      string        `json:"entry"`
+	Reason     kiosk.Removal `json:"reason"`
+	HappenedAt string        `json:"happenedAt,omitempty"`
 }
 
 // SetPriority changes how urgent an entry is.
@@ -153,6 +170,11 @@ func (c *Client) CallEntry(ctx context.Context, in CallEntry) (QueueEntry, error
 // SetStatus changes an entry's status.
 func (c *Client) SetStatus(ctx context.Context, in SetStatus) (QueueEntry, error) {
 	return call[QueueEntry](ctx, c, "queue/status", in)
+}
+
+// Remove takes an entry off the lists.
+func (c *Client) Remove(ctx context.Context, in Remove) (QueueEntry, error) {
+	return call[QueueEntry](ctx, c, "queue/remove", in)
 }
 
 // SetPriority changes an entry's priority.

@@ -101,7 +101,7 @@ func RosterHeld(held func() (files int, why string)) Check {
 		switch files, why := held(); {
 		case files > 0:
 			return Result{Warn, fmt.Sprintf("lists of the watched folder that were not imported: %d (%s)", files, why),
-				"`clinicgate roster check FILE` shows what a list says; `clinicgate roster import --force FILE` imports it, or take the file away"}
+				"`clinicgate roster held` names them, `clinicgate roster accept ID` imports one, `clinicgate roster refuse ID` throws it away"}
 		case why != "":
 			return Result{Fail, "no list can be imported: " + why, "see that roster.folder is there and this account may read and write it"}
 		}

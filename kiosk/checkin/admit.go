@@ -24,7 +24,9 @@ var ErrNoAppointment = errors.New("no such appointment on the day's list")
 // Admit takes in a person whom staff have identified, as the page would: the
 // visit waits, but for one by video whose consent is missing. It fails with
 // ErrNoAppointment, and with a *queue.Refusal of queue.ErrArrived where the
-// patient is in the queue already, or was.
+// patient is in the queue already, or was. Where it is a late entry, as the act says,
+// the visit has the place of who came then, and it fails with a *queue.TimeError where
+// nobody can have come then.
 func (s *Service) Admit(ctx context.Context, act kiosk.Act, appointment kiosk.AppointmentID) (queue.State, error) {
 	day := s.queue.Today()
 	var state queue.State
@@ -47,9 +49,11 @@ func (s *Service) Admit(ctx context.Context, act kiosk.Act, appointment kiosk.Ap
 		case done:
 			return err
 		case errors.Is(err, queue.ErrNotFound):
-			state, err = s.add(tx, act, a.Language, a, id, c, s.expectedWait(a))
+			state, err = s.add(tx, act, a.Language, a, id, c, s.expectedWait(act, a))
 		case err == nil && state.Entry.Status != kiosk.CheckedIn:
 			err = &queue.Refusal{Entry: id, From: state.Entry.Status, Act: "check in", Err: queue.ErrArrived}
+		case err == nil:
+			err = s.queue.Possible(tx, act, state)
 		}
 		if err == nil {
 			err = s.journal.Audit(tx, act, kiosk.PatientAdmitted, kiosk.AuditFacts{Action: "admit", Resource: id.String()})
@@ -113,7 +117,7 @@ var (
 
 // WalkIn takes in a person without an appointment: with a number of this kiosk,
 // waiting, by the time of coming. Who it is goes to the roster's channel alone. It
-// fails with one of the errors above.
+// fails with one of the errors above, and a late entry as Admit does.
 func (s *Service) WalkIn(ctx context.Context, act kiosk.Act, in WalkIn) (queue.State, error) {
 	known := slices.ContainsFunc(s.cfg.Departments, func(d Department) bool { return d.ID == in.Department })
 	switch {
@@ -134,7 +138,7 @@ func (s *Service) WalkIn(ctx context.Context, act kiosk.Act, in WalkIn) (queue.S
 		if state, err = s.queue.Get(tx, id); !errors.Is(err, queue.ErrNotFound) {
 			return err // the same act again
 		}
-		e := s.unlisted(tx, id, day, in.Department, "")
+		e := s.unlisted(tx, act, id, day, in.Department, "")
 		e.Metadata.Reason = in.Reason
 		if _, err = s.enter(tx, act, e, kiosk.Consents{}); err != nil {
 			return err
@@ -155,10 +159,10 @@ func (s *Service) WalkIn(ctx context.Context, act kiosk.Act, in WalkIn) (queue.S
 }
 
 // unlisted is the entry of a person without an appointment.
-func (s *Service) unlisted(tx *storage.Tx, id kiosk.EntryID, day kiosk.Day, d kiosk.DepartmentID, language string) kiosk.Entry {
-	at := now(tx)
+func (s *Service) unlisted(tx *storage.Tx, act kiosk.Act, id kiosk.EntryID, day kiosk.Day, d kiosk.DepartmentID, language string) kiosk.Entry {
+	at := came(tx, act)
 	return kiosk.Entry{ID: id, Patient: kiosk.NewUnlistedRef(s.cfg.RefKey, id), Department: d, Status: kiosk.CheckedIn, Priority: kiosk.Normal,
-		CheckInTime: at, EstimatedWait: s.expectedWait(roster.Appointment{Department: d, Day: day}),
+		CheckInTime: at, EstimatedWait: s.expectedWait(act, roster.Appointment{Department: d, Day: day}),
 		Metadata: kiosk.Metadata{Day: day, OrderAt: at, Mode: kiosk.InPerson, Language: language}}
 }
 

@@ -219,7 +219,7 @@ func (s *Service) arrive(ctx context.Context, act kiosk.Act, in IdentifyInput, a
 	var state queue.State
 	var consents kiosk.Consents
 	var signing Signing
-	wait := s.expectedWait(a)
+	wait := s.expectedWait(act, a)
 	err := s.queue.Update(ctx, func(tx *storage.Tx) error {
 		var err error
 		if consents, err = s.consents.Consents(tx, a.Patient); err != nil {
@@ -262,7 +262,7 @@ func (s *Service) arrive(ctx context.Context, act kiosk.Act, in IdentifyInput, a
 
 // add makes the entry of an appointment.
 func (s *Service) add(tx *storage.Tx, act kiosk.Act, language string, a roster.Appointment, id kiosk.EntryID, consents kiosk.Consents, wait time.Duration, needs ...kiosk.Need) (queue.State, error) {
-	at := now(tx)
+	at := came(tx, act)
 	e := kiosk.Entry{
 		ID: id, Patient: a.Patient, Appointment: a.ID, Provider: a.Provider, Department: a.Department,
 		Status: kiosk.CheckedIn, Priority: kiosk.Normal, CheckInTime: at, EstimatedWait: wait,
@@ -314,8 +314,12 @@ func (s *Service) visit(a roster.Appointment, language string) Visit {
 }
 
 // expectedWait is what the queue announces with the entry: the upper bound, or
-// 0 when nothing is known.
-func (s *Service) expectedWait(a roster.Appointment) time.Duration {
+// 0 when nothing is known, or when nobody could be told because the patient came
+// while the kiosk was out of order.
+func (s *Service) expectedWait(act kiosk.Act, a roster.Appointment) time.Duration {
+	if act.Late() {
+		return 0
+	}
 	now := s.cfg.Now().Wall
 	_, high, known := s.queue.Estimate(kiosk.Entry{Provider: a.Provider, Department: a.Department, Priority: kiosk.Normal,
 		Metadata: kiosk.Metadata{Day: a.Day, AppointmentTime: a.Start, OrderAt: queue.OrderAt(now, a.Start, s.cfg.EarlyAllowance)}})

@@ -98,3 +98,11 @@ func now(tx *storage.Tx) time.Time {
 	_, instant := tx.Now()
 	return instant.Wall
 }
+
+// came is when the patient of an act came.
+func came(tx *storage.Tx, act kiosk.Act) time.Time {
+	if act.Late() {
+		return act.Happened
+	}
+	return now(tx)
+}

@@ -62,7 +62,7 @@ func (s *Service) Provisional(ctx context.Context, in PersonInput) (Identified, 
 		if _, err := s.queue.Get(tx, id); !errors.Is(err, queue.ErrNotFound) {
 			return err
 		}
-		e := s.unlisted(tx, id, day, department, in.Language)
+		e := s.unlisted(tx, act, id, day, department, in.Language)
 		e.Metadata.Flags = []kiosk.Flag{kiosk.FlagProvisional}
 		e.Metadata.Require(in.Needs...)
 		if _, err := s.enter(tx, act, e, kiosk.Consents{}); err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"clinicgate/kiosk"
 	"clinicgate/storage"
@@ -24,6 +25,9 @@ func (q *Queue) Add(tx *storage.Tx, act kiosk.Act, e kiosk.Entry) (kiosk.Entry, 
 	}
 	if q.full() {
 		return kiosk.Entry{}, false, fmt.Errorf("%w: %d entries", ErrBusy, maxEntries)
+	}
+	if err := q.Possible(tx, act, State{}); err != nil {
+		return kiosk.Entry{}, false, err
 	}
 	shape := e.Shape()
 	if _, err := shape.Entry(); err != nil {
@@ -77,6 +81,25 @@ func (q *Queue) Require(tx *storage.Tx, act kiosk.Act, id kiosk.EntryID, needs .
 // SetStatus makes one of the nine transitions. Cancelling and completing also
 // take the entry off the lists.
 func (q *Queue) SetStatus(tx *storage.Tx, act kiosk.Act, id kiosk.EntryID, to kiosk.Status) (kiosk.Entry, error) {
+	return q.setStatus(tx, act, id, to, kiosk.RemovedCancelled)
+}
+
+// Remove takes a patient who will not be seen today off the lists, as staff are told
+// why: cancelled or rescheduled. The other two reasons follow from a status; for them
+// it is refused with ErrRemoval.
+func (q *Queue) Remove(tx *storage.Tx, act kiosk.Act, id kiosk.EntryID, why kiosk.Removal) (kiosk.Entry, error) {
+	if why == kiosk.RemovedCancelled || why == kiosk.RemovedRescheduled {
+		return q.setStatus(tx, act, id, kiosk.Cancelled, why)
+	}
+	_, _, state, err := q.open(tx, id)
+	if err == nil {
+		err = &Refusal{id, state.Entry.Status, "remove", ErrRemoval}
+	}
+	return kiosk.Entry{}, err
+}
+
+// setStatus is SetStatus; cancelled says why a cancelled entry leaves.
+func (q *Queue) setStatus(tx *storage.Tx, act kiosk.Act, id kiosk.EntryID, to kiosk.Status, cancelled kiosk.Removal) (kiosk.Entry, error) {
 	s, r, state, err := q.open(tx, id)
 	if err != nil {
 		return kiosk.Entry{}, err
@@ -95,6 +118,8 @@ func (q *Queue) SetStatus(tx *storage.Tx, act kiosk.Act, id kiosk.EntryID, to ki
 		err = ErrGrace
 	case from == kiosk.Cancelled && state.Entry.Metadata.Day != q.cfg.Today(now):
 		err = ErrOtherDay
+	default:
+		err = q.Possible(tx, act, state)
 	}
 	if err != nil {
 		return kiosk.Entry{}, &Refusal{id, from, "change to " + string(to), err}
@@ -102,7 +127,7 @@ func (q *Queue) SetStatus(tx *storage.Tx, act kiosk.Act, id kiosk.EntryID, to ki
 	state, err = q.record(s, act, r, kiosk.What{
 		Kind: "queue/STATUS_UPDATED",
 		Body: kiosk.StatusUpdated{Action: "STATUS_UPDATED", QueueEntryID: id, NewStatus: to,
-			UpdatedBy: act.Actor.String(), Timestamp: kiosk.At(now.Wall)},
+			UpdatedBy: act.Actor.String(), HappenedAt: kiosk.At(act.Happened), Timestamp: kiosk.At(now.Wall)},
 		Facts: kiosk.AuditFacts{Action: string(from) + " to " + string(to)},
 	}, Fact{Kind: Status, Status: to, By: act.Actor.String(), Queue: state.Entry.Department})
 	if err != nil {
@@ -112,8 +137,9 @@ func (q *Queue) SetStatus(tx *storage.Tx, act kiosk.Act, id kiosk.EntryID, to ki
 	case to == kiosk.Completed:
 		state, err = q.remove(s, act, r, state, kiosk.RemovedCompleted)
 	case to == kiosk.Cancelled:
-		state, err = q.remove(s, act, r, state, kiosk.RemovedCancelled)
+		state, err = q.remove(s, act, r, state, cancelled)
 	case removed != "":
+		act.Happened = time.Time{} // the patient came when she came
 		state, err = q.announce(s, act, r, state.Entry.Shape(), "")
 	}
 	return state.Entry, err
@@ -129,7 +155,7 @@ func (q *Queue) announce(s *staged, act kiosk.Act, r *row, shape kiosk.EntryShap
 	_, now := s.tx.Now()
 	return q.record(s, act, r, kiosk.What{
 		Kind:  "queue/PATIENT_ADDED",
-		Body:  kiosk.PatientAdded{Action: "PATIENT_ADDED", Entry: shape, Timestamp: kiosk.At(now.Wall)},
+		Body:  kiosk.PatientAdded{Action: "PATIENT_ADDED", Entry: shape, HappenedAt: kiosk.At(act.Happened), Timestamp: kiosk.At(now.Wall)},
 		Facts: kiosk.AuditFacts{Action: action},
 	}, Fact{Kind: Added, Entry: &shape, Queue: shape.DepartmentID, By: act.Actor.String()})
 }
@@ -147,13 +173,15 @@ func (q *Queue) MayReturn(s State) bool {
 func (q *Queue) remove(s *staged, act kiosk.Act, r *row, state State, why kiosk.Removal) (State, error) {
 	_, now := s.tx.Now()
 	return q.record(s, act, r, kiosk.What{
-		Kind:  "queue/PATIENT_REMOVED",
-		Body:  kiosk.PatientRemoved{Action: "PATIENT_REMOVED", QueueEntryID: state.Entry.ID, Reason: why, Timestamp: kiosk.At(now.Wall)},
+		Kind: "queue/PATIENT_REMOVED",
+		Body: kiosk.PatientRemoved{Action: "PATIENT_REMOVED", QueueEntryID: state.Entry.ID, Reason: why,
+			HappenedAt: kiosk.At(act.Happened), Timestamp: kiosk.At(now.Wall)},
 		Facts: kiosk.AuditFacts{Action: string(why)},
 	}, Fact{Kind: Removed, Reason: why, Queue: state.Entry.Department, By: act.Actor.String()})
 }
 
-// Call asks a waiting patient to a room and tells the patient's own devices.
+// Call asks a waiting patient to a room and tells the patient's own devices; a late
+// entry tells nobody.
 // Calling again counts as a new call. With no room it is the provider's: that
 // of the actor, or of the entry.
 func (q *Queue) Call(tx *storage.Tx, act kiosk.Act, id kiosk.EntryID, room string) (kiosk.Entry, error) {
@@ -167,6 +195,9 @@ func (q *Queue) Call(tx *storage.Tx, act kiosk.Act, id kiosk.EntryID, room strin
 	if state.Entry.Status != kiosk.Waiting {
 		return kiosk.Entry{}, &Refusal{id, state.Entry.Status, "call", ErrTransition}
 	}
+	if err := q.Possible(tx, act, state); err != nil {
+		return kiosk.Entry{}, &Refusal{id, state.Entry.Status, "call", err}
+	}
 	if room == "" && act.Actor.Kind == kiosk.ActorProvider {
 		room = q.Room(kiosk.ProviderID(act.Actor.ID))
 	}
@@ -177,11 +208,11 @@ func (q *Queue) Call(tx *storage.Tx, act kiosk.Act, id kiosk.EntryID, room strin
 	state, err = q.record(s, act, r, kiosk.What{
 		Kind: "queue/CALLED",
 		Body: kiosk.Called{Action: "CALLED", QueueEntryID: id, Ticket: state.Entry.Metadata.Ticket, Room: room,
-			CalledBy: act.Actor.String(), Timestamp: kiosk.At(now.Wall)},
+			CalledBy: act.Actor.String(), HappenedAt: kiosk.At(act.Happened), Timestamp: kiosk.At(now.Wall)},
 		Facts: kiosk.AuditFacts{Action: "call"},
 	}, Fact{Kind: Called, Room: room, By: act.Actor.String(), Queue: state.Entry.Department})
-	if err != nil {
-		return kiosk.Entry{}, err
+	if err != nil || act.Late() {
+		return state.Entry, err
 	}
 	return state.Entry, q.tellPatient(tx, act, state.Entry)
 }
@@ -304,7 +335,7 @@ func (q *Queue) record(s *staged, act kiosk.Act, r *row, w kiosk.What, f Fact) (
 		return State{}, fmt.Errorf("%w: %d on one entry", ErrBusy, maxFacts)
 	}
 	w.Channel, w.Facts.Resource = kiosk.QueueChannel(f.Queue), r.Key
-	f.ID = act.EventID(w.Kind, r.Key)
+	f.ID, f.Happened = act.EventID(w.Kind, r.Key), kiosk.At(act.Happened)
 	w.ID = f.ID
 	receipt, err := q.journal.Record(s.tx, act, w)
 	if err != nil {

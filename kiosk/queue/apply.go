@@ -35,16 +35,16 @@ func (q *Queue) Apply(tx *storage.Tx, m kiosk.Received) (kiosk.Result, error) {
 		if err != nil || e.Department != c.Department {
 			return kiosk.Ignored, nil
 		}
-		id, f.Kind, f.Entry = e.ID, Added, &msg.Entry
+		id, f.Kind, f.Entry, f.Happened = e.ID, Added, &msg.Entry, msg.HappenedAt
 		q.checkLetter(m.Origin.Kiosk, e.Metadata.Ticket)
 	case *kiosk.StatusUpdated:
-		id, f.Kind, f.Status, by = msg.QueueEntryID, Status, msg.NewStatus, msg.UpdatedBy
+		id, f.Kind, f.Status, f.Happened, by = msg.QueueEntryID, Status, msg.NewStatus, msg.HappenedAt, msg.UpdatedBy
 		ok = f.Status.Valid()
 	case *kiosk.Called:
-		id, f.Kind, f.Room, by = msg.QueueEntryID, Called, msg.Room, msg.CalledBy
+		id, f.Kind, f.Room, f.Happened, by = msg.QueueEntryID, Called, msg.Room, msg.HappenedAt, msg.CalledBy
 		ok = len(f.Room) <= maxRoom
 	case *kiosk.PatientRemoved:
-		id, f.Kind, f.Reason = msg.QueueEntryID, Removed, msg.Reason
+		id, f.Kind, f.Reason, f.Happened = msg.QueueEntryID, Removed, msg.Reason, msg.HappenedAt
 		ok = f.Reason.Valid()
 	case *kiosk.PriorityChanged:
 		id, f.Kind, f.Priority, by = msg.QueueEntryID, Priority, msg.NewPriority, msg.UpdatedBy
@@ -67,6 +67,9 @@ func (q *Queue) Apply(tx *storage.Tx, m kiosk.Received) (kiosk.Result, error) {
 		return kiosk.Ignored, nil
 	}
 	f.By = author(m, by)
+	if f.unsigned() {
+		f.Happened = kiosk.Timestamp{} // an app speaks of now
+	}
 	return q.take(s, id, f)
 }
 

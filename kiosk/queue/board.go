@@ -122,6 +122,9 @@ func (q *Queue) Board(departments ...kiosk.DepartmentID) BoardView {
 			continue
 		}
 		for _, t := range s.numbers() {
+			if s.Call.late {
+				break // called from paper, long ago
+			}
 			if s.Call.Times > 0 {
 				b.Called = append(b.Called, BoardCall{t, q.callRoom(s), s.Call.At, s.Call.Times})
 			} else if len(b.Next) < boardRows {

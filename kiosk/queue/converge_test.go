@@ -110,9 +110,27 @@ func (s *site) step() {
 	e := s.visit(k, n)
 	actor := rapid.SampledFrom([]kiosk.Actor{ana, patient, vega, {Kind: kiosk.ActorStaff, ID: "ben"}}).Draw(s.t, "actor")
 	act := kiosk.NewAct(actor)
-	switch rapid.IntRange(0, 11).Draw(s.t, "what") {
+	if rapid.IntRange(0, 3).Draw(s.t, "late") == 0 { // from paper
+		act.Happened = s.true_.Add(-time.Duration(rapid.IntRange(-10, 3*60).Draw(s.t, "minutes ago")) * time.Minute).Truncate(time.Minute)
+	}
+	switch rapid.IntRange(0, 14).Draw(s.t, "what") {
 	case 0, 1:
 		k.add(e)
+	case 12:
+		if act.Late() {
+			e.CheckInTime, e.Metadata.OrderAt = act.Happened, act.Happened
+			_ = k.Act(s.t.Context(), act, func(tx *storage.Tx) error { _, _, err := k.Add(tx, act, e); return err })
+		}
+	case 14:
+		_ = k.Act(s.t.Context(), act, func(tx *storage.Tx) error {
+			_, err := k.Remove(tx, act, e.ID, rapid.SampledFrom([]kiosk.Removal{kiosk.RemovedCancelled, kiosk.RemovedRescheduled, kiosk.RemovedNoShow}).Draw(s.t, "why"))
+			return err
+		})
+	case 13:
+		_ = k.Act(s.t.Context(), act, func(tx *storage.Tx) error {
+			_, err := k.SetStatus(tx, act, e.ID, rapid.SampledFrom(kiosk.Statuses()).Draw(s.t, "status"))
+			return err
+		})
 	case 2, 3, 4:
 		_ = k.trySet(actor, e.ID, rapid.SampledFrom(kiosk.Statuses()).Draw(s.t, "status"))
 	case 5:
@@ -136,7 +154,7 @@ func (s *site) step() {
 		case 0:
 			m = &kiosk.StatusUpdated{QueueEntryID: e.ID, NewStatus: status, UpdatedBy: "dr-vega"}
 		case 1:
-			m = &kiosk.Called{QueueEntryID: e.ID, Room: "Room 4", CalledBy: "dr-vega"}
+			m = &kiosk.Called{QueueEntryID: e.ID, Room: "Room 4", CalledBy: "dr-vega", HappenedAt: kiosk.At(act.Happened)}
 		case 2:
 			m = &kiosk.ProviderStatus{ProviderID: "dr-vega", Status: rapid.SampledFrom([]kiosk.Availability{kiosk.Available, kiosk.Busy, kiosk.Away, kiosk.Offline}).Draw(s.t, "availability")}
 		}
@@ -289,6 +307,9 @@ func TestPropertyFoldIsOfTheSet(t *testing.T) {
 				Boot: rapid.SampledFrom(boots).Draw(t, "boot"), Mono: time.Duration(rapid.IntRange(0, 20).Draw(t, "mono")) * time.Millisecond,
 				Synced: rapid.Bool().Draw(t, "synced"), Timetoken: rapid.Uint64Range(0, 20).Draw(t, "tt") * 167772160000,
 			}
+			if rapid.IntRange(0, 2).Draw(t, "late") == 0 && f.Source[0] != '@' {
+				f.Happened = kiosk.At(time.Unix(16777216, 0).Add(time.Duration(rapid.IntRange(-20, 20).Draw(t, "happened")) * time.Second))
+			}
 			switch f.Kind {
 			case queue.Added:
 				e := base
@@ -297,7 +318,7 @@ func TestPropertyFoldIsOfTheSet(t *testing.T) {
 			case queue.Status:
 				f.Status = rapid.SampledFrom(kiosk.Statuses()).Draw(t, "status")
 			case queue.Removed:
-				f.Reason = rapid.SampledFrom([]kiosk.Removal{kiosk.RemovedCompleted, kiosk.RemovedNoShow, kiosk.RemovedCancelled}).Draw(t, "reason")
+				f.Reason = rapid.SampledFrom([]kiosk.Removal{kiosk.RemovedCompleted, kiosk.RemovedNoShow, kiosk.RemovedCancelled, kiosk.RemovedRescheduled}).Draw(t, "reason")
 			case queue.Priority:
 				f.Priority = rapid.SampledFrom(kiosk.Priorities()).Draw(t, "priority")
 			case queue.Transferred:

@@ -10,6 +10,8 @@
 //     key that was fixed when the patient arrived (order.go);
 //   - an act and its audit event are one commit, and an act done twice is done
 //     once;
+//   - what staff enter from paper after an outage has the time at which it happened,
+//     and counts for nothing that only what was seen live may (late.go);
 //   - a ticket number is given once in a clinic day, over restarts too;
 //   - the wait that a patient is told is met for most (see Accuracy), and what came
 //     of each is in the fold, so a restart forgets neither the figure nor what was

@@ -44,6 +44,7 @@ type Fact struct {
 	Mono      time.Duration      `json:"m,omitempty"`
 	Synced    bool               `json:"y,omitempty"`
 	Timetoken uint64             `json:"t,omitempty"` // smallest publish timetoken seen
+	Happened  kiosk.Timestamp    `json:"w,omitzero"`  // when it happened, where it was recorded later
 
 	// What it says, by kind.
 	Entry    *kiosk.EntryShape  `json:"a,omitempty"`
@@ -94,6 +95,17 @@ func (f *Fact) at(c Corrections) storage.HLC {
 
 // time is at, without the counter.
 func (f *Fact) time(c Corrections) time.Time { return f.at(c).Time() }
+
+// happened is when it happened, as far as is known.
+func (f *Fact) happened(c Corrections) time.Time {
+	if f.late() {
+		return f.Happened.Time
+	}
+	return f.time(c)
+}
+
+// late reports whether staff recorded it later than it happened.
+func (f *Fact) late() bool { return !f.Happened.IsZero() }
 
 func (f *Fact) unsigned() bool { return strings.HasPrefix(f.Source, "@") }
 

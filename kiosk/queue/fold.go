@@ -28,10 +28,11 @@ type core struct {
 	Since   time.Time // when the status was reached
 	Call    Call      // the present call; zero when there is none
 	Removed kiosk.Removal
-	Seen    time.Duration // length of the consultation, once completed
+	Seen    time.Duration // length of the consultation, once completed; 0 where it is known from paper only
 	Promise Promise
 	Missed  int       // times the patient was called and did not come
 	by      uuid.UUID // fact that brought the status
+	late    bool      // which was recorded later than it happened
 }
 
 // Call is a call of a waiting patient to a room.
@@ -43,6 +44,7 @@ type Call struct {
 	By     string
 	Times  int
 	signed bool
+	late   bool // recorded later than it happened
 }
 
 // Action names a change by its event and actor.
@@ -67,6 +69,9 @@ type Conflict struct {
 // PATIENT_ADDED comes first whatever its clock says, since nothing can happen
 // to an entry before there is one. Of several (two kiosks that could not hear
 // each other) the earliest counts; the others add their ticket.
+//
+// What staff recorded later than it happened is folded where it was recorded, since
+// what they saw then is what they changed, with the times at which it happened.
 func Fold(facts []Fact, c Corrections) State {
 	var s State
 	var undo []undoable
@@ -163,6 +168,12 @@ func inOrder(facts []Fact, c Corrections) []*Fact {
 			}
 			return 1
 		}
+		if a.Kind == Added && (a.late() || b.late()) {
+			// Who came first did, whenever it was written down.
+			if n := a.happened(c).Compare(b.happened(c)); n != 0 {
+				return n
+			}
+		}
 		return before(a, b, c)
 	})
 	seen := make(map[uuid.UUID]struct{}, len(list))
@@ -190,7 +201,7 @@ func (s *State) added(f *Fact) {
 		}
 		return
 	}
-	s.Exists, s.Home, s.Entry, s.Since, s.by = true, f.Source, e.Clone(), e.CheckInTime, f.ID
+	s.Exists, s.Home, s.Entry, s.Since, s.by, s.late = true, f.Source, e.Clone(), e.CheckInTime, f.ID, f.late()
 	s.Unlisted = e.Appointment == ""
 	s.Promise = Promise{Wait: e.EstimatedWait}
 }
@@ -198,7 +209,7 @@ func (s *State) added(f *Fact) {
 // status applies a STATUS_UPDATED. stale: it changes nothing and nobody needs
 // to know.
 func (s *State) status(f *Fact, c Corrections) (ok, stale bool) {
-	from, to, now := s.Entry.Status, f.Status, f.time(c)
+	from, to, now := s.Entry.Status, f.Status, s.when(f, c)
 	if call, isRule := noShowCall(f.By); isRule && call != s.Call.Fact {
 		return true, true // a timer of a call that is over
 	}
@@ -208,7 +219,7 @@ func (s *State) status(f *Fact, c Corrections) (ok, stale bool) {
 	if !Allowed(from, to) || to == kiosk.NoShow && s.Call.Times == 0 { // who was not called did not miss it
 		return false, false
 	}
-	if from == kiosk.InConsultation && to == kiosk.Completed {
+	if from == kiosk.InConsultation && to == kiosk.Completed && !s.late && !f.late() {
 		s.Seen = max(0, now.Sub(s.Since))
 	}
 	if from == kiosk.Cancelled && now.After(s.Entry.Metadata.OrderAt) {
@@ -230,7 +241,7 @@ func (s *State) status(f *Fact, c Corrections) (ok, stale bool) {
 			s.Entry.Provider = kiosk.ProviderID(a.ID)
 		}
 	}
-	s.Entry.Status, s.Since, s.Removed, s.by = to, now, "", f.ID
+	s.Entry.Status, s.Since, s.Removed, s.by, s.late = to, now, "", f.ID, f.late()
 	return true, false
 }
 
@@ -238,12 +249,12 @@ func (s *State) called(f *Fact, c Corrections) bool {
 	if s.Entry.Status != kiosk.Waiting {
 		return false
 	}
-	at := f.time(c)
+	at := s.when(f, c)
 	first := s.Call.First
 	if s.Call.Times == 0 {
 		first = at
 	}
-	s.Call = Call{Fact: f.ID, At: at, First: first, Room: f.Room, By: f.By, Times: s.Call.Times + 1, signed: !f.unsigned()}
+	s.Call = Call{Fact: f.ID, At: at, First: first, Room: f.Room, By: f.By, Times: s.Call.Times + 1, signed: !f.unsigned(), late: f.late()}
 	s.Entry.Metadata.Room = f.Room
 	s.Promise.turn(at.Sub(s.Entry.CheckInTime))
 	return true
@@ -283,11 +294,13 @@ func (s *State) matched(f *Fact) (ok, stale bool) {
 }
 
 // removed takes the entry off the lists. A removal that finds the patient back
-// in the queue is too late and changes nothing.
+// in the queue is too late and changes nothing; so does a second one, since who
+// removed first knew why.
 func (s *State) removed(f *Fact) bool {
 	switch {
 	case !f.Reason.Valid():
 		return false
+	case s.Removed != "":
 	case f.Reason == kiosk.RemovedCompleted && s.Entry.Status == kiosk.Completed,
 		f.Reason == kiosk.RemovedNoShow && s.Entry.Status == kiosk.NoShow,
 		f.Reason == kiosk.RemovedCancelled && s.Entry.Status == kiosk.Cancelled,

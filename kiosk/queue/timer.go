@@ -38,6 +38,8 @@ func (q *Queue) due(s *State, now time.Time) []rule {
 	var rules []rule
 	switch e := &s.Entry; {
 	case s.Removed != "":
+	case e.Status == kiosk.Waiting && s.Call.late:
+		// The paper says what came of this call.
 	case e.Status == kiosk.Waiting && s.Call.Times > 0:
 		if !s.Call.signed {
 			// A provider's own app called; the patient's devices are told from here.

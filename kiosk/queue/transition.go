@@ -34,6 +34,8 @@ var (
 	ErrGrace = errors.New("the grace period is over")
 	// ErrNotLast: only one's own last action can be undone.
 	ErrNotLast = errors.New("this is not your own last action on the entry")
+	// ErrRemoval: the reason follows from a status and is no choice.
+	ErrRemoval = errors.New("a visit leaves as cancelled or as rescheduled; completed and no-show are statuses")
 	// ErrListed: the entry came in by an appointment, and is for no other.
 	ErrListed = errors.New("the entry came in by an appointment of its own")
 	// ErrArrived: the appointment has an entry already.
@@ -63,6 +65,9 @@ func (r *Refusal) Unwrap() error { return r.Err }
 
 // Hint is the next step for the person who asked.
 func (r *Refusal) Hint() string {
+	if t, ok := errors.AsType[*TimeError](r.Err); ok {
+		return t.Hint()
+	}
 	switch r.Err {
 	case ErrNotCalled:
 		return "call the patient first"
@@ -70,6 +75,8 @@ func (r *Refusal) Hint() string {
 		return "ask the desk to put the patient back"
 	case ErrNotLast:
 		return "change the entry instead of undoing"
+	case ErrRemoval:
+		return "give cancelled or rescheduled, or change the status"
 	case ErrListed:
 		return "cancel it and check the patient in for the right appointment"
 	case ErrArrived:

@@ -48,6 +48,7 @@ var bodies = []string{
 	`{}`,
 	`{"h":1}`,
 	`{"a":1}`,
+	`{"action":"CALLED","queueEntryId":"8f14e45f-ceea-467f-9b36-0d6e3f7c1a11","ticket":"A-017","room":"Room 4","calledBy":"staff:ana","happenedAt":"2026-11-22T09:00:00.000Z","timestamp":"2026-11-22T12:00:00.000Z"}`,
 }
 
 func TestMessageIsCanonicalAndVerifies(t *testing.T) {

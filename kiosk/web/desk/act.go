@@ -156,14 +156,16 @@ type action struct {
 	Request      uuid.UUID          `json:"request"`
 	Session      string             `json:"session"`
 	Event        Event              `json:"event"`
-	Entry        string             `json:"entry,omitempty"`        // call, status, priority, transfer, undo
+	Entry        string             `json:"entry,omitempty"`        // call, status, remove, priority, transfer, undo
 	Room         string             `json:"room,omitempty"`         // call, provider
 	Status       kiosk.Status       `json:"status,omitempty"`       // status
+	Removal      kiosk.Removal      `json:"removal,omitempty"`      // remove
 	Priority     kiosk.Priority     `json:"priority,omitempty"`     // priority
 	Department   kiosk.DepartmentID `json:"department,omitempty"`   // transfer
 	Provider     kiosk.ProviderID   `json:"provider,omitempty"`     // provider
 	Availability kiosk.Availability `json:"availability,omitempty"` // provider
 	Help         string             `json:"help,omitempty"`         // acknowledge, resolve
+	HappenedAt   string             `json:"happenedAt,omitempty"`   // admit, walk-in, call, status, remove: 09:40
 
 	Appointment kiosk.AppointmentID `json:"appointment,omitempty"` // admit, match
 	Reason      string              `json:"reason,omitempty"`      // walk-in
@@ -179,7 +181,7 @@ func (a action) act() (act Act, ok bool) {
 	rest := a
 	rest.Request, rest.Session, rest.Event = uuid.Nil, "", ""
 	switch a.Event {
-	case Call, SetStatus, SetPriority, Transfer, Undo, Match:
+	case Call, SetStatus, Remove, SetPriority, Transfer, Undo, Match:
 		if _, err := kiosk.ParseEntryID(a.Entry); err != nil {
 			return act, false
 		}
@@ -194,6 +196,8 @@ func (a action) act() (act Act, ok bool) {
 	switch a.Event {
 	case SetStatus:
 		act.Status, rest.Status, ok = a.Status, "", a.Status.Valid()
+	case Remove:
+		act.Removal, rest.Removal, ok = a.Removal, "", a.Removal.Valid()
 	case SetPriority:
 		act.Priority, rest.Priority, ok = a.Priority, "", a.Priority.Valid()
 	case Transfer:
@@ -218,6 +222,11 @@ func (a action) act() (act Act, ok bool) {
 		act.Room, rest.Room = a.Room, ""
 		ok = ok && len(a.Room) <= maxRoom && utf8.ValidString(a.Room)
 	}
+	switch a.Event {
+	case Admit, WalkIn, Call, SetStatus, Remove:
+		act.HappenedAt, rest.HappenedAt = a.HappenedAt, ""
+		ok = ok && (a.HappenedAt == "" || isClock(a.HappenedAt))
+	}
 	return act, ok && rest == action{}
 }
 
@@ -225,6 +234,11 @@ const maxPart = 90 // bytes, of each part
 
 func isName(text string) bool {
 	return len(text) <= maxPart && utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return r == ',' || !unicode.IsPrint(r) })
+}
+
+func isClock(text string) bool {
+	t, err := time.Parse("15:04", text)
+	return err == nil && t.Format("15:04") == text
 }
 
 // serveAct carries out one action.

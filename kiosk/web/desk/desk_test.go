@@ -110,7 +110,8 @@ func TestRoles(t *testing.T) {
 	fields := map[desk.Event]string{
 		desk.Call: `,"entry":"` + entryID.String() + `"`, desk.SetStatus: `,"entry":"` + entryID.String() + `","status":"in-consultation"`,
 		desk.SetPriority: `,"entry":"` + entryID.String() + `","priority":"urgent"`, desk.Transfer: `,"entry":"` + entryID.String() + `","department":"cardiology"`,
-		desk.Undo: `,"entry":"` + entryID.String() + `"`, desk.SetProvider: `,"provider":"dr-a","availability":"away"`,
+		desk.Remove: `,"entry":"` + entryID.String() + `","removal":"rescheduled"`,
+		desk.Undo:   `,"entry":"` + entryID.String() + `"`, desk.SetProvider: `,"provider":"dr-a","availability":"away"`,
 		desk.Acknowledge: `,"help":"` + helpID + `"`, desk.Resolve: `,"help":"` + helpID + `"`, desk.Print: "", desk.Stay: "",
 	}
 	help := []desk.Event{desk.Acknowledge, desk.Resolve, desk.Stay}

@@ -49,6 +49,7 @@ const (
 	Match       Event = "match"
 	Call        Event = "call"
 	SetStatus   Event = "status"
+	Remove      Event = "remove"
 	SetPriority Event = "priority"
 	Transfer    Event = "transfer"
 	Undo        Event = "undo"
@@ -61,7 +62,7 @@ const (
 	LogOff      Event = "logoff"
 )
 
-var events = []Event{Admit, WalkIn, Match, Call, SetStatus, SetPriority, Transfer, Undo, SetProvider, Acknowledge, Resolve, List, Print, Stay, LogOff}
+var events = []Event{Admit, WalkIn, Match, Call, SetStatus, Remove, SetPriority, Transfer, Undo, SetProvider, Acknowledge, Resolve, List, Print, Stay, LogOff}
 
 // Role is what a person may do at the desk.
 type Role string
@@ -107,11 +108,13 @@ type Act struct {
 	Entry        string // id of the entry
 	Room         string // empty: the provider's
 	Status       kiosk.Status
+	Removal      kiosk.Removal // remove: why the patient will not be seen today
 	Priority     kiosk.Priority
 	Department   kiosk.DepartmentID
 	Provider     kiosk.ProviderID
 	Availability kiosk.Availability
 	Help         string // id of the call for help
+	HappenedAt   string // admit, walk-in, call, status, remove: "09:40" of what is entered later; empty: now
 
 	Appointment         kiosk.AppointmentID // admit, match
 	Reason              string              // walk-in: one of View.Reasons
@@ -128,7 +131,8 @@ type View struct {
 	Entries     []Entry  // in queue order
 	Left        []Entry  // off the lists, the last one first
 	Providers   []Provider
-	Help        []Help // not resolved, oldest first
+	Help        []Help     // not resolved, oldest first
+	Held        []HeldList // of appointments, that wait for a person; oldest first
 }
 
 // Department is one of the clinic's departments.
@@ -163,6 +167,7 @@ type Entry struct {
 	Reason      string        // why a walk-in came
 	Born        phi.Text      // of who came without an appointment: what the person said
 	Unlisted    bool          // came in without an appointment: it may be matched with one
+	Removed     kiosk.Removal // why it is off the lists
 	LastBy      string        // whose act the last one was
 }
 
@@ -196,6 +201,18 @@ type Help struct {
 	By         string // who takes care of it; empty: nobody yet
 }
 
+// HeldList is a list of appointments that was not imported, since it is not sure to
+// be right. ID is what the commands that decide about it take.
+type HeldList struct {
+	ID    string
+	Why   string // last part of a key of the page's texts, as in "held.shrunk"
+	Since time.Time
+	Rows  int
+	Days  []string // that the rows are for
+
+	Importable bool // it can be accepted; else only refused
+}
+
 // Day is today's list for paper.
 type Day struct {
 	Day  kiosk.Day
@@ -214,6 +231,7 @@ type Row struct {
 	Interpreter bool
 	Needs       []kiosk.Need
 	WalkIn      bool
+	Removed     kiosk.Removal // why it is off the lists
 }
 
 // ConsentNote says that a consent is not in effect, and why: "unsigned",

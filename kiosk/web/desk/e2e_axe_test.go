@@ -57,6 +57,11 @@ func TestAxeDesk(t *testing.T) {
 		look("queue")
 		b.Do(chromedp.Focus(`[data-list="waiting"] .acts button:last-child`), chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible("#more"))
 		look("more about a visit")
+		chromium.Evaluate[bool](b, `([...document.querySelectorAll("#more-acts button")].find((x) => ["Cancel visit", "Cancelar visita"].includes(x.textContent)).click(), true)`)
+		b.Do(chromedp.WaitVisible("#more-question"))
+		look("why a visit is removed")
+		b.Do(chromedp.KeyEvent(kb.Escape), chromedp.Focus("#arrives"), chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible("#arrive-at"))
+		look("who arrives")
 		b.Do(chromedp.KeyEvent(kb.Escape))
 		stop()
 		if err := <-ended; err != nil {

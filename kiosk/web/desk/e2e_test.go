@@ -33,6 +33,7 @@ func (r fullRoom) View(ctx context.Context) (desk.View, error) {
 	at := time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)
 	v.Departments = append(v.Departments, desk.Department{ID: "general", Name: "General medicine"})
 	v.Rooms = []string{"101", "102", "X-ray 1"}
+	v.Held = []desk.HeldList{{ID: "3f9a10c2", Why: "shrunk", Since: at, Rows: 28, Days: []string{"2026-11-23"}, Importable: true}, {ID: "77aa01ff", Why: "unreadable", Since: at}}
 	v.Providers = append(v.Providers, desk.Provider{ID: "dr-b", Name: "Dr. Berenike Osei-Vandenberg", Department: "general", Status: kiosk.Busy, Room: "102"},
 		desk.Provider{ID: "dr-c", Name: "Dr. C", Department: "general", Status: kiosk.Away})
 	names := []string{"Nguyễn, Thị Hoa", "García López, María José", "محمد", "李, 小龙", "O'Brien-Smith, Aoife", "Featherstonehaugh-Cholmondeley, Bartholomew", "Li, Bo", "Canary, Willy", "Adeyemi, Tunde", "Kowalska, Zofia"}
@@ -153,6 +154,74 @@ func TestE2EDeskByKeyboard(t *testing.T) {
 	// The refusals of a page that is not paired, and of a wrong PIN, are on the
 	// browser's console as any such answer is.
 	b.SpotlessBut([]string{"401", "403"}, []string{"127.0.0.1:" + port}, []string{"Canary", anaPIN, code, "A-003"})
+}
+
+// After an outage a person with a keyboard enters from paper who came and who was
+// called, and says why a patient will not be seen, which the page asks first.
+func TestE2EDeskEntersPaperNotes(t *testing.T) {
+	k, b := serveDesk(t, 1280, 800)
+	k.pin("ana", anaPIN)
+	k.enter(b)
+	last := func(n int) desk.Act {
+		t.Helper()
+		for end := time.Now().Add(10 * time.Second); k.room.done() < n; time.Sleep(50 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%d acts reached the clinic, want %d", k.room.done(), n)
+			}
+		}
+		k.room.mu.Lock()
+		defer k.room.mu.Unlock()
+		return k.room.acts[n-1]
+	}
+	fill := func(id, at string) {
+		chromium.Evaluate[string](b, fmt.Sprintf(`document.querySelector(%q).value = %q`, id, at))
+	}
+	held := chromium.Evaluate[string](b, `document.querySelector("#held").innerText`)
+	for _, want := range []string{"Many of the appointments", "clinicgate roster accept 3f9a10c2", "clinicgate roster refuse 3f9a10c2", "clinicgate roster refuse 77aa01ff"} {
+		if !strings.Contains(held, want) {
+			t.Errorf("the alarm does not say %q: %s", want, held)
+		}
+	}
+	if strings.Contains(held, "accept 77aa01ff") {
+		t.Error("a list that cannot be read may be accepted")
+	}
+	b.Do(chromedp.Focus("#arrives"), chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible("#arrive-at"))
+	fill("#arrive-at", "09:40")
+	b.Shoot("desk-arrive-1280x800")
+	b.Do(chromedp.Focus("#expected .act"), chromedp.KeyEvent(kb.Enter))
+	if a := last(1); a.Event != desk.Admit || a.HappenedAt != "09:40" {
+		t.Errorf("arrival: %+v", a)
+	}
+	more := func() {
+		b.Until("no dialog", `!document.querySelector("dialog[open]")`)
+		b.Do(chromedp.Focus(`[data-list="waiting"] .acts button:last-child`), chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible("#more-at"))
+		if at := chromium.Evaluate[string](b, `document.querySelector("#more-at").value`); at != "" {
+			t.Errorf("the time of before is still there: %q", at)
+		}
+	}
+	more()
+	fill("#more-at", "09:50")
+	b.Shoot("desk-more-paper-1280x800")
+	b.Do(chromedp.Focus(`[data-do="call"]`), chromedp.KeyEvent(kb.Enter))
+	if a := last(2); a.Event != desk.Call || a.HappenedAt != "09:50" {
+		t.Errorf("call: %+v", a)
+	}
+	more()
+	chromium.Evaluate[bool](b, `([...document.querySelectorAll("#more-acts button")].find((x) => x.textContent === "Cancel visit").focus(), true)`)
+	b.Do(chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible("#more-question"))
+	b.Until("the question in focus", `document.activeElement.id === "more-question"`)
+	b.Shoot("desk-remove-1280x800")
+	if n := k.room.done(); n != 2 {
+		t.Errorf("it was removed before it was said why: %d acts", n)
+	}
+	b.Do(chromedp.Focus("#more-acts button:last-child"), chromedp.KeyEvent(kb.Enter))
+	if a := last(3); a.Event != desk.Remove || a.Removal != kiosk.RemovedRescheduled || a.HappenedAt != "" {
+		t.Errorf("removal: %+v", a)
+	}
+	small := chromium.Evaluate[string](b, `(document.querySelector("#more").showModal(), document.querySelector("#arrive").showModal(), [...document.querySelectorAll("dialog button, dialog select, dialog input")].filter((e) => e.offsetParent && (e.offsetHeight < 44 || e.offsetWidth < 44)).map((e) => e.outerHTML).join())`)
+	if small != "" {
+		t.Errorf("smaller than 44 pixels: %s", small)
+	}
 }
 
 // The list for paper is what goes to the printer, and nothing else of the page.

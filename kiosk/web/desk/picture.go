@@ -34,6 +34,7 @@ type clinics struct {
 	LeftMore    bool                 `json:"leftMore,omitempty"` // more have left than are listed
 	Providers   []providerPicture    `json:"providers"`
 	Help        []helpPicture        `json:"help"`
+	Held        []heldPicture        `json:"held"`
 }
 
 type departmentPicture struct {
@@ -66,6 +67,7 @@ type entryPicture struct {
 	Reason      string             `json:"reason,omitempty"`
 	Born        string             `json:"born,omitempty"`
 	Unlisted    bool               `json:"unlisted,omitempty"`
+	Removed     kiosk.Removal      `json:"removed,omitempty"`
 	MayUndo     bool               `json:"mayUndo,omitempty"`
 }
 
@@ -87,7 +89,20 @@ type helpPicture struct {
 	By         string             `json:"by,omitempty"`
 }
 
-const maxLeft = 40 // rows of who left; more is the printed list's
+type heldPicture struct {
+	ID    string   `json:"id"`
+	Why   string   `json:"why"`
+	Since string   `json:"since"`
+	Rows  int      `json:"rows,omitempty"`
+	Days  []string `json:"days,omitempty"`
+
+	Importable bool `json:"importable,omitempty"`
+}
+
+const (
+	maxLeft = 40 // rows of who left; more is the printed list's
+	maxHeld = 3  // lists; who has decided about them is shown the next
+)
 
 // picture makes what a session's pages show; without one it is an empty desk
 // that asks who is there. Server.mu is held.
@@ -109,7 +124,7 @@ func (s *Server) picture(x *session) picture {
 	c := &clinics{Day: v.Day, Zone: s.cfg.Zone, Online: v.Online, Rooms: slices.Concat([]string{}, v.Rooms), Reasons: slices.Concat([]string{}, v.Reasons),
 		Statuses:    []kiosk.Availability{kiosk.Available, kiosk.Busy, kiosk.Away, kiosk.Offline},
 		Priorities:  kiosk.Priorities(),
-		Departments: []departmentPicture{}, Entries: []entryPicture{}, Left: []entryPicture{}, Providers: []providerPicture{}, Help: []helpPicture{}}
+		Departments: []departmentPicture{}, Entries: []entryPicture{}, Left: []entryPicture{}, Providers: []providerPicture{}, Help: []helpPicture{}, Held: []heldPicture{}}
 	for _, d := range v.Departments {
 		c.Departments = append(c.Departments, departmentPicture(d))
 	}
@@ -127,6 +142,9 @@ func (s *Server) picture(x *session) picture {
 	for _, h := range v.Help {
 		c.Help = append(c.Help, helpPicture{h.ID, h.Kind, h.Department, h.Kiosk, h.Ticket, stamp(h.At), h.By})
 	}
+	for _, l := range v.Held[:min(len(v.Held), maxHeld)] {
+		c.Held = append(c.Held, heldPicture{l.ID, l.Why, stamp(l.Since), l.Rows, l.Days, l.Importable})
+	}
 	p.Clinic = c
 	return p
 }
@@ -138,7 +156,7 @@ func entryShown(e Entry, me string) entryPicture {
 		Priority: e.Priority, Video: e.Mode == kiosk.Video, CheckIn: stamp(e.CheckIn), Appointment: stamp(e.Appointment), Unfinished: e.Unfinished,
 		Room: e.Room, Called: stamp(e.Called), Calls: e.Calls, WaitLow: e.WaitLow, WaitHigh: e.WaitHigh, Language: e.Language,
 		Interpreter: e.Interpreter, Needs: e.Needs, Flags: e.Flags, Consents: e.Consents, Reason: e.Reason, Born: e.Born.Reveal(), Unlisted: e.Unlisted,
-		MayUndo: e.LastBy == me,
+		Removed: e.Removed, MayUndo: e.LastBy == me,
 	}
 }
 
@@ -185,12 +203,14 @@ type rowPicture struct {
 	Interpreter bool         `json:"interpreter,omitempty"`
 	Needs       []kiosk.Need `json:"needs,omitempty"`
 	WalkIn      bool         `json:"walkIn,omitempty"`
+
+	Removed kiosk.Removal `json:"removed,omitempty"`
 }
 
 func dayShown(d Day, zone string) dayPicture {
 	out := dayPicture{Day: d.Day, Zone: zone, Rows: []rowPicture{}}
 	for _, r := range d.Rows {
-		out.Rows = append(out.Rows, rowPicture{stamp(r.At), r.Name.Reveal(), r.Department, r.Provider, r.Ticket, r.Status, r.Language, r.Interpreter, r.Needs, r.WalkIn})
+		out.Rows = append(out.Rows, rowPicture{stamp(r.At), r.Name.Reveal(), r.Department, r.Provider, r.Ticket, r.Status, r.Language, r.Interpreter, r.Needs, r.WalkIn, r.Removed})
 	}
 	return out
 }

@@ -402,13 +402,14 @@ func TestHostileTexts(t *testing.T) {
 	id := entryID.String()
 	fields := map[string][]map[string]any{ // what the event needs; each is replaced in turn
 		"/act": {
-			{"request": "", "session": session, "event": "call", "entry": id, "room": "101"},
-			{"request": "", "session": session, "event": "status", "entry": id, "status": "waiting"},
+			{"request": "", "session": session, "event": "call", "entry": id, "room": "101", "happenedAt": "09:40"},
+			{"request": "", "session": session, "event": "status", "entry": id, "status": "waiting", "happenedAt": "09:40"},
+			{"request": "", "session": session, "event": "remove", "entry": id, "removal": "rescheduled", "happenedAt": "09:40"},
 			{"request": "", "session": session, "event": "priority", "entry": id, "priority": "urgent"},
 			{"request": "", "session": session, "event": "transfer", "entry": id, "department": "cardiology"},
 			{"request": "", "session": session, "event": "provider", "provider": "dr-a", "availability": "away", "room": "101"},
 			{"request": "", "session": session, "event": "acknowledge", "help": helpID},
-			{"request": "", "session": session, "event": "admit", "appointment": "apt-1"},
+			{"request": "", "session": session, "event": "admit", "appointment": "apt-1", "happenedAt": "09:40"},
 			{"request": "", "session": session, "event": "match", "entry": id, "appointment": "apt-1"},
 			{"request": "", "session": session, "event": "walk-in", "department": "cardiology", "reason": "medicine", "family": "Canary", "given": "Wanda", "born": "1980-02-29"},
 		},

@@ -15,6 +15,7 @@ let department = "";
 let sign = performance.now(); // last sign of the person
 let told = 0;
 let openEntry = ""; // id that the dialog is about
+let removing = false; // the dialog asks why the visit is removed
 let was = ""; // the session before, to say that the screen was locked
 
 const line = new Line({
@@ -75,9 +76,9 @@ function draw(picture) {
 function wipe() {
   shown = null;
   document.body.dataset.state = "entrance";
-  for (const el of document.querySelectorAll(".rows, #help-rows, #providers, #paper tbody")) el.replaceChildren();
+  for (const el of document.querySelectorAll(".rows, #help-rows, #held-rows, #providers, #paper tbody")) el.replaceChildren();
   for (const id of ["clock", "link", "person", "refused", "more-name", "more-title", "more-refused"]) $(id).textContent = "";
-  for (const id of ["desk", "person", "logoff", "print", "idle", "help", "paper"]) $(id).hidden = true;
+  for (const id of ["desk", "person", "logoff", "print", "idle", "help", "held", "paper"]) $(id).hidden = true;
   if ($("more").open) $("more").close();
   if ($("arrive").open) $("arrive").close();
   clearArrive();
@@ -111,6 +112,8 @@ function drawClinic(c) {
   document.querySelector(".empty").hidden = lists.waiting.length > 0;
   $("help").hidden = c.help.length === 0;
   drawHelp(c);
+  $("held").hidden = c.held.length === 0;
+  drawHeld(c);
   keyed($("providers"), c.providers, $("provider"), (el, p) => drawProvider(el, p, c));
   if (openEntry) drawMore();
 }
@@ -156,13 +159,13 @@ function next(e) {
   const to = (status) => ({ entry: e.id, status });
   switch (e.status) {
     case "checked-in":
-      return [["status", "act.finish", to("waiting")], ["status", "act.cancel", to("cancelled")]];
+      return [["status", "act.finish", to("waiting")], ["remove", "act.cancel", { entry: e.id }]];
     case "waiting":
       return [
         ["call", e.called ? "act.call-again" : "act.call", { entry: e.id }],
         ["status", "act.inside", to("in-consultation")],
         ...(e.called ? [["status", "act.no-show", to("no-show")]] : []),
-        ["status", "act.cancel", to("cancelled")],
+        ["remove", "act.cancel", { entry: e.id }],
       ];
     case "in-consultation":
       return [["status", "act.complete", to("completed")], ["status", "act.waiting", to("waiting")]];
@@ -207,7 +210,7 @@ function drawEntry(el, e, c) {
   } else if (e.waitHigh && e.status === "waiting") {
     when.push(text("row.wait", { low: e.waitLow, high: e.waitHigh }));
   } else if (!["waiting", "in-consultation", "checked-in"].includes(e.status)) {
-    when.unshift(text(`status.${e.status}`));
+    when.unshift(standing(e));
   }
   el.querySelector(".when").replaceChildren(...when.slice(0, 2).map((said) => make("span", "", said)));
   const list = acts(e);
@@ -231,6 +234,9 @@ function drawEntry(el, e, c) {
   more.onclick = () => openMore(e.id);
   box.append(more);
 }
+
+// standing says how a visit stands, and of who left what the status does not.
+const standing = ({ status, removed }) => text(removed === "rescheduled" ? "removed.rescheduled" : `status.${status}`);
 
 // needsOf says what help a patient asked for; words of a newer kiosk stand as they are.
 function needsOf({ interpreter, needs = [] }) {
@@ -271,6 +277,28 @@ function drawHelp(c) {
   });
 }
 
+// drawHeld shows the lists of appointments that wait for a decision, and by which
+// commands it is made.
+function drawHeld(c) {
+  const template = document.createElement("template");
+  template.content.append(make("li", ""));
+  keyed($("held-rows"), c.held, template, (el, h) => {
+    const wanted = JSON.stringify([h, root.lang]);
+    if (el.dataset.wanted === wanted) return;
+    el.dataset.wanted = wanted;
+    const facts = [time(h.since), h.rows && text("held.rows", { rows: h.rows, days: (h.days ?? []).join(", ") })];
+    el.replaceChildren(
+      make("b", "", text(`held.${h.why}`) || text("held.other")),
+      make("span", "", facts.filter(Boolean).join(" · ")),
+      ...(h.importable ? ["accept", "refuse"] : ["refuse"]).map((word) => {
+        const line = make("span", "order", `${text(`held.${word}`)} `);
+        line.append(make("code", "", `clinicgate roster ${word} ${h.id}`));
+        return line;
+      }),
+    );
+  });
+}
+
 function drawProvider(el, p, c) {
   el.dataset.status = p.status;
   el.querySelector(".name").textContent = p.name;
@@ -297,6 +325,8 @@ function openMore(id) {
   options($("more-priority"), c.priorities.map((p) => [p, text(`priority.${p}`)]), e.priority);
   options($("more-department"), c.departments.map((d) => [d.id, d.name]), e.department);
   $("more-refused").textContent = "";
+  $("more-at").value = "";
+  removing = false;
   drawMore();
   $("more").showModal();
   $("more-title").focus();
@@ -312,13 +342,18 @@ function drawMore() {
   $("more-name").textContent = e.name || text("list.nameless");
   const fits = {
     call: e.status === "waiting",
+    status: true,
     priority: ["checked-in", "waiting", "in-consultation"].includes(e.status),
     transfer: ["checked-in", "waiting"].includes(e.status) && shown.clinic.departments.length > 1,
   };
   for (const el of $("more").querySelectorAll("[data-may]")) el.hidden = !may(el.dataset.may) || !fits[el.dataset.may];
   $("more").querySelector('[data-do="call"]').textContent = text(e.called ? "act.call-again" : "act.call");
-  const list = acts(e).filter(([event]) => event !== "call");
+  removing &&= acts(e).some(([event]) => event === "remove"); // else somebody was quicker
+  $("more-question").hidden = !removing;
+  $("more-fields").hidden = removing;
+  let list = acts(e).filter(([event]) => event !== "call");
   if (e.unlisted && may("match") && e.status !== "cancelled") list.unshift(["match", "act.match", { entry: e.id }]);
+  if (removing) list = ["cancelled", "rescheduled"].map((removal) => ["remove", `remove.${removal}`, { entry: e.id, removal }]);
   const wanted = [...list.map(([, key]) => key), root.lang, e.id].join();
   if ($("more-acts").dataset.wanted === wanted) return;
   $("more-acts").dataset.wanted = wanted;
@@ -326,10 +361,21 @@ function drawMore() {
     ...list.map(([event, key, fields]) => {
       const b = make("button", "act plain", text(key));
       b.type = "button";
-      b.onclick = () => (event === "match" ? openArrive(fields.entry) : askMore(b, event, fields));
+      b.onclick = () => {
+        if (event === "match") openArrive(fields.entry);
+        else if (event === "remove" && !removing) askWhy();
+        else askMore(b, event, fields);
+      };
       return b;
     }),
   );
+}
+
+// askWhy asks why a visit is removed before it is.
+function askWhy() {
+  removing = true;
+  drawMore();
+  $("more-question").focus();
 }
 
 // The dialog for who arrives: a person of the list, or one without an
@@ -346,6 +392,7 @@ async function openArrive(entry = "") {
   matching = entry;
   $("arrive-title").textContent = entry ? text("arrive.match", { ticket: entryOf(entry)?.ticket ?? "" }) : text("arrive.title");
   $("walk-in").hidden = Boolean(entry) || !may("walk-in");
+  $("arrive-late").hidden = Boolean(entry);
   options($("walk-department"), c.departments.map((d) => [d.id, d.name]), department || c.departments[0]?.id);
   options($("walk-reason"), [["", ""], ...c.reasons.map((r) => [r, text(`reason.${r}`) || r])], "");
   $("arrive-refused").textContent = "";
@@ -377,8 +424,12 @@ function drawExpected() {
 }
 
 async function arrives(button, event, fields) {
-  if (await ask(button, event, fields, $("arrive-refused"))) $("arrive").close();
+  const late = event === "match" ? {} : fromPaper("arrive-at");
+  if (await ask(button, event, { ...fields, ...late }, $("arrive-refused"))) $("arrive").close();
 }
+
+// fromPaper gives when it happened that somebody enters later; else it is now.
+const fromPaper = (id) => ($(id).value ? { happenedAt: $(id).value } : {});
 
 function clearArrive() {
   expected = [];
@@ -386,7 +437,7 @@ function clearArrive() {
   $("expected").replaceChildren();
   $("walk-in").reset();
   for (const id of ["arrive-title", "arrive-refused"]) $(id).textContent = "";
-  $("arrive-find").value = "";
+  for (const id of ["arrive-find", "arrive-at"]) $(id).value = "";
 }
 
 $("arrives").onclick = () => openArrive();
@@ -408,6 +459,7 @@ $("walk-in").addEventListener("submit", (e) => {
 });
 
 async function askMore(button, event, fields) {
+  if (["call", "status", "remove"].includes(event)) fields = { ...fields, ...fromPaper("more-at") };
   if (await ask(button, event, fields, $("more-refused"))) $("more").close();
 }
 
@@ -468,7 +520,7 @@ $("print").onclick = async () => {
     ...day.rows.map((r) => {
       const needs = [r.walkIn && text("paper.walkin"), ...needsOf(r), r.language && tongue(r.language)];
       const cells = [at(r.at), r.name || text("list.nameless"), r.department, r.provider ?? "", r.ticket ?? "",
-        r.status ? text(`status.${r.status}`) : "", needs.filter(Boolean).join(", "), ""];
+        r.status ? standing(r) : "", needs.filter(Boolean).join(", "), ""];
       const tr = document.createElement("tr");
       tr.append(...cells.map((said) => make("td", "", said)));
       return tr;
