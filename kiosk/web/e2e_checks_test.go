@@ -31,6 +31,15 @@ var every = []check{
 	{"A9 the focus is at the new screen's heading", `document.activeElement.tagName === "H1" ? [] : [document.activeElement.outerHTML.slice(0, 80)]`},
 	{"A11 nothing must be dragged, and more text has a button", `[...seen("[draggable=true]").map((el) => el.outerHTML), ...seen(".form-text").filter((el) => el.scrollHeight - el.clientHeight - el.scrollTop > 12 && !seen("#form-more").length).map(() => "no button for the rest of the form")]`},
 	{"A12 the page and its parts say their language", `[...(["attract", "language"].includes(state) || document.documentElement.lang === language ? [] : [document.documentElement.lang]), ...seen("main [lang]").filter((el) => !el.lang).map((el) => el.outerHTML)]`},
+	{"A13 no word of a heading or a button is torn", `language === "zh-Hans" ? [] : seen("h1, h2, button:not([lang])").flatMap((el) => {
+		const torn = [], words = document.createTreeWalker(el, NodeFilter.SHOW_TEXT), at = new Range();
+		while (words.nextNode()) for (const word of words.currentNode.data.matchAll(/[\p{L}\p{M}]+/gu)) {
+			at.setStart(words.currentNode, word.index);
+			at.setEnd(words.currentNode, word.index + word[0].length);
+			if (new Set([...at.getClientRects()].map((r) => Math.round(r.top))).size > 1) torn.push(word[0]);
+		}
+		return torn;
+	})`},
 	{"A22 nothing moves where less motion is asked for", `document.getAnimations().filter((a) => a.playState === "running" && a.effect.getComputedTiming().duration > 10).map((a) => a.effect.target.outerHTML.slice(0, 80))`},
 	{"A23 Help is there, and first at the foot", `seen("#help-open").length === 1 && document.querySelector(".bar > *").id === "help-open" ? [] : ["elsewhere"]`},
 	{"A24 an error is named in words, with what to do", `state !== "refused" ? [] : seen("main h1, main .say p").filter((el) => !el.textContent.trim()).map((el) => el.outerHTML)`},
