@@ -115,7 +115,7 @@ func (p pageCheckIn) Finish(ctx context.Context, in web.Finish) (web.Done, error
 		Unsigned: in.Unsigned, Request: in.Request}
 	for _, d := range in.Decisions {
 		f.Decisions = append(f.Decisions, consent.Decision{FormID: d.FormID, Version: d.Version, Language: d.Language, SHA256: d.SHA256, Granted: d.Granted,
-			Method: consent.Tapped, Relation: consent.Relation(in.Signer), Interpreter: in.Interpreter})
+			Relation: consent.Relation(in.Signer), Interpreter: in.Interpreter})
 	}
 	done, err := p.checkin.Finish(ctx, f)
 	if err != nil {
