@@ -117,13 +117,13 @@ func scenes() []scene {
 		{name: "together", state: "together", way: func(p *player) { p.toConsent(); p.scan(codeOther) }},
 		{name: "consent", state: "consent", way: (*player).toConsent},
 		{name: "consent, the second form", state: "consent", way: (*player).toSecondForm},
-		{name: "a drawing", state: "sign-drawn", way: func(p *player) {
+		{name: "a drawing", state: "sign-drawn", acted: true, way: func(p *player) {
 			p.toForm(codeDraw)
 			p.Screen("sign-drawn")
 			p.pen(p.mouse, wave)
 			p.Until("ink", hasInk)
 		}},
-		{name: "a typed name", state: "sign-typed", way: func(p *player) { p.toForm(codeName); p.Screen("sign-typed"); p.put(p.letter()) }},
+		{name: "a typed name", state: "sign-typed", acted: true, way: func(p *player) { p.toForm(codeName); p.Screen("sign-typed"); p.put(p.letter()) }},
 		{name: "done", state: "done", way: func(p *player) { p.toSecondForm(); p.Tap(`[data-granted="true"]`) }},
 		{name: "done, a person will come", state: "done", way: func(p *player) { p.toSecondForm(); p.Tap(`[data-granted="false"]`) }},
 		{name: "refused, unreadable", state: "refused", like: true, way: func(p *player) { p.toIdentify(); p.scan("\x01\x02") }},
