@@ -55,8 +55,8 @@ var (
 const (
 	DrawingWidth  = 1000
 	DrawingHeight = 400
-	maxStrokes    = 60
-	maxPoints     = 1500
+	MaxStrokes    = 60
+	MaxPoints     = 1500
 	minPoints     = 2 // a single touch is an accident
 	maxSigned     = 60
 )
@@ -78,12 +78,12 @@ func Type(name string) (Signature, error) {
 
 // Draw makes a signature of strokes, each a list of x, y, x, y, ... on the grid.
 func Draw(strokes [][]uint16) (Signature, error) {
-	if len(strokes) == 0 || len(strokes) > maxStrokes {
+	if len(strokes) == 0 || len(strokes) > MaxStrokes {
 		return Signature{}, ErrMalformed
 	}
 	points := 0
 	for _, s := range strokes {
-		if points += len(s) / 2; len(s) == 0 || len(s)%2 != 0 || points > maxPoints {
+		if points += len(s) / 2; len(s) == 0 || len(s)%2 != 0 || points > MaxPoints {
 			return Signature{}, ErrMalformed
 		}
 		for i := 0; i < len(s); i += 2 {
@@ -129,9 +129,9 @@ func parseDrawing(b []byte) (strokes [][]uint16, err error) {
 	}
 	count := func(b []byte) (int64, int) { n, size := binary.Uvarint(b); return int64(n & (1<<62 - 1)), size }
 	x, y := int64(0), int64(0)
-	for range number(count, maxStrokes) {
+	for range number(count, MaxStrokes) {
 		var s []uint16
-		for range number(count, maxPoints) {
+		for range number(count, MaxPoints) {
 			x += number(binary.Varint, DrawingWidth)
 			y += number(binary.Varint, DrawingHeight)
 			if err != nil || x < 0 || y < 0 {
@@ -194,7 +194,7 @@ const (
 	keptForm = 1
 	saltSize = 16
 	// maxKept is what a signature takes at most: four bytes a point.
-	maxKept = 1 + saltSize + 4*maxPoints + 3*maxStrokes
+	maxKept = 1 + saltSize + 4*MaxPoints + 3*MaxStrokes
 )
 
 // keep makes the bytes to be sealed.

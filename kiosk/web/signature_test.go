@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 
@@ -217,5 +218,22 @@ func TestHostileNames(t *testing.T) {
 	}
 	if strings.Contains(logged.String(), "q1q") || strings.Contains(logged.String(), "q7q") || logged.Len() == 0 {
 		t.Error("a name is logged")
+	}
+}
+
+// What the page lets a finger draw is what the gateway takes: a signer who draws on is
+// not left with a button that does nothing.
+func TestThePageDrawsWithinBounds(t *testing.T) {
+	source, err := os.ReadFile("assets/draw.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]int{"WIDE": consent.DrawingWidth, "HIGH": consent.DrawingHeight, "MOST": consent.MaxPoints, "STROKES": consent.MaxStrokes} {
+		if line := fmt.Sprintf("const %s = %d;", name, want); !bytes.Contains(source, []byte(line)) {
+			t.Errorf("draw.js has no %q", line)
+		}
+	}
+	if page, err := os.ReadFile("pages/checkin.html"); err != nil || !bytes.Contains(page, fmt.Appendf(nil, `class="drawing" viewBox="0 0 %d %d"`, consent.DrawingWidth, consent.DrawingHeight)) {
+		t.Errorf("the sheet has another grid, %v", err)
 	}
 }
