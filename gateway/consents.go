@@ -56,6 +56,39 @@ func (g consentBackend) Revoke(ctx context.Context, by control.Caller, in contro
 	return g.consentsOf(ctx, grant.PatientID, "")
 }
 
+// Signature takes out what was typed or drawn. That it was is recorded before it is
+// shown.
+func (g consentBackend) Signature(ctx context.Context, by control.Caller, in control.ConsentSigned) (control.ConsentSignature, error) {
+	var rec consent.Record
+	err := g.store.View(ctx, func(r *storage.Reader) (err error) { rec, err = g.consents.Find(r, in.Record); return err })
+	var signature consent.Signature
+	if err == nil {
+		signature, err = g.consents.Signature(ctx, g.store, rec)
+	}
+	if err == nil {
+		err = g.audit(ctx, kiosk.NewAct(by.Actor), kiosk.ConsentRead,
+			kiosk.AuditFacts{Action: "read signature", Resource: rec.ID.String(), ConsentRef: rec.ID.String()})
+	}
+	switch {
+	case errors.Is(err, consent.ErrNoRecord):
+		return control.ConsentSignature{}, &control.Error{Code: control.NotFound, Message: consent.ErrNoRecord.Error(), Next: "`clinicgate consent list ENTRY` shows a patient's records"}
+	case errors.Is(err, consent.ErrSignature):
+		return control.ConsentSignature{}, &control.Error{Code: control.Conflict, Message: "this decision was tapped: nothing was typed or drawn", Next: "`clinicgate consent list ENTRY` shows how each was made"}
+	case errors.Is(err, consent.ErrElsewhere):
+		return control.ConsentSignature{}, &control.Error{Code: control.NotFound, Message: consent.ErrElsewhere.Error(), Next: "ask on the kiosk where it was signed: signatures do not leave it"}
+	case errors.Is(err, storage.ErrUnreadable):
+		return control.ConsentSignature{}, &control.Error{Code: control.Conflict, Message: "what is stored is not the signature that was given", Next: "run `clinicgate audit verify`, and show its report to whoever looks after this kiosk"}
+	case err != nil:
+		return control.ConsentSignature{}, err
+	}
+	return control.ConsentSignature{Record: consentShown(rec), SHA256: rec.ConsentShape.Signature.SHA256, SVG: signature.SVG().Reveal()}, nil
+}
+
+func consentShown(rec consent.Record) control.ConsentRecord {
+	return control.ConsentRecord{ID: rec.ID, Type: rec.Type, Version: rec.Version, Language: rec.Language, Decision: rec.Decision,
+		At: rec.DecidedAt.Time, Until: rec.ExpiresAt.Time, Method: rec.Method, Relation: rec.Relation, Interpreter: rec.InterpreterPresent, Reason: rec.Reason}
+}
+
 // patientOf finds the patient of an entry or of an appointment of today.
 func (g consentBackend) patientOf(ctx context.Context, in control.ConsentQuery) (patient kiosk.PatientRef, ticket string, err error) {
 	if (in.Entry == "") == (in.Appointment == "") {
@@ -99,8 +132,7 @@ func (g consentBackend) consentsOf(ctx context.Context, patient kiosk.PatientRef
 		}
 		records, err := g.consents.Records(r, patient)
 		for _, rec := range records {
-			out.Records = append(out.Records, control.ConsentRecord{ID: rec.ID, Type: rec.Type, Version: rec.Version, Language: rec.Language, Decision: rec.Decision,
-				At: rec.DecidedAt.Time, Until: rec.ExpiresAt.Time, Method: rec.Method, Relation: rec.Relation, Interpreter: rec.InterpreterPresent, Reason: rec.Reason})
+			out.Records = append(out.Records, consentShown(rec))
 		}
 		return err
 	})

@@ -100,7 +100,7 @@ func (p pageCheckIn) answer(found checkin.Identified) web.Identified {
 func formsShown(forms []consent.Form) []web.Form {
 	var out []web.Form
 	for _, f := range forms {
-		out = append(out, web.Form{ID: f.ID, Type: string(f.Type), Version: f.Version, Language: f.Language, Title: f.Title, Text: f.Text, SHA256: f.SHA256})
+		out = append(out, web.Form{ID: f.ID, Type: string(f.Type), Version: f.Version, Language: f.Language, Title: f.Title, Text: f.Text, SHA256: f.SHA256, Signature: f.Signature})
 	}
 	return out
 }
@@ -115,7 +115,7 @@ func (p pageCheckIn) Finish(ctx context.Context, in web.Finish) (web.Done, error
 		Unsigned: in.Unsigned, Request: in.Request}
 	for _, d := range in.Decisions {
 		f.Decisions = append(f.Decisions, consent.Decision{FormID: d.FormID, Version: d.Version, Language: d.Language, SHA256: d.SHA256, Granted: d.Granted,
-			Method: consent.Tapped, Relation: consent.Relation(in.Signer), Interpreter: in.Interpreter})
+			Relation: consent.Relation(in.Signer), Interpreter: in.Interpreter, Signature: d.Signature})
 	}
 	done, err := p.checkin.Finish(ctx, f)
 	if err != nil {

@@ -177,8 +177,14 @@ func TestRegistryIsWholeAndWithoutAmbiguity(t *testing.T) {
 			t.Errorf("%s is accepted on a signalling channel", got.Name)
 		}
 	}
-	if len(kiosk.Kinds()) != len(names) {
-		t.Errorf("Kinds has %d rows, the registry %d", len(kiosk.Kinds()), len(names))
+	// Signatures are stored and no row of the registry: nobody may send one.
+	for _, k := range kiosk.Kinds() {
+		if _, known := kiosk.Defined(k.Name); known == k.Local || k.Local != (k.Name == kiosk.SignatureKind) {
+			t.Errorf("%s: in the registry %v, local %v", k.Name, known, k.Local)
+		}
+	}
+	if _, ok := kiosk.ParseChannel(kiosk.SignatureStream); ok || len(kiosk.Kinds()) != len(names)+1 {
+		t.Errorf("Kinds has %d rows, the registry %d; signatures have a channel: %v", len(kiosk.Kinds()), len(names), ok)
 	}
 	if d, ok := kiosk.DefinitionFor("audit.riverside", []byte(`{"eventType":"SERVICE_STARTED"}`)); !ok || d.Name != "audit/EVENT" {
 		t.Errorf("audit event is read as %q, %v", d.Name, ok)

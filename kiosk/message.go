@@ -239,9 +239,17 @@ type ConsentShape struct {
 	Signer    string    `json:"signer"`   // "patient", "representative" or "staff"; never a name
 	Relation  string    `json:"relation"` // "self", "parent", "guardian", ...; "staff"
 
-	InterpreterPresent bool      `json:"interpreterPresent,omitempty"` // when it was decided
-	Revokes            uuid.UUID `json:"revokes,omitzero"`             // the grant that a revocation takes back
-	Reason             string    `json:"reason,omitempty"`             // of a revocation: a fixed word
+	Signature          *SignatureShape `json:"signature,omitempty"`          // of a grant that was typed or drawn
+	InterpreterPresent bool            `json:"interpreterPresent,omitempty"` // when it was decided
+	Revokes            uuid.UUID       `json:"revokes,omitzero"`             // the grant that a revocation takes back
+	Reason             string          `json:"reason,omitempty"`             // of a revocation: a fixed word
+}
+
+// SignatureShape tells a signature from every other one and tells nothing of it. The
+// signature itself does not leave the kiosk.
+type SignatureShape struct {
+	SHA256 string `json:"sha256"` // hex, of the sealed bytes, in which a salt is
+	Size   int    `json:"size"`   // of those, in bytes
 }
 
 // The messages of the device channel.

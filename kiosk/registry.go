@@ -48,6 +48,16 @@ const (
 	recordKept = 400 * day // consents, escalations and audit: a year and a bit here, seven years outside
 	rosterKept = 2 * day   // names do not outlive the clinic day by more than the sync needs
 	healthKept = 7 * day
+
+	// signatureKept is seven years: of a signature there is no other copy.
+	signatureKept = 7*365*day + 2*day
+)
+
+// What signers typed or drew is kept in a stream that is never published, so that it
+// is no row of the registry: nobody may send one.
+const (
+	SignatureKind   = "signature/GIVEN"
+	SignatureStream = "signatures"
 )
 
 // Definitions lists every kind of event that this product writes or believes.
@@ -129,14 +139,15 @@ func Definitions() []Definition {
 // registry holds the table by name and is not changed after it is made.
 var registry = Definitions()
 
-// Kinds gives the registry as the store needs it.
+// Kinds gives the registry as the store needs it, and what is kept here only.
 func Kinds() []storage.Kind {
-	kinds := make([]storage.Kind, len(registry))
+	kinds := make([]storage.Kind, len(registry), len(registry)+1)
 	for i, d := range registry {
 		kinds[i] = storage.Kind{Name: d.Name, KeyClass: d.Class, Lane: d.Lane,
 			Droppable: d.Droppable, Priority: d.Priority, Retain: d.Retain}
 	}
-	return kinds
+	return append(kinds, storage.Kind{Name: SignatureKind, KeyClass: consentClass, Lane: storage.LaneConsent, Local: true, Priority: true,
+		Retain: storage.Retention{Age: signatureKept}})
 }
 
 // Defined gives the row of a kind by its name, as in "queue/PATIENT_ADDED".

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"os"
 	"strings"
 	"time"
 
@@ -13,7 +15,7 @@ import (
 )
 
 func (a *app) consentCommand() *cobra.Command {
-	return group("consent", "See what a patient of today agreed to, and take a consent back", a.consentList(), a.consentRevoke())
+	return group("consent", "See what a patient of today agreed to, and take a consent back", a.consentList(), a.consentRevoke(), a.consentSignature())
 }
 
 func (a *app) consentList() *cobra.Command {
@@ -56,6 +58,44 @@ Reasons: ` + words(consent.Reasons()) + `.`,
 	}
 	c.Flags().StringVar(&reason, "reason", "", "why: "+words(consent.Reasons()))
 	return c
+}
+
+func (a *app) consentSignature() *cobra.Command {
+	return &cobra.Command{
+		Use:   "signature CONSENT FILE",
+		Short: "Take out what was typed or drawn as a signature, as an SVG file",
+		Long: `Writes the signature of a consent into a new file, a picture (SVG) that any browser
+shows. CONSENT is the id of the record, as ` + "`clinicgate consent list`" + ` shows it. The
+file names a person: keep it where such files are kept. A signature is held only on
+the kiosk where it was given. Taking it out is recorded in the audit log.`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(c *cobra.Command, args []string) error {
+			id, err := uuid.Parse(args[0])
+			if err != nil {
+				return &control.Error{Code: control.Invalid, Message: "a consent is named by the id of its record", Next: "`clinicgate consent list ENTRY` shows the ids"}
+			}
+			return ask(a, c.Context(), func(s *control.Client) (g control.ConsentSignature, err error) {
+				file, err := os.OpenFile(args[1], os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+				if err != nil {
+					return g, &control.Error{Code: control.Invalid, Message: "the file cannot be made, or is there already", Next: "name a new file in a folder that you may write to"}
+				}
+				if g, err = s.ConsentSignature(c.Context(), control.ConsentSigned{Record: id}); err == nil {
+					_, err = file.WriteString(g.SVG)
+				}
+				if err = errors.Join(err, file.Close()); err != nil {
+					return g, errors.Join(err, os.Remove(args[1]))
+				}
+				g.SVG = "" // it is in the file, and nowhere else
+				return g, nil
+			}, showSignature)
+		},
+	}
+}
+
+func showSignature(t *table, g control.ConsentSignature) {
+	t.row("CONSENT", "TYPE", "WHEN", "HOW", "BY", "SHA-256")
+	r := g.Record
+	t.row(r.ID, r.Type, r.At.Local().Format("2006-01-02 15:04"), r.Method, r.Relation, g.SHA256)
 }
 
 func showConsents(t *table, l control.ConsentList) {

@@ -224,6 +224,14 @@ func (f fakeConsents) Revoke(ctx context.Context, by control.Caller, in control.
 	return l, err
 }
 
+func (fakeConsents) Signature(_ context.Context, _ control.Caller, in control.ConsentSigned) (control.ConsentSignature, error) {
+	if in.Record != fakeConsent {
+		return control.ConsentSignature{}, &control.Error{Code: control.NotFound, Message: "the signature is not held on this kiosk", Next: "ask on the kiosk where it was signed: signatures do not leave it"}
+	}
+	return control.ConsentSignature{Record: control.ConsentRecord{ID: fakeConsent, Type: "telehealth", At: time.Date(2026, 11, 22, 12, 0, 0, 0, time.Local), Method: "typed", Relation: "self"},
+		SHA256: "ab12", SVG: "<svg><text>Ada Fictional</text></svg>\n"}, nil
+}
+
 type fakeDesk struct{}
 
 var fakeBrowser = control.DeskBrowser{ID: "b-7k2m9qxw", Name: "front desk", Paired: time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC), By: "staff:it", Staff: "ana"}

@@ -61,6 +61,7 @@ type Queue interface {
 type Consents interface {
 	List(context.Context, Caller, ConsentQuery) (ConsentList, error)
 	Revoke(context.Context, Caller, ConsentRevoke) (ConsentList, error)
+	Signature(context.Context, Caller, ConsentSigned) (ConsentSignature, error)
 }
 
 // DeskPage is who may use the desk's page.

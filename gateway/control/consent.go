@@ -23,6 +23,19 @@ type ConsentRevoke struct {
 	Reason consent.Reason `json:"reason"`
 }
 
+// ConsentSigned asks for the signature of a record, of whichever day.
+type ConsentSigned struct {
+	Record uuid.UUID `json:"record"`
+}
+
+// ConsentSignature is what a signer typed or drew. SVG is a picture of it, of at most
+// 64 KiB, and names a person.
+type ConsentSignature struct {
+	Record ConsentRecord `json:"record"`
+	SHA256 string        `json:"sha256"` // hex; as the published record has it
+	SVG    string        `json:"svg,omitempty"`
+}
+
 // ConsentList is what a patient's consents amount to, and the records that they
 // follow from, the oldest first: no name, no birth date.
 type ConsentList struct {
@@ -62,4 +75,9 @@ func (c *Client) ConsentList(ctx context.Context, in ConsentQuery) (ConsentList,
 // ConsentRevoke takes a consent back and gives what is left.
 func (c *Client) ConsentRevoke(ctx context.Context, in ConsentRevoke) (ConsentList, error) {
 	return call[ConsentList](ctx, c, "consent/revoke", in)
+}
+
+// ConsentSignature takes out the signature of a record. Who did is in the audit log.
+func (c *Client) ConsentSignature(ctx context.Context, in ConsentSigned) (ConsentSignature, error) {
+	return call[ConsentSignature](ctx, c, "consent/signature", in)
 }

@@ -188,6 +188,9 @@ func (b consents) List(context.Context, control.Caller, control.ConsentQuery) (l
 func (b consents) Revoke(context.Context, control.Caller, control.ConsentRevoke) (l control.ConsentList, err error) {
 	return
 }
+func (b consents) Signature(context.Context, control.Caller, control.ConsentSigned) (g control.ConsentSignature, err error) {
+	return
+}
 
 func (b *backend) all() control.Backend {
 	return control.Backend{Status: statuses{b}, Page: b, Queue: queue{b}, Consent: consents{b}, Desk: deskPage{b}, Roster: roster{b},
@@ -285,6 +288,7 @@ queue/undo          -              yes   -           yes
 provider/status     -              yes   -           yes
 consent/list        -              yes   -           yes
 consent/revoke      -              yes   -           yes
+consent/signature   -              yes   -           yes
 help/list           -              yes   yes         yes
 help/acknowledge    -              yes   yes         yes
 desk/pair           -              yes   -           yes

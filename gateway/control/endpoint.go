@@ -72,6 +72,7 @@ func endpoints(b Backend) []endpoint {
 
 		act("consent/list", desk, b.Consent.List),
 		act("consent/revoke", desk, b.Consent.Revoke),
+		act("consent/signature", desk, b.Consent.Signature),
 
 		act("desk/pair", desk, b.Desk.Pair),
 		read("desk/browsers", desk, b.Desk.Browsers),

@@ -121,7 +121,7 @@ func (p *process) checkSomebodyIn(d *rand.Rand) error {
 	}
 	finish.Entry = found.Entry
 	for _, f := range found.Forms {
-		finish.Decisions = append(finish.Decisions, consent.Decision{FormID: f.ID, Version: f.Version, Language: f.Language, SHA256: f.SHA256, Granted: grants, Method: consent.Tapped})
+		finish.Decisions = append(finish.Decisions, consent.Decision{FormID: f.ID, Version: f.Version, Language: f.Language, SHA256: f.SHA256, Granted: grants})
 	}
 	return p.try(func(ctx context.Context) error {
 		_, err := p.checkin.Finish(ctx, finish)

@@ -127,7 +127,7 @@ func (v *visitor) finish(p *process, session string, forms []consent.Form) {
 	in := checkin.FinishInput{Session: session, Entry: v.entry, Request: uuid.New()}
 	for i, f := range forms {
 		in.Decisions = append(in.Decisions, consent.Decision{FormID: f.ID, Version: f.Version, Language: f.Language, SHA256: f.SHA256,
-			Granted: i > 0 || v.n%9 > 0, Method: consent.Tapped})
+			Granted: i > 0 || v.n%9 > 0})
 	}
 	var done checkin.Done
 	if err := p.try(func(ctx context.Context) (err error) {

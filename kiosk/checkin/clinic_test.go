@@ -232,7 +232,7 @@ func (k *kit) finish(session string, id checkin.Identified, granted bool) checki
 func decisions(forms []consent.Form, granted bool) []consent.Decision {
 	var list []consent.Decision
 	for _, f := range forms {
-		list = append(list, consent.Decision{FormID: f.ID, Version: f.Version, Language: f.Language, SHA256: f.SHA256, Granted: granted, Method: consent.Tapped})
+		list = append(list, consent.Decision{FormID: f.ID, Version: f.Version, Language: f.Language, SHA256: f.SHA256, Granted: granted})
 	}
 	return list
 }

@@ -93,8 +93,9 @@ func (s *Service) write(tx *storage.Tx, patient kiosk.PatientRef, r row) error {
 }
 
 // Record writes a patient's decisions, one record each, and gives what the
-// patient's records amount to then. It fails with ErrForm, and records nothing,
-// when one of them is about a text that is not on file.
+// patient's records amount to then. It fails with ErrForm, ErrSigner or ErrSignature,
+// and records nothing, when one of them is about a text that is not on file, or is
+// not signed by whom and as its form wants.
 func (s *Service) Record(tx *storage.Tx, act kiosk.Act, patient kiosk.PatientRef, decisions []Decision) (kiosk.Consents, error) {
 	r, err := s.read(tx, patient)
 	if err != nil {
@@ -103,23 +104,37 @@ func (s *Service) Record(tx *storage.Tx, act kiosk.Act, patient kiosk.PatientRef
 	_, now := tx.Now()
 	for _, d := range decisions {
 		form, ok := s.forms.in(d.FormID, d.Language)
-		if !ok || form.Version != d.Version || form.SHA256 != d.SHA256 || !d.Method.valid() {
+		if !ok || form.Version != d.Version || form.SHA256 != d.SHA256 {
 			return kiosk.Consents{}, ErrForm
 		}
 		relation := cmp.Or(d.Relation, Self)
 		if !relation.Valid() {
 			return kiosk.Consents{}, ErrSigner
 		}
+		method, asked := d.Signature.Method(), form.Signature
+		if !d.Granted {
+			asked = Tapped // nobody signs a refusal
+		}
+		if !asked.metBy(method) {
+			return kiosk.Consents{}, ErrSignature
+		}
 		shape := kiosk.ConsentShape{
 			PatientID: patient, Type: string(form.Type), Granted: d.Granted, Scope: form.Scope, Version: form.Version,
 			FormID: form.ID, SHA256: form.SHA256, Language: form.Language, Basis: string(form.Basis),
-			Decision: declined, DecidedAt: kiosk.At(now.Wall), Method: string(d.Method),
+			Decision: declined, DecidedAt: kiosk.At(now.Wall), Method: string(method),
 			Signer: relation.signer(), Relation: string(relation), InterpreterPresent: d.Interpreter,
 		}
 		audit := kiosk.ConsentDeclined
 		if d.Granted {
 			shape.Decision, audit = granted, kiosk.ConsentGiven
 			shape.GrantedAt, shape.ExpiresAt = shape.DecidedAt, kiosk.At(form.until(now.Wall))
+		}
+		if id := act.EventID(recorded, form.ID); method != Tapped {
+			if _, done := tx.Lookup(id); !done { // a repeat would be salted anew
+				if shape.Signature, err = sign(tx, id, d.Signature); err != nil {
+					return kiosk.Consents{}, err
+				}
+			}
 		}
 		if err := s.append(tx, act, &r, shape, audit); err != nil {
 			return kiosk.Consents{}, err
@@ -156,7 +171,7 @@ func (s *Service) Revoke(tx *storage.Tx, act kiosk.Act, patient kiosk.PatientRef
 	shape.Granted, shape.Decision, shape.DecidedAt, shape.RevokedAt = false, revoked, kiosk.At(now.Wall), kiosk.At(now.Wall)
 	shape.GrantedAt, shape.ExpiresAt = kiosk.Timestamp{}, kiosk.Timestamp{}
 	shape.Revokes, shape.Reason = grant.ID, string(reason)
-	shape.Method, shape.InterpreterPresent = string(Tapped), false
+	shape.Method, shape.Signature, shape.InterpreterPresent = string(Tapped), nil, false
 	shape.Signer, shape.Relation = signerStaff, signerStaff
 	if act.Actor.Kind == kiosk.ActorPatient {
 		shape.Signer, shape.Relation = signerPatient, string(Self)

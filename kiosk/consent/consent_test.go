@@ -29,17 +29,18 @@ var (
 
 type kit struct {
 	t     *testing.T
+	dir   string
 	store *storage.Store
 	now   time.Time
 	*consent.Service
 }
 
 func newKit(t *testing.T) *kit {
-	k := &kit{t: t, now: noon}
+	k := &kit{t: t, dir: t.TempDir(), now: noon}
 	boot := uuid.New()
 	var err error
 	k.store, _, err = storage.Open(context.Background(), storage.Options{
-		Dir: t.TempDir(), Kiosk: "lobby-1", Kinds: kiosk.Kinds(), NoSync: true,
+		Dir: k.dir, Kiosk: "lobby-1", Kinds: kiosk.Kinds(), NoSync: true,
 		Keys: storagetest.NewKeys("k").Preload("consent", "audit", storage.ClassStore, storage.ClassView),
 		Now:  func() storage.Instant { return storage.Instant{Wall: k.now, Boot: boot, Synced: true} },
 	})
@@ -92,7 +93,7 @@ func decision(t *testing.T, id, language string, granted bool) consent.Decision 
 		t.Fatalf("no form %s in %s", id, language)
 	}
 	f := forms[i]
-	return consent.Decision{FormID: f.ID, Version: f.Version, Language: f.Language, SHA256: f.SHA256, Granted: granted, Method: consent.Tapped}
+	return consent.Decision{FormID: f.ID, Version: f.Version, Language: f.Language, SHA256: f.SHA256, Granted: granted}
 }
 
 func TestEmbeddedFormsAreWhole(t *testing.T) {
@@ -184,7 +185,6 @@ func TestADecisionOnAnotherTextIsRefused(t *testing.T) {
 		"text":     func(d *consent.Decision) { d.SHA256 = strings.Repeat("0", 64) },
 		"language": func(d *consent.Decision) { d.Language = "es" },
 		"missing":  func(d *consent.Decision) { d.Language = "vi" },
-		"method":   func(d *consent.Decision) { d.Method = "guessed" },
 	} {
 		bad := good
 		spoil(&bad)
@@ -431,6 +431,7 @@ func TestRecordsOfOtherKiosksCount(t *testing.T) {
 		"relation": func(s *kiosk.ConsentShape) { s.Relation = "mother Jane Roe" },
 		"method":   func(s *kiosk.ConsentShape) { s.Method = strings.Repeat("tapped", 10) },
 		"reason":   func(s *kiosk.ConsentShape) { s.Reason = "she said that" },
+		"signed":   func(s *kiosk.ConsentShape) { s.Signature = &kiosk.SignatureShape{SHA256: "Jane Roe", Size: 8} },
 	} {
 		bad := shape
 		bad.ID = uuid.New()

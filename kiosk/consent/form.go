@@ -60,6 +60,10 @@ type Form struct {
 	MinAge   int           // years from which a patient signs alone; 0: at any age
 	Modes    []kiosk.Mode  // visits that it is shown for
 
+	// Signature is how a grant is signed; Typed also stands in for Drawn. It is not in
+	// SHA256, which is of what is shown: each record says how it was signed.
+	Signature Method
+
 	// Reviewer is who vouches for the text in this language, and Reviewed the date
 	// of it, as 2006-01-02; both empty when nobody has yet.
 	Reviewer, Reviewed string
@@ -106,6 +110,7 @@ func EmbeddedForms() *Forms {
 //	valid_days = 365             # 0 or absent: until revoked
 //	min_age = 18                 # years from which a patient signs alone; absent: 18
 //	modes = ["in-person", "video"]
+//	signature = "typed"          # or "drawn", or "tapped": a tap is enough; absent: tapped
 //	reviewer = "M. Ortega, interpreter"   # who vouches for the text in this language
 //	reviewed = 2026-01-15
 //	[elements]                   # where the text states what the basis requires
@@ -165,7 +170,7 @@ func (f *Forms) add(form Form) error {
 		if o.Language == form.Language {
 			return fmt.Errorf("%q stands twice in %q", form.ID, form.Language)
 		}
-		if o.Version != form.Version || o.Type != form.Type || o.Basis != form.Basis || o.Scope != form.Scope || o.Valid != form.Valid || o.MinAge != form.MinAge || !slices.Equal(o.Modes, form.Modes) {
+		if o.Version != form.Version || o.Type != form.Type || o.Basis != form.Basis || o.Scope != form.Scope || o.Valid != form.Valid || o.MinAge != form.MinAge || o.Signature != form.Signature || !slices.Equal(o.Modes, form.Modes) {
 			return fmt.Errorf("%q differs from its other languages in more than title and text", form.ID)
 		}
 	}
@@ -192,6 +197,7 @@ func ParseForm(data []byte) (Form, error) {
 		ValidDays int               `toml:"valid_days"`
 		MinAge    *int              `toml:"min_age"`
 		Modes     []kiosk.Mode      `toml:"modes"`
+		Signature *Method           `toml:"signature"`
 		Reviewer  string            `toml:"reviewer"`
 		Reviewed  *toml.LocalDate   `toml:"reviewed"`
 		Elements  map[string]string `toml:"elements"`
@@ -200,9 +206,12 @@ func ParseForm(data []byte) (Form, error) {
 		return Form{}, fmt.Errorf("head: %w", err)
 	}
 	form := Form{ID: h.ID, Type: h.Type, Version: h.Version, Basis: h.Basis, Scope: h.Scope, Language: h.Language,
-		Title: strings.TrimSpace(h.Title), Text: strings.TrimSpace(string(text)), Valid: time.Duration(h.ValidDays) * 24 * time.Hour, MinAge: defaultMinAge, Modes: h.Modes}
+		Title: strings.TrimSpace(h.Title), Text: strings.TrimSpace(string(text)), Valid: time.Duration(h.ValidDays) * 24 * time.Hour, MinAge: defaultMinAge, Modes: h.Modes, Signature: Tapped}
 	if h.MinAge != nil {
 		form.MinAge = *h.MinAge
+	}
+	if h.Signature != nil {
+		form.Signature = *h.Signature
 	}
 	checks := []struct {
 		ok   bool
@@ -220,6 +229,7 @@ func ParseForm(data []byte) (Form, error) {
 		{h.ValidDays >= 0 && h.ValidDays <= 36500, "valid_days: 0 to 36500"},
 		{form.MinAge >= 0 && form.MinAge <= maxMinAge, "min_age: 0 to 25"},
 		{len(h.Modes) > 0 && !slices.ContainsFunc(h.Modes, func(m kiosk.Mode) bool { return !m.Valid() }), "modes: in-person, video"},
+		{form.Signature.valid(), "signature: tapped, typed or drawn"},
 	}
 	var errs []error
 	for _, c := range checks {

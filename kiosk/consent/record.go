@@ -20,23 +20,14 @@ type Decision struct {
 	Language string
 	SHA256   string // of the text that was shown
 	Granted  bool
-	Method   Method
 	Relation Relation // who decided; empty: Self
+
+	// Signature is what was given with a grant, where the form asks for more than a tap.
+	Signature Signature
 
 	// Interpreter says that an interpreter was there when it was decided.
 	Interpreter bool
 }
-
-// Method is how a decision was made.
-type Method string
-
-const (
-	Tapped Method = "tapped"
-	Typed  Method = "typed"
-	Drawn  Method = "drawn"
-)
-
-func (m Method) valid() bool { return m == Tapped || m == Typed || m == Drawn }
 
 // Words of a record's decision.
 const (
@@ -142,6 +133,8 @@ func validate(r kiosk.ConsentShape) error {
 	case r.Granted != (r.Decision == granted), r.Decision != granted && r.Decision != declined && r.Decision != revoked:
 		return errMalformed
 	case len(r.FormID) > 40 || len(r.Version) > 40 || len(r.SHA256) != 64 || len(r.Language) > 40 || len(r.Scope) > 40 || len(r.Basis) > 40:
+		return errMalformed
+	case r.Signature != nil && (len(r.Signature.SHA256) != 64 || r.Signature.Size < 1):
 		return errMalformed
 	case !word.MatchString(r.Method), !word.MatchString(r.Signer), !word.MatchString(r.Relation), r.Reason != "" && !word.MatchString(r.Reason):
 		return errMalformed

@@ -118,7 +118,9 @@ func TestRecordOnTheWire(t *testing.T) {
 	granted.Signer, granted.Relation, granted.InterpreterPresent = "representative", "guardian", true
 	revoked.Decision, revoked.RevokedAt, revoked.Method, revoked.Signer, revoked.Relation = "revoked", at, "tapped", "staff", "staff"
 	revoked.Revokes, revoked.Reason = grant, "signer-not-allowed"
-	for name, shape := range map[string]kiosk.ConsentShape{"granted": granted, "revoked": revoked} {
+	signed := granted
+	signed.Method, signed.Signature = "drawn", &kiosk.SignatureShape{SHA256: strings.Repeat("cd", 32), Size: 412}
+	for name, shape := range map[string]kiosk.ConsentShape{"granted": granted, "revoked": revoked, "signed": signed} {
 		got, err := json.MarshalIndent(kiosk.ConsentRecorded{Type: "CONSENT_RECORDED", Record: shape, Timestamp: at}, "", "  ")
 		if err != nil {
 			t.Fatal(err)

@@ -37,6 +37,8 @@ type action struct {
 	Granted  *bool      `json:"granted,omitempty"`  // decide
 	Signer   Signer     `json:"signer,omitempty"`   // sign
 	Present  bool       `json:"present,omitempty"`  // sign: an interpreter is
+	Name     string     `json:"name,omitempty"`     // signed: as the signer typed it
+	Drawing  [][]uint16 `json:"drawing,omitempty"`  // signed: strokes, each x, y, x, y, ... on consent's grid
 	Need     kiosk.Need `json:"need,omitempty"`     // need; tongue, empty for no interpreter
 	Mode     string     `json:"mode,omitempty"`     // display: large, contrast, low, or normal for none of them
 	Ready    *bool      `json:"ready,omitempty"`    // tried: camera and microphone work
@@ -189,6 +191,10 @@ func (s *Server) apply(x *session, a action) (work, bool) {
 		return nil, mayBeOther(x.found) && x.step(evOther)
 	case "sign":
 		return nil, x.sign(a.Signer, a.Present)
+	case "type":
+		return nil, x.step(evType)
+	case "signed":
+		return s.signed(x, a)
 	case "nobody":
 		return s.unsigned(x, a.Request)
 	case "together":

@@ -16,6 +16,9 @@
 //   - a second person's code shows nothing of either until somebody has said whether
 //     they are together; unanswered, both are wiped. A party is at most eight people,
 //     each with a check-in of their own;
+//   - a signature, typed or drawn, is in the browser until its screen goes and here
+//     until it is committed; no picture of a state has it, so nothing shows it again.
+//     Whoever cannot draw types, with the keys on the screen, a keyboard or a switch;
 //   - every refusal, failure and time-out shows a sentence that ends at a person;
 //   - the board cannot show a name: its ticket type has no room for one, and
 //     rooms and providers are shown only as the config has them.

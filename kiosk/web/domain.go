@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"clinicgate/kiosk"
+	"clinicgate/kiosk/consent"
 	"clinicgate/kiosk/phi"
 
 	"github.com/google/uuid"
@@ -165,6 +166,9 @@ type Form struct {
 	ID, Type, Version, Language string
 	Title, Text                 string
 	SHA256                      string // of the text, as the clinic's record has it
+
+	// Signature is how a grant is signed; empty: a tap is enough.
+	Signature consent.Method
 }
 
 // Finish is the last button.
@@ -192,10 +196,12 @@ const (
 	DevicesFail    Devices = "fail"
 )
 
-// Decision is the patient's answer to one form, by a tap under its text.
+// Decision is the patient's answer to one form, by a tap under its text, and what was
+// typed or drawn with it.
 type Decision struct {
 	FormID, Type, Version, Language, SHA256 string
 	Granted                                 bool
+	Signature                               consent.Signature
 }
 
 // Done is the patient's place in the queue.

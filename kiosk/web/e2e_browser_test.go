@@ -66,6 +66,9 @@ func (b *browser) clean(s string) {
 func (b *browser) wiped() {
 	b.t.Helper()
 	dom := chromium.Evaluate[string](b.Tab, `document.documentElement.outerHTML`)
+	if chromium.Evaluate[bool](b.Tab, `document.querySelector("main :is(.ink, .field-value)") !== null`) {
+		b.t.Error("the page still holds what was drawn or typed")
+	}
 	for _, secret := range []string{"M… G…", "10:30", "Osei", "A-017", "Sharing your record", "We may see you", goodTyped[:4]} {
 		if strings.Contains(dom, secret) {
 			b.t.Errorf("the page still holds %q", secret)

@@ -29,7 +29,7 @@ var every = []check{
 	{"A7 every control has a name, and a role of its own", `seen("[onclick], [tabindex='0']").filter((el) => !el.matches("button, a, [role]")).map((el) => el.outerHTML.slice(0, 80))`},
 	{"A8 there is a place where news are announced", `document.querySelector('#strip[role="status"]') && document.querySelector('#gone[role="alert"]') ? [] : ["none"]`},
 	{"A9 the focus is at the new screen's heading", `document.activeElement.tagName === "H1" ? [] : [document.activeElement.outerHTML.slice(0, 80)]`},
-	{"A11 nothing must be dragged, and more text has a button", `[...seen("[draggable=true]").map((el) => el.outerHTML), ...seen(".form-text").filter((el) => el.scrollHeight - el.clientHeight - el.scrollTop > 12 && !seen("#form-more").length).map(() => "no button for the rest of the form")]`},
+	{"A11 nothing must be dragged, and more text has a button", `[...seen("[draggable=true]").map((el) => el.outerHTML), ...seen(".form-text").filter((el) => el.scrollHeight - el.clientHeight - el.scrollTop > 12 && !seen("#form-more").length).map(() => "no button for the rest of the form"), ...seen(".drawing").filter(() => !seen('[data-act="type"]').length).map(() => "no name instead of a drawing")]`},
 	{"A12 the page and its parts say their language", `[...(["attract", "language"].includes(state) || document.documentElement.lang === language ? [] : [document.documentElement.lang]), ...seen("main [lang]").filter((el) => !el.lang).map((el) => el.outerHTML)]`},
 	{"A13 no word of a heading or a button is torn", `language === "zh-Hans" ? [] : seen("h1, h2, button:not([lang])").flatMap((el) => {
 		const torn = [], words = document.createTreeWalker(el, NodeFilter.SHOW_TEXT), at = new Range();

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"clinicgate/kiosk/consent"
 	"clinicgate/kiosk/phi"
 	"clinicgate/kiosk/web"
 	"clinicgate/kiosk/web/webtest/chromium"
@@ -31,6 +32,7 @@ var displayModes = []string{"", "large", "contrast", "low", "large contrast low"
 type player struct {
 	*browser
 	language string
+	clinic   *clinic
 	scan     func(code string) // holds a code under the scanner
 	release  func()            // lets the clinic answer what it holds back
 	help     func(web.HelpState)
@@ -66,6 +68,7 @@ func scenic() *clinic {
 	visit := web.Visit{Name: phi.New("M… G…"), Department: "Cardiology", At: time.Date(2026, 11, 22, 10, 30, 0, 0, newYork())}
 	c.outcome[codeSigner] = web.Identified{Outcome: web.Found, Entry: entryOne, Visit: visit, Forms: []web.Form{form("telehealth", "Visits by video", formText)},
 		Signers: []web.Signer{web.SignerParent, web.SignerGuardian}, AskSigner: true, MinAge: 18}
+	c.outcome[codeDraw], c.outcome[codeName] = signing(consent.Drawn, consent.Tapped), signing(consent.Typed, consent.Typed)
 	video := visit
 	video.Video = true
 	c.outcome[codeVideo] = web.Identified{Outcome: web.Found, Entry: entryOne, Visit: video}
@@ -114,6 +117,13 @@ func scenes() []scene {
 		{name: "together", state: "together", way: func(p *player) { p.toConsent(); p.scan(codeOther) }},
 		{name: "consent", state: "consent", way: (*player).toConsent},
 		{name: "consent, the second form", state: "consent", way: (*player).toSecondForm},
+		{name: "a drawing", state: "sign-drawn", acted: true, way: func(p *player) {
+			p.toForm(codeDraw)
+			p.Screen("sign-drawn")
+			p.pen(p.mouse, wave)
+			p.Until("ink", hasInk)
+		}},
+		{name: "a typed name", state: "sign-typed", acted: true, way: func(p *player) { p.toForm(codeName); p.Screen("sign-typed"); p.put(p.letter()) }},
 		{name: "done", state: "done", way: func(p *player) { p.toSecondForm(); p.Tap(`[data-granted="true"]`) }},
 		{name: "done, a person will come", state: "done", way: func(p *player) { p.toSecondForm(); p.Tap(`[data-granted="false"]`) }},
 		{name: "refused, unreadable", state: "refused", like: true, way: func(p *player) { p.toIdentify(); p.scan("\x01\x02") }},
@@ -275,6 +285,14 @@ func (p *player) toSecondForm() {
 	p.settled()
 }
 
+// toForm agrees to the first form of a code.
+func (p *player) toForm(code string) {
+	p.t.Helper()
+	p.confirm(code)
+	p.Screen("consent")
+	p.Tap(`[data-granted="true"]`)
+}
+
 // condition is what may come over any screen.
 type condition struct {
 	name string
@@ -323,7 +341,7 @@ func stage(t *testing.T, b *browser, language string, cfg web.Config) (*player, 
 	var passed atomic.Int64
 	cfg.IdleAfter, cfg.TryDevices = time.Minute, true
 	s := start(t, cfg, web.Deps{CheckIn: c, Now: func() time.Time { return time.Now().Add(time.Duration(passed.Load())) }})
-	return &player{browser: b, language: language,
+	return &player{browser: b, language: language, clinic: c,
 		scan: func(code string) {
 			t.Helper()
 			if err := s.Scan(b.Ctx, phi.New(code), "qr"); err != nil {

@@ -11,6 +11,7 @@ import (
 func FuzzParseAction(f *testing.F) {
 	f.Add(`{"request":"019ab3c4-0000-7000-8000-000000000000","session":"s","event":"decide","form":"telehealth","shown":"00","granted":true}`)
 	f.Add(`{"request":"019ab3c4-0000-7000-8000-000000000000"}{}`)
+	f.Add(`{"request":"019ab3c4-0000-7000-8000-000000000000","session":"s","event":"signed","name":"Ada","drawing":[[1,2,3,4],[1000,400]]}`)
 	f.Add(`{"event":null,"code":1}`)
 	f.Add(strings.Repeat(`{"a":`, 100))
 	for _, s := range hostile {

@@ -89,7 +89,7 @@ func (s *Server) judgeLate(x *session) {
 	}
 }
 
-var resume = map[State]event{Confirming: evResumeConfirm, Signing: evResumeSign, Consent: evResumeConsent, Trying: evResumeTry}
+var resume = map[State]event{Confirming: evResumeConfirm, Signing: evResumeSign, Consent: evResumeConsent, SignDrawn: evResumeDrawn, SignTyped: evResumeTyped, Trying: evResumeTry}
 
 // together lets the other one wait until the one before is done, or begin.
 func (s *Server) together(x *session, request uuid.UUID) (work, bool) {

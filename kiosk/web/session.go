@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"clinicgate/kiosk"
+	"clinicgate/kiosk/consent"
 	"clinicgate/kiosk/identity"
 	"clinicgate/kiosk/phi"
 
@@ -283,19 +284,28 @@ func (s *Server) decide(x *session, formID, shown string, granted bool, request 
 	if formID != f.ID || shown != hexSHA256(f.Text) {
 		return nil, false
 	}
-	answers := append(slices.Clip(x.decisions),
-		Decision{FormID: f.ID, Type: f.Type, Version: f.Version, Language: f.Language, SHA256: f.SHA256, Granted: granted})
-	if len(answers) < len(x.found.Forms) {
-		x.step(evDecide)
-		x.decisions = answers
-		return nil, true
+	switch {
+	case granted && f.Signature == consent.Drawn:
+		return nil, x.step(evDecideDraw)
+	case granted && f.Signature == consent.Typed:
+		return nil, x.step(evDecideType)
 	}
-	x.decisions = answers
-	if s.tries(x) {
-		x.step(evDecideTry)
-		return nil, true
+	return s.decided(x, granted, consent.Signature{}, evDecide, evDecideTry, evDecideLast, request)
+}
+
+// decided takes the answer to the form in turn, and what it was signed with. It goes
+// on by more to the next form, or else by try or by last.
+func (s *Server) decided(x *session, granted bool, signature consent.Signature, more, try, last event, request uuid.UUID) (work, bool) {
+	f := x.form()
+	x.decisions = append(slices.Clip(x.decisions),
+		Decision{FormID: f.ID, Type: f.Type, Version: f.Version, Language: f.Language, SHA256: f.SHA256, Granted: granted, Signature: signature})
+	switch {
+	case len(x.decisions) < len(x.found.Forms):
+		return nil, x.step(more)
+	case s.tries(x):
+		return nil, x.step(try)
 	}
-	x.step(evDecideLast)
+	x.step(last)
 	return s.finish(x, request), true
 }
 
@@ -316,6 +326,7 @@ func (s *Server) finish(x *session, request uuid.UUID) work {
 			return
 		}
 		x.active = s.now()
+		x.decisions = nil // with what was signed: nobody needs it here any more
 		if err != nil {
 			s.log.Warn("check-in failed", "act", "finish", "err", err)
 			x.step(evFailed)

@@ -3,6 +3,8 @@ package web
 import (
 	"slices"
 
+	"clinicgate/kiosk/consent"
+
 	"github.com/google/uuid"
 )
 
@@ -53,4 +55,21 @@ func (s *Server) unsigned(x *session, request uuid.UUID) (work, bool) {
 	}
 	x.signing = signing{nobody: true}
 	return s.finish(x, request), true
+}
+
+// signed takes what the signer of the form in turn drew or typed. What is no signature
+// changes nothing: the page offers to send it only when it is one.
+func (s *Server) signed(x *session, a action) (work, bool) {
+	var signature consent.Signature
+	err := consent.ErrSignature
+	switch x.state {
+	case SignDrawn:
+		signature, err = consent.Draw(a.Drawing)
+	case SignTyped:
+		signature, err = consent.Type(a.Name)
+	}
+	if err != nil {
+		return nil, false
+	}
+	return s.decided(x, true, signature, evSigned, evSignedTry, evSignedLast, a.Request)
 }

@@ -17,6 +17,8 @@ const (
 	Confirming   State = "confirm"     // is this the right visit?
 	Signing      State = "signer"      // who signs the forms?
 	Consent      State = "consent"     // one form after another
+	SignDrawn    State = "sign-drawn"  // agreed, and the form asks for a drawing
+	SignTyped    State = "sign-typed"  // agreed, and the signer types her name
 	Trying       State = "devices"     // a visit by video: camera and microphone are tried
 	Finishing    State = "finishing"   // the last button was pressed; nothing is promised yet
 	Finished     State = "done"        // durable: number, where, wait
@@ -28,7 +30,7 @@ const (
 
 // States lists all of them, in the order of a check-in.
 func States() []State {
-	return []State{Attract, Language, Needing, Interpreting, Identifying, Born, Naming, WhichTime, WhichPhone, Checking, Confirming, Signing, Consent, Trying, Finishing, Finished, Known, Moving, Turned, Together}
+	return []State{Attract, Language, Needing, Interpreting, Identifying, Born, Naming, WhichTime, WhichPhone, Checking, Confirming, Signing, Consent, SignDrawn, SignTyped, Trying, Finishing, Finished, Known, Moving, Turned, Together}
 }
 
 // event is what moves a check-in from one state to another.
@@ -62,6 +64,12 @@ const (
 	evFailed     event = "failed" // the gateway could not do it
 	evDecide     event = "decide"
 	evDecideLast event = "decide-last"
+	evDecideDraw event = "decide-draw" // agreed, and to be drawn
+	evDecideType event = "decide-type" // agreed, and to be typed
+	evType       event = "type"        // a name instead of a drawing
+	evSigned     event = "signed"
+	evSignedLast event = "signed-last"
+	evSignedTry  event = "signed-try"  // the last form, and devices to try
 	evConfirm    event = "confirm"     // whether right or not: nobody is held up
 	evConfirmEnd event = "confirm-end" // and there is no form to ask
 	evConfirmAsk event = "confirm-ask" // and it must be asked who signs
@@ -80,6 +88,8 @@ const (
 	evResumeConfirm event = "resume-confirm"
 	evResumeSign    event = "resume-sign"
 	evResumeConsent event = "resume-consent"
+	evResumeDrawn   event = "resume-drawn"
+	evResumeTyped   event = "resume-typed"
 	evResumeTry     event = "resume-try"
 	evApart         event = "apart"       // not together: the session ends, and the other's begins
 	evNextPerson    event = "next-person" // whose code was read, in the same session
@@ -105,7 +115,9 @@ var transitions = map[State]map[event]State{
 	WhichTime:    {evTime: Checking, evUnknown: WhichPhone, evScan: Checking, evBack: Naming, evLeave: Attract, evIdle: Attract},
 	WhichPhone:   {evPhone: Checking, evUnknown: Checking, evScan: Checking, evBack: Naming, evLeave: Attract, evIdle: Attract},
 	Checking:     {evAskTime: WhichTime, evAskPhone: WhichPhone, evFound: Confirming, evNumbered: Finished, evAlready: Known, evRefused: Turned, evFailed: Turned},
-	Consent:      {evDecide: Consent, evDecideLast: Finishing, evDecideTry: Trying, evSecond: Together, evLeave: Attract, evIdle: Attract},
+	Consent:      {evDecide: Consent, evDecideLast: Finishing, evDecideTry: Trying, evDecideDraw: SignDrawn, evDecideType: SignTyped, evSecond: Together, evLeave: Attract, evIdle: Attract},
+	SignDrawn:    {evType: SignTyped, evSigned: Consent, evSignedLast: Finishing, evSignedTry: Trying, evBack: Consent, evSecond: Together, evLeave: Attract, evIdle: Attract},
+	SignTyped:    {evSigned: Consent, evSignedLast: Finishing, evSignedTry: Trying, evBack: Consent, evSecond: Together, evLeave: Attract, evIdle: Attract},
 	Confirming:   {evConfirm: Consent, evConfirmAsk: Signing, evOther: Signing, evConfirmEnd: Finishing, evConfirmTry: Trying, evSecond: Together, evLeave: Attract, evIdle: Attract},
 	Signing:      {evSign: Consent, evNobody: Finishing, evBack: Confirming, evSecond: Together, evLeave: Attract, evIdle: Attract},
 	Trying:       {evTried: Finishing, evSecond: Together, evLeave: Attract, evIdle: Attract},
@@ -114,7 +126,7 @@ var transitions = map[State]map[event]State{
 	Known:        {evDepart: Moving, evReturn: Moving, evSecond: Together, evNextPerson: Checking, evAnother: Identifying, evNextScan: Language, evLeave: Attract, evIdle: Attract},
 	Moving:       {evFound: Confirming, evAlready: Known, evRefused: Turned, evFailed: Turned},
 	Turned:       {evAgain: Identifying, evNoCode: Born, evNumber: Checking, evScan: Checking, evSecond: Together, evNextPerson: Checking, evNextScan: Language, evLeave: Attract, evIdle: Attract},
-	Together:     {evNextPerson: Checking, evResumeConfirm: Confirming, evResumeSign: Signing, evResumeConsent: Consent, evResumeTry: Trying, evApart: Language, evLeave: Attract, evIdle: Attract},
+	Together:     {evNextPerson: Checking, evResumeConfirm: Confirming, evResumeSign: Signing, evResumeConsent: Consent, evResumeDrawn: SignDrawn, evResumeTyped: SignTyped, evResumeTry: Trying, evApart: Language, evLeave: Attract, evIdle: Attract},
 }
 
 // after gives the state that e leads to, and whether e may happen in s.
@@ -147,7 +159,7 @@ func (s State) stepsLeft() int {
 		return 3
 	case Confirming, Signing:
 		return 2
-	case Consent, Trying, Finishing:
+	case Consent, SignDrawn, SignTyped, Trying, Finishing:
 		return 1
 	}
 	return 0

@@ -29,6 +29,11 @@ func TestTransitions(t *testing.T) {
 		{web.Consent, "decide"}: web.Consent, {web.Consent, "decide-last"}: web.Finishing,
 		{web.Confirming, "confirm"}: web.Consent, {web.Confirming, "confirm-end"}: web.Finishing,
 		{web.Consent, "decide-try"}: web.Trying, {web.Confirming, "confirm-try"}: web.Trying, {web.Trying, "tried"}: web.Finishing,
+		{web.Consent, "decide-draw"}: web.SignDrawn, {web.Consent, "decide-type"}: web.SignTyped, {web.SignDrawn, "type"}: web.SignTyped,
+		{web.SignDrawn, "signed"}: web.Consent, {web.SignDrawn, "signed-last"}: web.Finishing, {web.SignDrawn, "signed-try"}: web.Trying, {web.SignDrawn, "back"}: web.Consent,
+		{web.SignTyped, "signed"}: web.Consent, {web.SignTyped, "signed-last"}: web.Finishing, {web.SignTyped, "signed-try"}: web.Trying, {web.SignTyped, "back"}: web.Consent,
+		{web.SignDrawn, "second"}: web.Together, {web.SignTyped, "second"}: web.Together,
+		{web.Together, "resume-drawn"}: web.SignDrawn, {web.Together, "resume-typed"}: web.SignTyped,
 		{web.Confirming, "confirm-ask"}: web.Signing, {web.Confirming, "other"}: web.Signing,
 		{web.Signing, "sign"}: web.Consent, {web.Signing, "nobody"}: web.Finishing, {web.Signing, "back"}: web.Confirming,
 		{web.Confirming, "second"}: web.Together, {web.Signing, "second"}: web.Together, {web.Consent, "second"}: web.Together,
@@ -44,7 +49,7 @@ func TestTransitions(t *testing.T) {
 		{web.Finished, "next-scan"}: web.Language, {web.Known, "next-scan"}: web.Language,
 		{web.Turned, "again"}: web.Identifying, {web.Turned, "scan"}: web.Checking, {web.Turned, "next-scan"}: web.Language,
 	}
-	for _, s := range []web.State{web.Language, web.Needing, web.Interpreting, web.Identifying, web.Born, web.Naming, web.WhichTime, web.WhichPhone, web.Consent, web.Confirming, web.Signing, web.Trying, web.Finished, web.Known, web.Turned, web.Together} {
+	for _, s := range []web.State{web.Language, web.Needing, web.Interpreting, web.Identifying, web.Born, web.Naming, web.WhichTime, web.WhichPhone, web.Consent, web.SignDrawn, web.SignTyped, web.Confirming, web.Signing, web.Trying, web.Finished, web.Known, web.Turned, web.Together} {
 		want[web.Pair{From: s, Event: "leave"}] = web.Attract
 		want[web.Pair{From: s, Event: "idle"}] = web.Attract
 	}

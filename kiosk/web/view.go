@@ -65,9 +65,9 @@ type formView struct {
 	ID       string `json:"id"`
 	Language string `json:"language"`
 	Title    string `json:"title"`
-	Text     string `json:"text"`
-	Number   int    `json:"number"`
-	Of       int    `json:"of"`
+	Text     string `json:"text,omitempty"`
+	Number   int    `json:"number,omitempty"`
+	Of       int    `json:"of,omitempty"`
 }
 
 type doneView struct {
@@ -107,6 +107,9 @@ func (s *Server) view() view {
 	switch x.state {
 	case Needing, Interpreting:
 		v.Needs = x.needs
+	case SignDrawn, SignTyped:
+		f := x.form()
+		v.Form = &formView{ID: f.ID, Language: f.Language, Title: f.Title}
 	case Consent:
 		f := x.form()
 		v.Form = &formView{f.ID, f.Language, f.Title, f.Text, len(x.decisions) + 1, len(x.found.Forms)}
@@ -135,7 +138,7 @@ func (s *Server) view() view {
 			v.Party = &partyView{Next: true}
 		}
 	}
-	if (x.state == Confirming || x.state == Signing || x.state == Consent) && s.tries(x) {
+	if (x.state == Confirming || x.state == Signing || x.state == Consent || x.state == SignDrawn || x.state == SignTyped) && s.tries(x) {
 		v.StepsLeft++
 	}
 	if x.warned {

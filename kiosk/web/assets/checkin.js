@@ -25,6 +25,7 @@ let acting = null; // the act whose screen has not come yet
 let reported = 0;
 let warnedUntil = 0;
 let drawing = Promise.resolve();
+let ink = null; // draw.js, once a form has asked for a drawing
 
 const line = new Line({
   path: "/events",
@@ -60,6 +61,7 @@ async function apply(picture) {
   if (now && picture.epoch === now.epoch && picture.rev < now.rev) return;
   if (now && picture.session !== now.session) forget();
   await use(picture.language);
+  if (picture.state === "sign-drawn") ink ??= await import("/assets/draw.js");
   around(picture);
   now = picture;
   $("gone").hidden = true;
@@ -72,8 +74,10 @@ async function apply(picture) {
     keys.wipe();
     document.body.dataset.state = picture.state;
     devices.stop();
+    unsign();
     draw(stage, picture);
     showCode();
+    if (picture.state === "sign-drawn") ink.start(stage);
     if (picture.state === "devices") devices.start(stage, alive);
   } else {
     fillIn(stage, picture);
@@ -105,9 +109,9 @@ function look({ large = false, contrast = false, low = false } = {}) {
 // frame fills what stands around the screen and is not there at all times.
 function frame(picture) {
   const asking = entry.asks(picture.state);
-  $("back").hidden = !["needs", "interpreter", "identify", "signer"].includes(picture.state) && !asking;
+  $("back").hidden = !["needs", "interpreter", "identify", "signer", "sign-drawn"].includes(picture.state) && !asking;
   $("leave").hidden =
-    !["language", "needs", "interpreter", "identify", "confirm", "signer", "consent", "devices"].includes(picture.state) && !asking;
+    !["language", "needs", "interpreter", "identify", "confirm", "signer", "consent", "sign-drawn", "devices"].includes(picture.state) && !asking;
   const say = picture.help ? `help.${picture.help}` : "";
   const strip = say ? [text(`${say}.title`), text(`${say}.body`)] : picture.notice ? [text(picture.notice)] : [];
   $("strip").replaceChildren(...strip.map((s) => Object.assign(document.createElement("span"), { textContent: s })));
@@ -168,6 +172,12 @@ setInterval(countDown, 500);
 
 // ---- forgetting
 
+// unsign forgets a signature. It goes with its screen, whatever comes next.
+function unsign() {
+  ink?.wipe();
+  entry.drop();
+}
+
 // forget wipes what belongs to one session.
 function forget() {
   now = acting = null;
@@ -175,6 +185,7 @@ function forget() {
   warnedUntil = 0;
   keys.wipe();
   entry.wipe();
+  unsign();
   devices.stop();
   stage.replaceChildren();
   $("strip").replaceChildren();
@@ -272,6 +283,8 @@ stage.addEventListener("click", (e) => {
   else if (button.id === "interpreter") button.setAttribute("aria-pressed", String(!pressed("interpreter")));
   else if (button.id === "code-delete") erase();
   else if (button.id === "code-go") code.length >= 4 && act("code", { code });
+  else if (button.id === "draw-clear") ink.wipe();
+  else if (button.id === "draw-go") ink.ready() && act("signed", { drawing: ink.drawing() });
   else if (button.id === "form-more") $("form-text").scrollBy({ top: $("form-text").clientHeight * 0.85, behavior: "smooth" });
   else if (event) act(event);
 });

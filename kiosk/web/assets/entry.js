@@ -41,6 +41,11 @@ const QUESTIONS = {
       return ["time", { time: `${String(h).padStart(2, "0")}:${minute}` }];
     },
   },
+  "sign-typed": {
+    fields: () => [{ name: "name", length: NAME_LENGTH, keys: "letters" }],
+    ready: ({ name }) => /\p{L}/u.test(name ?? ""),
+    act: ({ name }) => ["signed", { name }],
+  },
   phone: {
     fields: () => [digits("last", 2)],
     ready: ({ last }) => last?.length === 2,
@@ -57,6 +62,9 @@ export function wipe() {
   question = root = null;
   latin = false;
 }
+
+/** drop forgets a signature: nobody finds it on a later screen. */
+export const drop = () => delete kept["sign-typed.name"];
 
 /** begin shows the fields and keys of a question on its screen. */
 export function begin(stage, state) {

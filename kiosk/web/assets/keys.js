@@ -56,7 +56,7 @@ export function watchKeys({ onScan, onType, onErase }) {
         return;
       }
       if ([...e.key].length !== 1 || e.ctrlKey) return;
-      if (e.key === " " && !held) return; // a space presses the button in focus
+      if (e.key === " " && !held && e.target.closest("button")) return; // it presses the button in focus
       e.preventDefault();
       last = e.timeStamp;
       if (held.length < MAX_SCAN) held += e.key;

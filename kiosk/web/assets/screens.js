@@ -5,7 +5,7 @@ import { begin } from "/assets/entry.js";
 import { clock, label, number, plural, said, text } from "/assets/words.js";
 
 // Where two states look the same.
-const SAME = { already: "done", birth: "entry", name: "entry", time: "entry", phone: "entry" };
+const SAME = { already: "done", birth: "entry", name: "entry", time: "entry", phone: "entry", "sign-typed": "entry" };
 
 /** draw replaces what stage shows by the picture's screen and moves the focus to its heading. */
 export function draw(stage, picture) {
@@ -13,6 +13,11 @@ export function draw(stage, picture) {
   const screen = document.getElementById(`screen-${name}`).content.cloneNode(true);
   label(screen);
   FILL[name]?.(screen, picture);
+  const about = slot(screen, "about");
+  if (about && picture.form) {
+    about.replaceChildren(...said(picture.form.title));
+    about.lang = picture.form.language;
+  }
   stage.replaceChildren(screen);
   if (name === "entry") begin(stage, picture.state);
   stage.scrollTop = 0;

@@ -215,6 +215,9 @@ type Refused struct {
 
 func (r *Refused) Error() string { return "refused: " + r.Sentence }
 
+// Signer is the name that a scripted patient types as a signature.
+const Signer = "Quilla Fictional"
+
 // CheckIn is one patient's visit to the kiosk: scan puts the code under the
 // scanner, grant decides on each consent form. It gives the number, empty where a
 // person must speak with the patient first, and leaves the page as it found it.
@@ -228,7 +231,7 @@ func (b *Browser) CheckIn(ctx context.Context, scan func() error, grant func(for
 		return "", err
 	}
 	for {
-		v, err := b.Until(ctx, "language", "needs", "signer", "consent", "confirm", "devices", "done", "already", "refused")
+		v, err := b.Until(ctx, "language", "needs", "signer", "consent", "sign-drawn", "sign-typed", "confirm", "devices", "done", "already", "refused")
 		if err != nil {
 			return "", err
 		}
@@ -240,6 +243,10 @@ func (b *Browser) CheckIn(ctx context.Context, scan func() error, grant func(for
 		case "consent":
 			sum := sha256.Sum256([]byte(v.Form.Text))
 			err = b.Press(ctx, "decide", map[string]any{"form": v.Form.ID, "shown": hex.EncodeToString(sum[:]), "granted": grant(v.Form.ID)})
+		case "sign-drawn":
+			err = b.Press(ctx, "signed", map[string]any{"drawing": [][]int{{100, 300, 300, 100, 500, 300}, {200, 200, 400, 200}}})
+		case "sign-typed":
+			err = b.Press(ctx, "signed", map[string]any{"name": Signer})
 		case "signer":
 			err = b.Press(ctx, "sign", map[string]any{"signer": v.Signing.Signers[0]}) // the patient, or of a child a parent
 		case "confirm":
