@@ -25,6 +25,7 @@ let acting = null; // the act whose screen has not come yet
 let reported = 0;
 let warnedUntil = 0;
 let drawing = Promise.resolve();
+let reader = null; // what reads aloud, once somebody has asked for it
 
 const line = new Line({
   path: "/events",
@@ -37,8 +38,20 @@ const line = new Line({
 
 const keys = watchKeys({
   onScan: (scan) => act("scan", { code: scan }),
-  onType: (c) => (now?.state === "identify" ? type(c) : asked() && entry.type(c)),
-  onErase: () => (now?.state === "identify" ? erase() : asked() && entry.erase()),
+  onType: (c) => {
+    if (now?.state === "identify") type(c);
+    else if (asked()) {
+      entry.type(c);
+      reader?.typed(c);
+    }
+  },
+  onErase: () => {
+    if (now?.state === "identify") erase();
+    else if (asked()) {
+      entry.erase();
+      reader?.typed("");
+    }
+  },
 });
 
 // asked tells whether a question of entry.js is on the screen.
@@ -64,7 +77,8 @@ async function apply(picture) {
   now = picture;
   $("gone").hidden = true;
   const screen = [picture.session, picture.state, picture.form?.id, picture.language, picture.standing?.sentence].join("/");
-  if (screen !== drawn) {
+  const fresh = screen !== drawn;
+  if (fresh) {
     drawn = screen;
     drawnAt = performance.now();
     acting = null;
@@ -79,6 +93,7 @@ async function apply(picture) {
     fillIn(stage, picture);
   }
   frame(picture);
+  reader?.show(picture.language, fresh);
 }
 
 // around says in the language that is now used what stands around the screen. It
@@ -104,6 +119,7 @@ function look({ large = false, contrast = false, low = false } = {}) {
 
 // frame fills what stands around the screen and is not there at all times.
 function frame(picture) {
+  $("reader").hidden = !root.dataset.speaks.split(" ").includes(picture.language);
   const asking = entry.asks(picture.state);
   $("back").hidden = !["needs", "interpreter", "identify", "signer"].includes(picture.state) && !asking;
   $("leave").hidden =
@@ -156,6 +172,7 @@ function warn(ms) {
     dialog.showModal();
     $("idle-title").focus();
     chime();
+    reader?.ask(dialog);
   }
 }
 
@@ -176,6 +193,7 @@ function forget() {
   keys.wipe();
   entry.wipe();
   devices.stop();
+  reader?.reset();
   stage.replaceChildren();
   $("strip").replaceChildren();
   look();
@@ -183,8 +201,10 @@ function forget() {
 }
 
 function gone() {
+  const heard = reader?.listening();
   forget();
   $("gone").hidden = false;
+  if (heard) reader.last($("gone"));
   $("steps").hidden = $("back").hidden = $("leave").hidden = true;
   document.body.dataset.state = "gone";
 }
@@ -224,11 +244,13 @@ function type(c) {
   if (!/^[0-9A-Za-z]$/.test(c) || code.length >= MAX_CODE) return;
   code += c.toUpperCase();
   showCode();
+  reader?.typed(c);
 }
 
 function erase() {
   code = code.slice(0, -1);
   showCode();
+  reader?.typed("");
 }
 
 function showCode() {
@@ -260,6 +282,7 @@ stage.addEventListener("click", (e) => {
   if (asked() && !event) {
     const say = entry.tap(button);
     if (say) act(...say);
+    else if ("put" in button.dataset || "erase" in button.dataset) reader?.typed("put" in button.dataset ? button.textContent : "");
   } else if (language) act("choose", { language });
   else if (need) act("need", { need });
   else if (tongue !== undefined) act("tongue", { need: tongue && `interpreter:${tongue}` });
@@ -283,11 +306,13 @@ $("help-open").addEventListener("click", () => {
   if (!now) return;
   $("help").showModal();
   $("help-title").focus();
+  reader?.ask($("help"));
 });
 function openDisplay() {
   if (!now) return;
   $("display").showModal();
   $("display-title").focus();
+  reader?.ask($("display"));
 }
 $("display-open").addEventListener("click", openDisplay);
 $("display-close").addEventListener("click", () => $("display").close());
@@ -310,6 +335,30 @@ $("help").addEventListener("click", (e) => {
 $("idle-more").addEventListener("click", alive);
 $("idle-stop").addEventListener("click", () => act("leave"));
 $("idle").addEventListener("cancel", alive);
+
+// ---- reading aloud
+
+const READER = { F2: "read", F3: "pause", F4: "stop", F8: "softer", F9: "louder" };
+
+// aloud does what a control of the reader says. Its script comes for the first one
+// who asks to be read to; nobody else waits for it.
+async function aloud(what) {
+  const who = now?.session;
+  const part = reader ?? (await import("/assets/reader.js").catch(() => null)); // null: the gateway is gone, and the page says so
+  if (!part || !who || who !== now?.session) return;
+  if (!reader) part.begin(alive);
+  reader = part;
+  reader.press(what, now.language);
+}
+$("reader").addEventListener("click", (e) => {
+  const what = e.target.closest("button")?.dataset.reader;
+  if (what) aloud(what);
+});
+addEventListener("keydown", (e) => {
+  if (!READER[e.key] || $("reader").hidden) return;
+  e.preventDefault();
+  aloud(READER[e.key]);
+});
 
 // ---- a screen, not a browser
 
