@@ -12,6 +12,7 @@ import (
 	"clinicgate/kiosk/web"
 	"clinicgate/kiosk/web/webtest/chromium"
 
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -37,14 +38,20 @@ type ear struct {
 
 func listen(t *testing.T, b *browser, length map[string]int) ear {
 	t.Helper()
-	if _, err := chromedp.Call(b.Ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: listening}); err != nil {
-		t.Fatal(err)
-	}
+	b.atFirst(listening)
 	e := ear{b, map[int]string{}}
 	for name, n := range length {
 		e.names[n] = name
 	}
 	return e
+}
+
+// atFirst runs a script in every document to come, before its own.
+func (b *browser) atFirst(script string) {
+	b.t.Helper()
+	if _, err := chromedp.Call(b.Ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script}); err != nil {
+		b.t.Fatal(err)
+	}
 }
 
 // heard gives what was said since the last call, clips as "en Help", tones as "tone".
@@ -90,6 +97,10 @@ func TestE2EReadAloud(t *testing.T) {
 	if said := e.heard(true); len(said) != 0 {
 		t.Errorf("it speaks unasked: %v", said)
 	}
+	const loaded = `performance.getEntriesByType("resource").filter((r) => /reader|voice|[.]speech/.test(r.name)).length`
+	if n := chromium.Evaluate[int](b.Tab, loaded); n != 0 {
+		t.Errorf("who is not read to waits for %d files", n)
+	}
 	b.Tap(`[data-reader="read"]`)
 	e.until("es Le damos la bienvenida")
 	b.Tap(`[data-act="start"]`)
@@ -97,6 +108,25 @@ func TestE2EReadAloud(t *testing.T) {
 	e.heard(true)
 	e.until("es Español")
 	b.Tap(`[data-language="en"]`)
+	b.Screen("needs")
+	e.until("en No, go on")
+	e.heard(true)
+	b.Tap(`[data-need="hearing"]`)
+	b.Until("ticked", `document.querySelector('[data-need="hearing"]').ariaPressed === "true"`)
+	time.Sleep(400 * time.Millisecond)
+	if said := e.heard(true); !slices.Equal(said, []string{"tone"}) {
+		t.Errorf("what a patient needs is answered with %v", said)
+	}
+	b.Tap("#display-open")
+	e.until("en Larger text")
+	b.Tap("#display-close")
+	time.Sleep(500 * time.Millisecond)
+	e.heard(true)
+	time.Sleep(time.Second)
+	if said := e.heard(true); len(said) != 0 {
+		t.Errorf("a question that is closed is read: %v", said)
+	}
+	b.Tap(`[data-act="ready"]`)
 	b.Screen("identify")
 	said := e.until("en I have no code")
 	if i, j := slices.Index(said, "en Find your appointment"), slices.Index(said, "en Or type it"); i < 0 || j < i {
@@ -162,6 +192,33 @@ func TestE2EReadAloud(t *testing.T) {
 	b.clean(s.Addr())
 }
 
+// TestE2EReadAloudAsksAgain: what reads comes when it is asked for; where it did not
+// come, because the gateway was restarting just then, it comes the next time.
+func TestE2EReadAloudAsksAgain(t *testing.T) {
+	packs, length := hummed(t, []string{"en"})
+	s := start(t, web.Config{Speech: packs, Languages: []string{"en"}}, web.Deps{})
+	for _, missing := range []string{"/assets/reader.js", "/assets/voice.js", "/speech/en.speech"} {
+		b := openBrowser(t, 1280, 800)
+		e := listen(t, b, length)
+		b.launch(s)
+		block := func(patterns ...*network.BlockPattern) {
+			t.Helper()
+			if _, err := chromedp.Call(b.Ctx, network.SetBlockedURLs, network.SetBlockedURLsParams{URLPatterns: patterns}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		block(&network.BlockPattern{URLPattern: "http://*:*" + missing, Block: true})
+		b.Tap(`[data-reader="read"]`)
+		time.Sleep(time.Second)
+		if said := e.heard(true); len(said) > 0 {
+			t.Errorf("without %s it says %v", missing, said)
+		}
+		block()
+		b.Tap(`[data-reader="read"]`)
+		e.until("en Welcome")
+	}
+}
+
 // TestE2EReadAloudWithoutSight: with a headset, by keys alone.
 func TestE2EReadAloudWithoutSight(t *testing.T) {
 	packs, length := hummed(t, []string{"en"}, "Cardiology")
@@ -186,6 +243,16 @@ func TestE2EReadAloudWithoutSight(t *testing.T) {
 		t.Errorf("loudness %v, then %v, then %v", before, loudest, softer)
 	}
 	b.Do(chromedp.Focus(chromedp.CSS(`[data-act="start"]`)))
+	key(kb.Enter)
+	b.Screen("needs")
+	e.until("en No, go on")
+	e.heard(true)
+	b.Do(chromedp.Focus(chromedp.CSS(`[data-need="seeing"]`)))
+	key(" ")
+	if said := e.until("en chosen"); !slices.Contains(said, "en I do not see well. Please show me the way.") {
+		t.Errorf("of what was chosen a headset hears %v", said)
+	}
+	b.Do(chromedp.Focus(chromedp.CSS(`[data-act="ready"]`)))
 	key(kb.Enter)
 	b.Screen("identify")
 	e.until("en I have no code")
@@ -268,6 +335,11 @@ func TestE2ESpokenCall(t *testing.T) {
 	if i := slices.Index(said, "en room"); i < 0 || !slices.Equal(said[i+1:i+5], []string{"en R", "en 2", "en 0", "en 4"}) {
 		t.Errorf("said %v", said)
 	}
+	e.heard(true)
+	call(11, "Bay 3")
+	if said := e.until("es Pase, por favor"); slices.Contains(said, "en room") || slices.Contains(said, "es sala") {
+		t.Errorf("a bay is called a room: %v", said)
+	}
 	b.Spotless([]string{s.Addr()}, nil)
 
 	quiet := start(t, web.Config{Speech: packs, BoardMute: true}, web.Deps{Board: room})
@@ -292,6 +364,7 @@ func TestE2EListeningCounts(t *testing.T) {
 	if err := s.Scan(b.Ctx, phi.New(goodScan), "qr"); err != nil {
 		t.Fatal(err)
 	}
+	b.noHelp()
 	b.Screen("confirm")
 	b.Tap(`[data-reader="read"]`)
 	b.Until("asked", `document.getElementById("idle").open`)

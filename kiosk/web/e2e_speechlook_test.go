@@ -12,11 +12,15 @@ import (
 )
 
 // TestE2EReadAloudLook: the controls are large enough, Help does not move when they
-// appear, and nothing is cut off, on each panel and in both directions.
+// appear, what stands below the screen is one row on a wide panel, in each language,
+// and nothing is cut off.
 func TestE2EReadAloudLook(t *testing.T) {
-	tags := []string{"en", "ar"}
-	packs, _ := hummed(t, tags)
-	for _, p := range []struct{ w, h int }{{1080, 1920}, {1280, 800}, {320, 640}} {
+	for _, p := range []struct {
+		w, h int
+		tags []string
+	}{{1080, 1920, []string{"en", "ar"}}, {1280, 800, everyLanguage}, {320, 640, []string{"en", "ar"}}} {
+		tags := p.tags
+		packs, _ := hummed(t, tags)
 		s := start(t, web.Config{Clinic: "Riverside", Speech: packs, Languages: tags}, web.Deps{})
 		b := openBrowser(t, p.w, p.h)
 		b.launch(s)
@@ -24,11 +28,20 @@ func TestE2EReadAloudLook(t *testing.T) {
 			b.Tap(`[data-act="start"]`)
 			b.Screen("language")
 			b.Tap(`[data-language="` + tag + `"]`)
+			b.noHelp()
 			b.Screen("identify")
 			const help = `JSON.stringify((({x, width, bottom}) => [x, width, innerHeight - bottom].map(Math.round))(document.getElementById("help-open").getBoundingClientRect()))`
 			before := chromium.Evaluate[string](b.Tab, help)
+			row := func(when string) {
+				t.Helper()
+				if high := chromium.Evaluate[float64](b.Tab, `document.getElementById("leave").getBoundingClientRect().bottom - document.getElementById("help-open").getBoundingClientRect().bottom`); p.w > p.h && (high < -1 || high > 1) {
+					t.Errorf("%dx%d %s: %s two rows", p.w, p.h, tag, when)
+				}
+			}
+			row("before")
 			b.Tap(`[data-reader="read"]`)
 			time.Sleep(400 * time.Millisecond)
+			row("while reading")
 			if after := chromium.Evaluate[string](b.Tab, help); p.w > 320 && after != before {
 				t.Errorf("%dx%d %s: Help moves from %s to %s", p.w, p.h, tag, before, after)
 			}

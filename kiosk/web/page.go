@@ -55,6 +55,7 @@ type pageData struct {
 	Speaks                    string  // languages that are read aloud, with a blank between them
 	Private                   bool    // and heard by the patient only
 	Calls                     string  // languages in which the board says a call, likewise
+	Rooms                     string  // words for "room" on signs, likewise
 }
 
 const (
@@ -110,8 +111,8 @@ func (s *Server) loadFiles(cfg Config) error {
 	data := pageData{Clinic: cfg.Clinic, Words: s.words, First: s.words[0], Many: len(s.words) > 2, KeyRows: keyRows, Tongues: kiosk.Tongues(),
 		PanelWidth: cfg.PanelWidth, Capital: capitalHeight(cfg.Distance),
 		BoardPanel: cmp.Or(cfg.BoardPanel, usualPanel), BoardDistance: cmp.Or(cfg.BoardDistance, usualDistance),
-		Speaks: strings.Join(speaks, " "), Private: cfg.Private, Calls: strings.Join(calls, " ")}
-	fmt.Fprintf(sum, "%s %d %.2f %d %d\n%t %q\n", data.Clinic, data.PanelWidth, data.Capital, data.BoardPanel, data.BoardDistance, data.Private, data.Calls)
+		Speaks: strings.Join(speaks, " "), Private: cfg.Private, Calls: strings.Join(calls, " "), Rooms: s.roomWords()}
+	fmt.Fprintf(sum, "%s %d %.2f %d %d %t %q\n", data.Clinic, data.PanelWidth, data.Capital, data.BoardPanel, data.BoardDistance, data.Private, data.Calls)
 	for _, tag := range speaks {
 		fmt.Fprintf(sum, "%s %x\n", tag, s.voices[tag].Sum)
 	}

@@ -12,12 +12,16 @@ import (
 	"strings"
 	"unicode"
 
+	"clinicgate/kiosk"
 	"clinicgate/kiosk/web/door"
 	"clinicgate/kiosk/web/speech"
 )
 
 // Phrase is a text of the page, and how a voice says it.
-type Phrase struct{ Text, Said string }
+type Phrase struct {
+	Text, Said string
+	Tongue     kiosk.Tongue // if not zero, the text is this language's own name, and best said in it
+}
 
 const (
 	shortNumbers = 59  // every number up to it has a clip: hours, minutes, steps, seconds
@@ -27,8 +31,9 @@ const (
 
 // Phrases lists what a pack of a language must hold so that the page and the board
 // can say all that is their own: every sentence; what stands between the values
-// of a sentence that has some; the language's name; digits, numbers, letters, and
-// the months. Files in extra, if not nil, stand before the embedded ones.
+// of a sentence that has some; the language's name, and those of the languages that
+// an interpreter may be asked for; digits, numbers, letters, and the months. Files in
+// extra, if not nil, stand before the embedded ones.
 func Phrases(tag string, extra fs.FS) ([]Phrase, error) {
 	words, err := loadWords([]string{tag}, extra)
 	if err != nil {
@@ -71,9 +76,15 @@ func (w Words) phrases() []Phrase {
 	for text, how := range w.Spoken {
 		said[speech.Key(text)] = speech.Key(how)
 	}
+	tongues := map[string]kiosk.Tongue{}
+	for _, t := range kiosk.Tongues() {
+		if name := speech.Key(t.Name); said[name] == "" {
+			said[name], tongues[name] = name, t
+		}
+	}
 	var all []Phrase
 	for _, text := range slices.Sorted(maps.Keys(said)) {
-		all = append(all, Phrase{text, said[text]})
+		all = append(all, Phrase{text, said[text], tongues[text]})
 	}
 	return all
 }
@@ -84,11 +95,15 @@ func isSpoken(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 // Voice is what the folder of packs has for one language.
 type Voice struct {
 	Language string
-	Err      error // why there is no speech; fs.ErrNotExist: there is no pack
+	Err      error // why there is no speech; fs.ErrNotExist: there is no pack; ErrMute: a useless one
 	Missing  int   // texts of the page that the pack cannot say
 
 	pack speech.Pack
 }
+
+// ErrMute means that a pack cannot even say that it leaves something out: it is of
+// another version of the page, and a listener would take a part for the whole.
+var ErrMute = errors.New("it cannot say what it leaves out, so it is of another version")
 
 // Voices reads the packs of a folder, for each of the languages. Files in extra, if
 // not nil, are texts before the embedded ones. It takes a tenth of a second for each.
@@ -106,6 +121,11 @@ func voices(packs fs.FS, words []Words) []Voice {
 		v := Voice{Language: w.Tag}
 		if v.pack, v.Err = readPack(packs, w.Tag); v.Err == nil {
 			has := v.pack.Texts()
+			for _, remark := range []string{"speech.rest", "speech.private"} {
+				if !has[speech.Key(w.Text[remark])] {
+					v.Err = ErrMute
+				}
+			}
 			for _, p := range w.phrases() {
 				if !has[p.Text] {
 					v.Missing++
@@ -162,6 +182,17 @@ func (s *Server) Speaks() []string {
 		}
 	}
 	return tags
+}
+
+// roomWords are what a sign may call a room, in any language of the page.
+func (s *Server) roomWords() string {
+	words := map[string]bool{}
+	for _, w := range s.words {
+		for _, part := range strings.Fields(placeholderForm.ReplaceAllString(w.Text["speech.room"], " ")) {
+			words[strings.ToLower(part)] = true
+		}
+	}
+	return strings.Join(slices.Sorted(maps.Keys(words)), " ")
 }
 
 func (s *Server) voiceRoutes() []door.Route {

@@ -8,10 +8,12 @@ import (
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
 
+	"clinicgate/kiosk"
 	"clinicgate/kiosk/web"
 	"clinicgate/kiosk/web/speech"
 )
@@ -33,7 +35,9 @@ func hummedFrom(t testing.TB, n int, tags []string, more ...string) (packs fstes
 			t.Fatal(err)
 		}
 		for _, text := range more {
-			phrases = append(phrases, web.Phrase{Text: speech.Key(text)})
+			if text = speech.Key(text); !slices.ContainsFunc(phrases, func(p web.Phrase) bool { return p.Text == text }) {
+				phrases = append(phrases, web.Phrase{Text: text})
+			}
 		}
 		var texts []string
 		var sounds [][]byte
@@ -82,6 +86,11 @@ func TestPhrases(t *testing.T) {
 				t.Errorf("%s: no clip for %c", tag, letter)
 			}
 		}
+		for _, tongue := range kiosk.Tongues() {
+			if !has[speech.Key(tongue.Name)] {
+				t.Errorf("%s: nobody hears that there are interpreters of %s", tag, tongue.English)
+			}
+		}
 	}
 	en, _ := web.Phrases("en", nil)
 	want := map[string]string{"to": "to", "minutes": "minutes", "steps left": "steps left", "Form": "Form", "min": "minutes", "October": "October", "AM": "a.m."}
@@ -95,27 +104,48 @@ func TestPhrases(t *testing.T) {
 	}
 }
 
+// TestVoices: what is wrong with a pack, and whether the page then offers to read.
 func TestVoices(t *testing.T) {
-	packs, _ := hummed(t, []string{"en", "es"})
-	older := &bytes.Buffer{}
-	if err := speech.Write(older, "vi", 8000, []string{"7"}, [][]byte{{1}}); err != nil {
-		t.Fatal(err)
-	}
-	packs["vi.speech"] = &fstest.MapFile{Data: older.Bytes()}
-	packs["es.speech"].Data[500] ^= 1                                   // damaged
-	packs["ar.speech"] = &fstest.MapFile{Data: packs["en.speech"].Data} // of another language
-	voices, err := web.Voices(packs, []string{"en", "es", "zh-Hans", "vi", "ar"}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, want := range []error{nil, speech.ErrPack, fs.ErrNotExist, nil, speech.ErrPack} {
-		if v := voices[i]; !errors.Is(v.Err, want) || (v.Missing > 0) != (v.Language == "vi") {
-			t.Errorf("%s: error %v, %d missing", v.Language, v.Err, v.Missing)
+	packs, _ := hummed(t, []string{"en", "vi"})
+	words := readLanguage(t, "vi")
+	older := func(texts ...string) []byte {
+		b := &bytes.Buffer{}
+		if err := speech.Write(b, "vi", 8000, texts, slices.Repeat([][]byte{{1}}, len(texts))); err != nil {
+			t.Fatal(err)
 		}
+		return b.Bytes()
 	}
-	s := newServer(t, web.Config{Speech: packs, Languages: []string{"en", "es", "zh-Hans", "vi", "ar"}}, web.Deps{})
-	if got := strings.Join(s.Speaks(), " "); got != "en vi" {
-		t.Errorf("the page speaks %q", got)
+	damaged := bytes.Clone(packs["vi.speech"].Data)
+	damaged[500] ^= 1
+	for _, tt := range []struct {
+		what string
+		pack []byte
+		want error
+		less bool
+		says string
+	}{
+		{"whole", packs["vi.speech"].Data, nil, false, "en vi"},
+		{"older", older("7", words.Text["speech.rest"], words.Text["speech.private"]), nil, true, "en vi"},
+		{"silent about what it leaves out", older("7", words.Text["attract.title"]), web.ErrMute, true, "en"},
+		{"damaged", damaged, speech.ErrPack, false, "en"},
+		{"of another language", packs["en.speech"].Data, speech.ErrPack, false, "en"},
+		{"not there", nil, fs.ErrNotExist, false, "en"},
+	} {
+		folder := fstest.MapFS{"en.speech": packs["en.speech"]}
+		if tt.pack != nil {
+			folder["vi.speech"] = &fstest.MapFile{Data: tt.pack}
+		}
+		voices, err := web.Voices(folder, []string{"en", "vi"}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if en, vi := voices[0], voices[1]; en.Err != nil || !errors.Is(vi.Err, tt.want) || (vi.Missing > 0) != tt.less {
+			t.Errorf("%s: error %v, %d missing", tt.what, vi.Err, vi.Missing)
+		}
+		s := newServer(t, web.Config{Speech: folder, Languages: []string{"en", "vi"}}, web.Deps{})
+		if got := strings.Join(s.Speaks(), " "); got != tt.says {
+			t.Errorf("%s: the page speaks %q", tt.what, got)
+		}
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"strings"
 	"time"
+
+	"clinicgate/kiosk"
 )
 
 const (
@@ -28,6 +30,28 @@ func voiceOf(language string) string {
 		return "cmn-latn-pinyin"
 	default:
 		return strings.ToLower(language)
+	}
+}
+
+// ownName says in which language espeak-ng speaks a language's own name, and what it
+// is given: the name, a neighbour's voice that reads the script where it has none, or
+// else the English name, by which speakers know theirs too.
+func ownName(t kiosk.Tongue) (language, words string) {
+	switch t.Tag {
+	case "prs":
+		return "fa", t.Name
+	case "ti":
+		return "am", t.Name
+	case "tl":
+		return "id", t.Name
+	case "so":
+		return "sw", t.Name
+	case "ja":
+		return "ja", "にほんご" // it knows no kanji
+	case "ps", "km", "lo", "hmn", "my", "th": // the last two it reads wrongly
+		return "en", t.English
+	default:
+		return t.Tag, t.Name
 	}
 }
 

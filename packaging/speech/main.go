@@ -69,7 +69,11 @@ func run(ctx context.Context, args []string, out io.Writer, say synthesiser) err
 		var texts []string
 		var sounds [][]byte
 		for _, p := range phrases {
-			pcm, from, err := say(ctx, tag, p.Said)
+			language, words := tag, p.Said
+			if p.Tongue.Tag != "" {
+				language, words = ownName(p.Tongue)
+			}
+			pcm, from, err := say(ctx, language, words)
 			if err != nil {
 				return fmt.Errorf("cannot speak %q in %s: %w", p.Text, tag, err)
 			}

@@ -53,6 +53,7 @@ func script(settings config.Config, tag string) ([]web.Phrase, error) {
 	}
 	for _, p := range settings.Providers {
 		add(p.Name)
+		add(p.Room) // where its sign is more than a number
 	}
 	return all, nil
 }

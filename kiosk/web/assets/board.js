@@ -20,7 +20,7 @@ let known = new Set(); // calls shown before, to mark the new one
 let page = 0; // of the calls, where they are more than fit
 let rows = 3; // of a page
 const call = (c) => [c.ticket, c.room, c.times].join("/");
-const caller = new Caller(root.dataset.calls, (c) => known.has(call(c)));
+const caller = new Caller(root.dataset.calls, root.dataset.rooms, (c) => known.has(call(c)));
 
 new Line({
   path: `/board/events${location.search}`, // the departments of this display

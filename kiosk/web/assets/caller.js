@@ -4,16 +4,19 @@ import { Voice } from "/assets/voice.js";
 
 const MOST = 12; // calls that wait to be said; the display shows what was left out
 const CHIME = 900; // ms, so that it is over
-const ROOM = /^(?:(\p{L}{1,4})[ .-]?)?(\d{1,4})(\p{L}?)$/u;
 
 export class Caller {
   #waiting = [];
   #busy = false;
 
-  /** languages: their tags with a blank between them; still(call): whether it stands on the board. */
-  constructor(languages, still) {
+  /**
+   * languages: their tags, and rooms: the words for "room" on signs, with a blank
+   * between them; still(call): whether it stands on the board.
+   */
+  constructor(languages, rooms, still) {
     this.languages = languages.split(" ").filter(Boolean);
     this.voice = new Voice(this.languages);
+    this.rooms = rooms.split(" ");
     this.still = still;
     this.words = new Map();
   }
@@ -42,21 +45,11 @@ export class Caller {
     await this.voice.rest(500);
   }
 
-  // where gives "room 4"; the sign of a room that is no number is said if it was recorded.
+  // where gives "room 4", or leaves it to the display where to go.
   async #where(room, tag) {
     const text = await this.#texts(tag);
     if (!room) return this.voice.parts(text["board.ask"], tag);
-    const [, prefix = "", number, suffix] = ROOM.exec(room) ?? [];
-    if (!number) return (await this.voice.parts(room, tag)) ?? this.voice.parts(text["board.called"], tag);
-    const sign = [];
-    // A short prefix belongs to the number ("R-204"); a longer one is a word for "room".
-    if (prefix && prefix.length < 3) sign.push(await this.voice.parts(prefix, tag, true));
-    sign.push(await this.voice.parts(number, tag));
-    if (suffix) sign.push(await this.voice.parts(suffix, tag, true));
-    const [before, after] = text["speech.room"].split("{room}");
-    const around = async (part) => (part.trim() ? this.voice.parts(part, tag) : []);
-    const all = [await around(before), ...sign, await around(after)];
-    return all.includes(null) ? null : all.flat();
+    return (await this.voice.room(room, tag, text["speech.room"], this.rooms)) ?? this.voice.parts(text["board.called"], tag);
   }
 
   async #texts(tag) {

@@ -88,13 +88,16 @@ async function apply(picture) {
     devices.stop();
     draw(stage, picture);
     showCode();
-    if (picture.state === "devices") devices.start(stage, alive);
+    if (picture.state === "devices") tryDevices();
   } else {
     fillIn(stage, picture);
   }
   frame(picture);
   reader?.show(picture.language, fresh);
 }
+
+const tryDevices = () =>
+  devices.start(stage, { heard: alive, told: (news) => reader?.tell(news), deaf: () => reader?.sounding() ?? false });
 
 // around says in the language that is now used what stands around the screen. It
 // comes before the screen: the focus lays the page out, and letters of the

@@ -16,7 +16,7 @@ const BETWEEN = 320; // ms between two sentences
 const LEFT_ALONE = 60_000; // ms: on the start screen nobody else ends it
 
 const $ = (id) => document.getElementById(id);
-const { speaks, private: headset } = document.documentElement.dataset;
+const { speaks, rooms, private: headset } = document.documentElement.dataset;
 const alone = headset === "true"; // nobody else hears
 const voice = new Voice(speaks.split(" ").filter(Boolean), LEVELS[USUAL]);
 
@@ -24,23 +24,32 @@ let on = false;
 let level = USUAL;
 let language = "";
 let run = 0; // counts the readings; an earlier one has been stopped
+let busy = false; // with a reading
 let reading = false; // the screen itself, which counts as somebody being here
+let heard = []; // the parts of the page that the last reading was of
 let field = ""; // the one in turn, when it was last said
 let strip = "";
 let quietSince = 0;
+const late = new Set(); // what has changed since it was read
+const choices = new MutationObserver((records) => answer(records));
 
 /** listening tells whether somebody has turned it on. */
 export const listening = () => on;
 
-/** begin follows the focus; heard() is called while somebody listens to the screen. */
-export function begin(heard) {
+/** sounding tells whether something is being said just now. */
+export const sounding = () => voice.sounding;
+
+/** begin follows the focus and what is chosen; alive() is called while somebody listens to the screen. */
+export function begin(alive) {
+  choices.observe(document.body, { subtree: true, attributeFilter: ["aria-pressed"], attributeOldValue: true });
+  for (const d of document.querySelectorAll("dialog")) d.addEventListener("close", () => heard.includes(d) && quiet());
   addEventListener("focusin", ({ target }) => {
     if (on && target.matches("button:focus-visible, [tabindex='0']:focus-visible")) read([target], { whole: false });
   });
   setInterval(() => {
     const t = performance.now();
     if (voice.sounding) quietSince = t;
-    if (reading && voice.sounding) heard();
+    if (reading && voice.sounding) alive();
     if (on && document.body.dataset.state === "attract" && t - quietSince > LEFT_ALONE) reset();
   }, 500);
 }
@@ -54,6 +63,10 @@ export function show(tag, fresh) {
   strip = remark;
   draw();
   if (!on) return;
+  if (fresh) {
+    choices.takeRecords(); // it was drawn as it is
+    late.clear();
+  }
   if (!["attract", "language", "interpreter"].includes(document.body.dataset.state)) voice.keep(tag);
   if (fresh) {
     field = "";
@@ -64,6 +77,30 @@ export function show(tag, fresh) {
 /** ask reads a dialog that has come up. */
 export function ask(dialog) {
   if (on) read([dialog]);
+}
+
+/** tell reads what has changed on the screen, after what is being said. */
+export function tell(el) {
+  if (!on) return;
+  late.add(el);
+  if (!busy) catchUp();
+}
+
+function catchUp() {
+  const roots = [...late];
+  late.clear();
+  if (roots.length) read(roots, { whole: false, listen: true });
+}
+
+// answer tells by a tone whether something was chosen or is so no more; what it was,
+// a headset hears.
+function answer(records) {
+  const made = records.filter(({ target, oldValue }) => target.ariaPressed !== oldValue && !target.matches(".field"));
+  if (!on || !made.length) return;
+  const { target } = made.find((record) => record.target.ariaPressed === "true") ?? made[0];
+  quiet();
+  voice.tone(target.ariaPressed === "true" ? 520 : 390);
+  if (alone) read([target], { whole: false });
 }
 
 /** last says what stays on the screen when the patient's session is gone. */
@@ -145,7 +182,7 @@ function relabel() {
 
 function quiet() {
   run += 1;
-  reading = false;
+  busy = reading = false;
   voice.stop();
   $("reader").dataset.paused = "false";
 }
@@ -158,17 +195,18 @@ async function read(roots, { whole = true, remarks = whole, listen = false } = {
   quiet();
   relabel();
   const mine = run;
+  busy = true;
   reading = listen;
+  heard = roots;
   const lines = [];
   let own = false;
   let rest = false;
   for (const line of script(roots)) {
-    if (!voice.has(line.language)) continue; // of another language's own line
-    const parts = line.own && !alone ? null : await voice.parts(line.text, line.language, line.spell);
+    const parts = await clips(line);
     if (mine !== run) return;
     if (parts) lines.push({ ...line, parts });
     else if (line.own && !alone) own = true;
-    else rest = true;
+    else if (line.language === language || line.choice?.lang) rest = true; // what greets others in theirs is for them
   }
   const notes = [];
   if (remarks && own) notes.push("speech.private");
@@ -180,11 +218,26 @@ async function read(roots, { whole = true, remarks = whole, listen = false } = {
     const at = lines.findIndex((line) => line.choice);
     if (parts) lines.splice(at < 0 ? lines.length : at, 0, { parts });
   }
-  for (const { parts, choice } of lines) {
-    if (choice && whole) voice.tone(880); // here is something to choose
+  const chosen = alone ? await voice.parts(text("speech.chosen"), language) : null;
+  if (mine !== run) return;
+  const last = ({ choice }, i) => choice?.ariaPressed === "true" && !choice.matches(".field") && lines[i + 1]?.choice !== choice;
+  const all = lines.flatMap((line, i) => (chosen && last(line, i) ? [line, { ...line, parts: chosen }] : [line]));
+  let before = null; // the choice that was read last
+  for (const { parts, choice } of all) {
+    if (choice && choice !== before && whole) voice.tone(880); // here is something to choose
+    before = choice;
     if (!(await voice.say(parts)) || !(await voice.rest(BETWEEN)) || mine !== run) return;
   }
-  reading = false;
+  busy = reading = false;
+  catchUp();
+}
+
+// clips gives what says a line, or null. What is named in another language is said
+// from this one's recordings where that one has none.
+async function clips({ text: words, language: tag, own, spell, room }) {
+  if (own && !alone) return null;
+  if (room) return voice.room(words, language, text("speech.room"), rooms.split(" "));
+  return (await voice.parts(words, tag, spell)) ?? (tag === language ? null : voice.parts(words, language));
 }
 
 // script lists what can be seen below the roots: headings, texts, choices. The keys
@@ -196,7 +249,7 @@ function script(roots) {
     for (const part of content.split("\n")) {
       if (!/[\p{L}\p{Nd}]/u.test(part)) continue;
       const spell = own?.dataset.own === "spell" || Boolean(el.closest("[data-spell]"));
-      lines.push({ text: key(part), language: el.closest("[lang]").lang, own: Boolean(own), spell, choice: el.closest("button"), order });
+      lines.push({ text: key(part), language: el.closest("[lang]").lang, own: Boolean(own), spell, room: Boolean(el.closest("[data-room]")), choice: el.closest("button"), order });
     }
   };
   for (const root of roots) {

@@ -18,6 +18,7 @@ const SAMPLES = Float32Array.from({ length: 256 }, (_, code) => {
 export const key = (text) => text.split(/\s+/).filter(Boolean).join(" ");
 
 const spoken = /[\p{L}\p{Nd}]/u;
+const ROOM = /^(?:(\p{L}{1,12})[ .-]?)?(\d{1,4})(\p{L}?)$/u;
 
 /** parse reads a pack: its rate and, by text, where each clip is. It throws where there is none. */
 export function parse(buffer) {
@@ -123,6 +124,21 @@ export class Voice {
       else return null;
     }
     return found.length && found.every(([p, name]) => p.at.has(name)) ? found : null;
+  }
+
+  /**
+   * room takes the sign of a room apart ("Room 4", "R-204"), as a sentence with {room}
+   * says it. words: what only means "room" on a sign, whatever its language. Another
+   * sign is said whole, where it was recorded: bay 3 is not room 3.
+   */
+  async room(sign, language, sentence, words) {
+    const [, prefix = "", number, suffix] = ROOM.exec(key(sign)) ?? [];
+    const word = prefix.length > 2; // a shorter one belongs to the number
+    if (!number || (word && !words.includes(prefix.toLowerCase()))) return this.parts(sign, language);
+    const part = async (text, spell) => (spoken.test(text) ? this.parts(text, language, spell) : []);
+    const [before, after] = sentence.split("{room}");
+    const all = [await part(before), await part(word ? "" : prefix, true), await part(number), await part(suffix, true), await part(after)];
+    return all.includes(null) ? this.parts(sign, language) : all.flat();
   }
 
   /** say speaks parts and comes back true when they were said to the end. */
