@@ -11,7 +11,7 @@ export CGO_ENABLED := 0
 export GOARM := 7
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race sim vet lint check cross demo crash bench fuzz e2e axe axe-all screens
+.PHONY: help build test race sim vet lint check cross demo crash bench fuzz e2e axe axe-all screens speech
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | expand -t 14
@@ -62,7 +62,7 @@ fuzz: ## every fuzz target for FUZZTIME (10s) each
 	done
 
 e2e: build ## the check-in in a real browser and with the JavaScript SDK (needs Chromium, Node and npm)
-	$(GO) test -count=1 -timeout 30m -tags e2e -run 'E2E|JavaScriptSDK' -v ./...
+	$(GO) test -count=1 -timeout 45m -tags e2e -run 'E2E|JavaScriptSDK' -v ./...
 
 AXE_CORE := axe-core@4.14.1
 AXE_TESTS = dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$$dir" $(AXE_CORE) && \
@@ -79,3 +79,6 @@ SCREENS ?= screens
 screens: ## pictures of every screen of page, board and desk, on three panels, in SCREENS (screens/) (needs Chromium)
 	@mkdir -p $(SCREENS)
 	CLINICGATE_SCREENSHOTS=$(abspath $(SCREENS)) $(GO) test -count=1 -timeout 60m -tags e2e -run '^TestScreens' ./kiosk/web/...
+
+speech: ## recorded speech of every language in dist/speech (needs espeak-ng; CONFIG=file: with the clinic's own words and forms)
+	$(GO) run ./packaging/speech -out dist/speech $(if $(CONFIG),-config $(CONFIG))

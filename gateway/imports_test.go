@@ -50,6 +50,7 @@ var layers = []struct {
 	{"gateway/pubnub/emulator", []string{"gateway/pubnub/emulator"}, "the emulator is an independent double: what it shares with the product it cannot check"},
 	{"gateway", []string{"gateway", "kiosk", "devices", "storage"}, "the gateway connects everything and is imported by cmd only"},
 	{"cmd", []string{"cmd", "gateway", "kiosk", "devices", "storage"}, "commands sit on top"},
+	{"packaging/speech", []string{"gateway/config", "kiosk"}, "it reads what the page and the forms say, and is not part of the product"},
 }
 
 func within(name, folder string) bool {

@@ -108,6 +108,11 @@ func (a *app) configCheck() *cobra.Command {
 				if len(problems) == 0 {
 					problems, notes = checkForms(settings)
 				}
+				if len(problems) == 0 {
+					var more []string
+					problems, more = checkSpeech(settings)
+					notes = append(notes, more...)
+				}
 			}
 			type setting struct {
 				Line  int    `json:"line,omitempty"`
@@ -165,6 +170,33 @@ func checkForms(settings config.Config) (problems config.Problems, notes []strin
 		}
 	}
 	return nil, forms.Notes(settings.Kiosk.Languages)
+}
+
+// checkSpeech reads the speech packs as the service will, which can do without.
+func checkSpeech(settings config.Config) (problems config.Problems, notes []string) {
+	dir := settings.Web.Speech
+	if dir == "" {
+		return nil, []string{"web.speech is empty: the page cannot be read aloud, and the board only chimes"}
+	}
+	var texts fs.FS
+	if settings.Web.Texts != "" {
+		texts = os.DirFS(settings.Web.Texts)
+	}
+	voices, err := web.Voices(os.DirFS(dir), settings.Kiosk.Languages, texts)
+	if err != nil {
+		return config.Problems{{Path: "kiosk.languages", What: err.Error()}}, nil
+	}
+	for _, v := range voices {
+		switch {
+		case errors.Is(v.Err, fs.ErrNotExist):
+			notes = append(notes, fmt.Sprintf("there is no %s.speech in web.speech: in that language nothing is read aloud", v.Language))
+		case v.Err != nil:
+			problems = append(problems, config.Problem{Path: "web.speech", Value: v.Language + ".speech", What: v.Err.Error(), Hint: "copy the file again, or build it again with `make speech`"})
+		case v.Missing > 0:
+			notes = append(notes, fmt.Sprintf("%s.speech is of another version and cannot say %s of the page: build it again with `make speech`", v.Language, count(v.Missing, "text")))
+		}
+	}
+	return problems, notes
 }
 
 func explain(t *table, lines []config.Explanation) {

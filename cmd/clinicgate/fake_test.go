@@ -39,7 +39,7 @@ func (fakeStatus) Status(context.Context, control.Caller) (control.Status, error
 	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 	s := control.Status{
 		Version: "v1.2.3", Kiosk: "lobby-1", Site: "main", Pid: 42, Started: now.Add(-3 * time.Hour), Now: now, Synced: true,
-		Page:   control.PageStatus{Listen: "127.0.0.1:8470", Browser: true},
+		Page:   control.PageStatus{Listen: "127.0.0.1:8470", Browser: true, Speaks: []string{"en", "es"}},
 		Queue:  control.QueueStatus{Open: 4, Unfinished: 1, WaitsPromised: 25, WaitsMet: 21, WaitsLate: 1},
 		Roster: control.RosterStatus{Day: "2026-11-22", Appointments: 60, Imported: now.Add(-2 * time.Hour)},
 		Store: control.StoreStatus{State: "open", Life: 1, Used: 12 << 20, Budget: 1 << 30, AuditSize: 1042, Checkpoint: now.Add(-5 * time.Minute),

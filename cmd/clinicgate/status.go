@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -28,6 +29,11 @@ func showStatus(t *table, s control.Status) {
 		browser = "open in the browser"
 	}
 	t.row("page", s.Page.Listen+", "+browser)
+	if len(s.Page.Speaks) > 0 {
+		t.row("", "can be read aloud in "+strings.Join(s.Page.Speaks, ", "))
+	} else {
+		t.row("", "cannot be read aloud: web.speech has no speech for it")
+	}
 	if s.Page.Board != "" {
 		t.row("board", s.Page.Board)
 	}

@@ -34,7 +34,7 @@ func Default() Config {
 		PubNub:    PubNub{Origin: "ps.pndsn.com", Secure: true, NoProxy: []string{}},
 		Sync:      Sync{Batch: BatchAuto, Compress: true, Unsigned: UnsignedBound},
 		Web:       Web{Listen: "127.0.0.1:8470", Idle: seconds(60), Distance: 400},
-		Board:     Board{Hosts: []string{}, Departments: []string{}, Panel: 55, Distance: 6},
+		Board:     Board{Hosts: []string{}, Departments: []string{}, Panel: 55, Distance: 6, Speak: true},
 		Desk:      Desk{Hosts: []string{}, Idle: minutes(5)},
 		Control: Control{Path: defaultControlPath, Roles: Roles{
 			Admin: []Principal{}, Technician: []Principal{}, Desk: []Principal{}, KioskSession: []Principal{}}},

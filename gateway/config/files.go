@@ -39,6 +39,9 @@ func (c Config) CheckFiles() error {
 	if info, ok := r.stat("web.texts", c.Web.Texts); ok && !info.IsDir() {
 		r.bad("web.texts", c.Web.Texts, "a folder", "")
 	}
+	if info, ok := r.stat("web.speech", c.Web.Speech); ok && !info.IsDir() {
+		r.bad("web.speech", c.Web.Speech, "a folder", "it holds a file {language}.speech for each language")
+	}
 	if info, ok := r.stat("roster.folder", c.Roster.Folder); ok && !info.IsDir() {
 		r.bad("roster.folder", c.Roster.Folder, "a folder", "")
 	}

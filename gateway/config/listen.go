@@ -9,9 +9,11 @@ import (
 
 // Web is the check-in page, for the kiosk's own browser.
 type Web struct {
-	Listen string   `toml:"listen"`
-	Idle   Duration `toml:"idle"`
-	Texts  string   `toml:"texts"`
+	Listen       string   `toml:"listen"`
+	Idle         Duration `toml:"idle"`
+	Texts        string   `toml:"texts"`
+	Speech       string   `toml:"speech"`
+	PrivateAudio bool     `toml:"private_audio"`
 
 	PanelWidth int `toml:"panel_width_mm"`
 	Distance   int `toml:"distance_mm"`
@@ -24,6 +26,7 @@ type Board struct {
 	Departments []string `toml:"departments"`
 	Panel       int      `toml:"panel"`
 	Distance    int      `toml:"distance"`
+	Speak       bool     `toml:"speak"`
 }
 
 // MQTT is the embedded broker for devices on this machine.

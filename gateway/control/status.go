@@ -32,6 +32,8 @@ type PageStatus struct {
 	Board   string `json:"board,omitempty"` // address of the board for other displays
 	Browser bool   `json:"browser"`         // a browser holds the page's session
 	Desk    string `json:"desk,omitempty"`  // where the desk's browsers go
+
+	Speaks []string `json:"speaks,omitempty"` // languages that the page can be read aloud in
 }
 
 // QueueStatus counts today's entries.

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"maps"
 	"math"
+	"net/http/httptest"
 	"os"
 	"path"
 	"regexp"
@@ -15,6 +16,7 @@ import (
 	"testing"
 
 	"clinicgate/kiosk"
+	"clinicgate/kiosk/web"
 )
 
 // luminance is that of WCAG 2.2 for "#rrggbb".
@@ -84,30 +86,46 @@ var greeting = []string{"text-latin.woff2", "text-arabic.woff2", "text-han-hello
 
 // TestPageWeight keeps what a whole check-in fetches under 150 KB in each
 // language, on a kiosk that offers them all. What only a visit by video takes of the
-// Chinese characters is in a file of its own.
+// Chinese characters is in a file of its own; so is what reads the page aloud, with
+// recordings of megabytes, for those who ask for it.
 func TestPageWeight(t *testing.T) {
-	weigh := func(name string) int {
-		b, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
+	pack := func(b []byte) int {
 		var packed bytes.Buffer
 		z := gzip.NewWriter(&packed)
 		_, _ = z.Write(b)
 		_ = z.Close()
 		return min(packed.Len(), len(b))
 	}
-	for tag, letters := range map[string][]string{
+	weigh := func(name string) int {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pack(b)
+	}
+	tags := map[string][]string{
 		"en": nil, "es": nil, "ar": nil, "zh-Hans": {"text-han.woff2"}, "vi": {"text-viet.woff2", "text-viet-latin.woff2"},
-	} {
-		total := weigh("pages/checkin.html") + weigh("pages/icons.html") + weigh("languages/"+tag+".toml")
+	}
+	server := newServer(t, web.Config{Languages: slices.Sorted(maps.Keys(tags))}, web.Deps{})
+	words := func(tag string) []byte {
+		r := httptest.NewRequest("GET", "http://"+server.Addr()+"/words/"+tag+".json", nil)
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+		w := httptest.NewRecorder()
+		server.Handler().ServeHTTP(w, r)
+		if w.Code != 200 {
+			t.Fatalf("the words of %s: status %d", tag, w.Code)
+		}
+		return w.Body.Bytes()
+	}
+	for tag, letters := range tags {
+		total := weigh("pages/checkin.html") + weigh("pages/icons.html") + pack(words(tag))
 		scripts, _ := fs.Glob(os.DirFS("."), "assets/*.[cjs]*")
 		for _, f := range scripts {
-			if other := strings.HasPrefix(path.Base(f), "board.") || strings.HasPrefix(path.Base(f), "locked."); other {
-				continue // of another page
+			if slices.ContainsFunc([]string{"board.", "caller.", "locked.", "reader.", "voice."}, func(other string) bool { return strings.HasPrefix(path.Base(f), other) }) {
+				continue // of another page, or for who asks
 			}
-			if path.Base(f) == "draw.js" {
-				continue // only where a form asks for a drawing
+			if slices.Contains([]string{"draw.js", "devices.js"}, path.Base(f)) {
+				continue // only where a form asks for a drawing, and for a visit by video
 			}
 			if strings.HasSuffix(f, ".js") || strings.HasSuffix(f, ".css") || strings.HasSuffix(f, ".svg") {
 				total += weigh(f)

@@ -21,7 +21,10 @@
 //     Whoever cannot draw types, with the keys on the screen, a keyboard or a switch;
 //   - every refusal, failure and time-out shows a sentence that ends at a person;
 //   - the board cannot show a name: its ticket type has no room for one, and
-//     rooms and providers are shown only as the config has them.
+//     rooms and providers are shown only as the config has them;
+//   - nothing about a person is said on a loudspeaker: what is read aloud are
+//     recorded texts of the product and the clinic, found by the text on the
+//     screen, and what is marked as a person's own is left out.
 //
 // What a patient asks the page to look like (display.go) and what help she asks
 // for (needs.go) are the session's: they are on every screen until it ends, and

@@ -77,7 +77,8 @@ func (w walk) run(t *testing.T, width, height int) {
 	if warned {
 		idle = time.Minute
 	}
-	s := start(t, web.Config{Clinic: "Riverside Clinic", Languages: everyLanguage, IdleAfter: idle}, web.Deps{CheckIn: desk})
+	packs, _ := hummed(t, everyLanguage) // the controls that read aloud take room too
+	s := start(t, web.Config{Clinic: "Riverside Clinic", Languages: everyLanguage, IdleAfter: idle, Speech: packs}, web.Deps{CheckIn: desk})
 	b := openBrowser(t, width, height)
 	shown := 0
 	look := func(what string) {

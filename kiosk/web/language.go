@@ -29,6 +29,7 @@ const referenceLanguage = "en"
 // Words is one language of the page: a file {tag}.toml with the language's own
 // name, its direction, sentences, and sentences with a number in the plural
 // forms that the language has (CLDR's names: zero, one, two, few, many, other).
+// Spoken are further texts for the voice, as they are written and as it says them.
 type Words struct {
 	Tag    string                       `toml:"tag" json:"tag"`
 	Name   string                       `toml:"name" json:"name"`
@@ -37,6 +38,7 @@ type Words struct {
 	Keys   keyboard                     `toml:"-" json:"keyboard"`
 	Text   map[string]string            `toml:"text" json:"text"`
 	Plural map[string]map[string]string `toml:"plural" json:"plural"`
+	Spoken map[string]string            `toml:"spoken" json:"-"`
 }
 
 // keyboard is what the page shows for typing a name.

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"path"
 	"slices"
+	"strings"
 
 	"clinicgate/kiosk"
 	"clinicgate/kiosk/web/door"
@@ -51,12 +52,19 @@ type pageData struct {
 	PanelWidth                int     // mm; 0: not known
 	Capital                   float64 // mm, of capitals in large text
 	BoardPanel, BoardDistance int     // see Config
+	Speaks                    string  // languages that are read aloud, with a blank between them
+	Private                   bool    // and heard by the patient only
+	Calls                     string  // languages in which the board says a call, likewise
+	Rooms                     string  // words for "room" on signs, likewise
 }
 
 const (
 	usualPanel    = 55
 	usualDistance = 6
 )
+
+// callLanguages is in how many languages a call is said: the next one waits for it.
+const callLanguages = 2
 
 // keyRows is the on-screen pad: digits, then letters in the order of the
 // alphabet, so that a person who never typed finds them.
@@ -95,10 +103,19 @@ func (s *Server) loadFiles(cfg Config) error {
 	if err != nil {
 		return fmt.Errorf("cannot read the pages: %w", err)
 	}
+	speaks := s.Speaks()
+	calls := firstOf(speaks, callLanguages)
+	if cfg.BoardMute {
+		calls = nil
+	}
 	data := pageData{Clinic: cfg.Clinic, Words: s.words, First: s.words[0], Many: len(s.words) > 2, KeyRows: keyRows, Tongues: kiosk.Tongues(),
 		PanelWidth: cfg.PanelWidth, Capital: capitalHeight(cfg.Distance),
-		BoardPanel: cmp.Or(cfg.BoardPanel, usualPanel), BoardDistance: cmp.Or(cfg.BoardDistance, usualDistance)}
-	fmt.Fprintf(sum, "%s %d %.2f %d %d", data.Clinic, data.PanelWidth, data.Capital, data.BoardPanel, data.BoardDistance)
+		BoardPanel: cmp.Or(cfg.BoardPanel, usualPanel), BoardDistance: cmp.Or(cfg.BoardDistance, usualDistance),
+		Speaks: strings.Join(speaks, " "), Private: cfg.Private, Calls: strings.Join(calls, " "), Rooms: s.roomWords()}
+	fmt.Fprintf(sum, "%s %d %.2f %d %d %t %q\n", data.Clinic, data.PanelWidth, data.Capital, data.BoardPanel, data.BoardDistance, data.Private, data.Calls)
+	for _, tag := range speaks {
+		fmt.Fprintf(sum, "%s %x\n", tag, s.voices[tag].Sum)
+	}
 	for _, name := range []string{checkInPage, lockedPage, boardPage, "icons.html"} {
 		source, err := files.ReadFile("pages/" + name)
 		if err != nil {

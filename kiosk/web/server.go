@@ -17,6 +17,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"clinicgate/kiosk/web/door"
+	"clinicgate/kiosk/web/speech"
 )
 
 // Config is what the page is told. The zero value of what is optional works.
@@ -29,12 +30,15 @@ type Config struct {
 	Languages   []string      // tags in the order offered; the first is shown before a choice
 	Texts       fs.FS         // optional: further {tag}.toml files, before the embedded ones
 	IdleAfter   time.Duration // without a touch until everything is wiped; at least 25 s count, 0 is 60 s
+	Speech      fs.FS         // optional: {tag}.speech packs; the page reads aloud in the languages that have one
+	Private     bool          // what is read aloud is heard by the patient only: the kiosk has a headset and no loudspeaker
 	PanelWidth  int           // optional: of the page's panel as it hangs, in millimetres; large text is measured by it
 	Distance    int           // optional: from which the panel is read, in millimetres; 0 is 400
 	TryDevices  bool          // a patient whose visit is by video tries camera and microphone
 
 	Departments               Departments // what the board shows
 	BoardPanel, BoardDistance int         // the board's diagonal in inches, and the metres from which it is read; 0: 55 and 6
+	BoardMute                 bool        // the board chimes and does not say a call, although there is speech
 
 	Signs []string // room, department and provider names as the config has them: what the board may show
 }
@@ -56,15 +60,17 @@ type Deps struct {
 
 // Server serves the patient page and the board. Make one with New.
 type Server struct {
-	deps  Deps
-	log   *slog.Logger
-	now   func() time.Time
-	words []Words
-	signs []string
-	zone  string
-	quiet time.Duration // without a touch until the warning
-	shows Departments
-	try   bool // see Config.TryDevices
+	deps   Deps
+	log    *slog.Logger
+	now    func() time.Time
+	words  []Words
+	signs  []string
+	zone   string
+	packs  fs.FS
+	voices map[string]speech.Pack // by language; never changed after New
+	quiet  time.Duration          // without a touch until the warning
+	shows  Departments
+	try    bool // see Config.TryDevices
 
 	listener   net.Listener
 	boards     net.Listener // nil for none
@@ -133,6 +139,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	}
 	s.quiet = max(idle-warnBefore, minQuiet)
 	s.live = newSession(words[0].Tag, s.now())
+	s.loadVoices(cfg.Speech)
 	if err := s.loadFiles(cfg); err != nil {
 		return nil, err
 	}
@@ -157,9 +164,9 @@ func (s *Server) listen(cfg Config) error {
 	port := strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 	s.cookie = "clinicgate_" + port // cookies do not know ports
 	s.gate = door.New("http", door.LoopbackHosts(port), s.holdsPass, s.handlerFailed,
-		slices.Concat(s.pageRoutes(), s.boardRoutes(), s.staticRoutes()))
+		slices.Concat(s.pageRoutes(), s.boardRoutes(), s.staticRoutes(), s.voiceRoutes()))
 	s.boardGate = door.New("http", door.AnyAddress(cfg.BoardHosts), nil, s.handlerFailed,
-		slices.Concat(s.boardRoutes(), s.staticRoutes()))
+		slices.Concat(s.boardRoutes(), s.staticRoutes(), s.voiceRoutes()))
 	if cfg.BoardListen == "" {
 		return nil
 	}

@@ -1,5 +1,6 @@
 // The waiting room's board: what the gateway sends, and how old it is.
 
+import { Caller } from "/assets/caller.js";
 import { chime } from "/assets/chime.js";
 import { Line } from "/assets/link.js";
 import { clock, number, plural, text, use } from "/assets/words.js";
@@ -18,6 +19,8 @@ let heard = Date.now();
 let known = new Set(); // calls shown before, to mark the new one
 let page = 0; // of the calls, where they are more than fit
 let rows = 3; // of a page
+const call = (c) => [c.ticket, c.room, c.times].join("/");
+const caller = new Caller(root.dataset.calls, root.dataset.rooms, (c) => known.has(call(c)));
 
 new Line({
   path: `/board/events${location.search}`, // the departments of this display
@@ -45,13 +48,13 @@ async function show(picture) {
   }
   await use(root.lang);
   heard = Date.now();
-  const call = (c) => [c.ticket, c.room, c.times].join("/");
   const fresh = shown ? picture.called.filter((c) => !known.has(call(c))) : [];
   known = new Set(picture.called.map(call));
   shown = picture;
   if (fresh.length > 0) {
     page = 0; // where a new call stands
     chime();
+    caller.call(fresh.toReversed()); // the newest stands first
   }
   for (const part of ["next", "waits", "providers"]) $(`${part}-part`).hidden = picture[part].length === 0;
   age(); // what is seen, before anything is measured

@@ -6,7 +6,6 @@ import { Line } from "/assets/link.js";
 import { watchKeys } from "/assets/keys.js";
 import { chime } from "/assets/chime.js";
 import { draw, fillIn } from "/assets/screens.js";
-import * as devices from "/assets/devices.js";
 import * as entry from "/assets/entry.js";
 import { label, plural, text, use } from "/assets/words.js";
 
@@ -26,6 +25,8 @@ let reported = 0;
 let warnedUntil = 0;
 let drawing = Promise.resolve();
 let ink = null; // draw.js, once a form has asked for a drawing
+let devices = null; // devices.js, once a visit is by video
+let reader = null; // what reads aloud, once somebody has asked for it
 
 const line = new Line({
   path: "/events",
@@ -38,8 +39,20 @@ const line = new Line({
 
 const keys = watchKeys({
   onScan: (scan) => act("scan", { code: scan }),
-  onType: (c) => (now?.state === "identify" ? type(c) : asked() && entry.type(c)),
-  onErase: () => (now?.state === "identify" ? erase() : asked() && entry.erase()),
+  onType: (c) => {
+    if (now?.state === "identify") type(c);
+    else if (asked()) {
+      entry.type(c);
+      reader?.typed(c);
+    }
+  },
+  onErase: () => {
+    if (now?.state === "identify") erase();
+    else if (asked()) {
+      entry.erase();
+      reader?.typed("");
+    }
+  },
 });
 
 // asked tells whether a question of entry.js is on the screen.
@@ -62,28 +75,34 @@ async function apply(picture) {
   if (now && picture.session !== now.session) forget();
   await use(picture.language);
   if (picture.state === "sign-drawn") ink ??= await import("/assets/draw.js");
+  if (picture.state === "devices") devices ??= await import("/assets/devices.js");
   around(picture);
   now = picture;
   $("gone").hidden = true;
   const screen = [picture.session, picture.state, picture.form?.id, picture.language, picture.standing?.sentence].join("/");
-  if (screen !== drawn) {
+  const fresh = screen !== drawn;
+  if (fresh) {
     drawn = screen;
     drawnAt = performance.now();
     acting = null;
     code = "";
     keys.wipe();
     document.body.dataset.state = picture.state;
-    devices.stop();
+    devices?.stop();
     unsign();
     draw(stage, picture);
     showCode();
     if (picture.state === "sign-drawn") ink.start(stage);
-    if (picture.state === "devices") devices.start(stage, alive);
+    if (picture.state === "devices") tryDevices();
   } else {
     fillIn(stage, picture);
   }
   frame(picture);
+  reader?.show(picture.language, fresh);
 }
+
+const tryDevices = () =>
+  devices.start(stage, { heard: alive, told: (news) => reader?.tell(news), deaf: () => reader?.sounding() ?? false });
 
 // around says in the language that is now used what stands around the screen. It
 // comes before the screen: the focus lays the page out, and letters of the
@@ -108,6 +127,7 @@ function look({ large = false, contrast = false, low = false } = {}) {
 
 // frame fills what stands around the screen and is not there at all times.
 function frame(picture) {
+  $("reader").hidden = !root.dataset.speaks.split(" ").includes(picture.language);
   const asking = entry.asks(picture.state);
   $("back").hidden = !["needs", "interpreter", "identify", "signer", "sign-drawn"].includes(picture.state) && !asking;
   $("leave").hidden =
@@ -160,6 +180,7 @@ function warn(ms) {
     dialog.showModal();
     $("idle-title").focus();
     chime();
+    reader?.ask(dialog);
   }
 }
 
@@ -186,7 +207,8 @@ function forget() {
   keys.wipe();
   entry.wipe();
   unsign();
-  devices.stop();
+  devices?.stop();
+  reader?.reset();
   stage.replaceChildren();
   $("strip").replaceChildren();
   look();
@@ -194,8 +216,10 @@ function forget() {
 }
 
 function gone() {
+  const heard = reader?.listening();
   forget();
   $("gone").hidden = false;
+  if (heard) reader.last($("gone"));
   $("steps").hidden = $("back").hidden = $("leave").hidden = true;
   document.body.dataset.state = "gone";
 }
@@ -235,11 +259,13 @@ function type(c) {
   if (!/^[0-9A-Za-z]$/.test(c) || code.length >= MAX_CODE) return;
   code += c.toUpperCase();
   showCode();
+  reader?.typed(c);
 }
 
 function erase() {
   code = code.slice(0, -1);
   showCode();
+  reader?.typed("");
 }
 
 function showCode() {
@@ -271,6 +297,7 @@ stage.addEventListener("click", (e) => {
   if (asked() && !event) {
     const say = entry.tap(button);
     if (say) act(...say);
+    else if ("put" in button.dataset || "erase" in button.dataset) reader?.typed("put" in button.dataset ? button.textContent : "");
   } else if (language) act("choose", { language });
   else if (need) act("need", { need });
   else if (tongue !== undefined) act("tongue", { need: tongue && `interpreter:${tongue}` });
@@ -296,11 +323,13 @@ $("help-open").addEventListener("click", () => {
   if (!now) return;
   $("help").showModal();
   $("help-title").focus();
+  reader?.ask($("help"));
 });
 function openDisplay() {
   if (!now) return;
   $("display").showModal();
   $("display-title").focus();
+  reader?.ask($("display"));
 }
 $("display-open").addEventListener("click", openDisplay);
 $("display-close").addEventListener("click", () => $("display").close());
@@ -323,6 +352,30 @@ $("help").addEventListener("click", (e) => {
 $("idle-more").addEventListener("click", alive);
 $("idle-stop").addEventListener("click", () => act("leave"));
 $("idle").addEventListener("cancel", alive);
+
+// ---- reading aloud
+
+const READER = { F2: "read", F3: "pause", F4: "stop", F8: "softer", F9: "louder" };
+
+// aloud does what a control of the reader says. Its script comes for the first one
+// who asks to be read to; nobody else waits for it.
+async function aloud(what) {
+  const who = now?.session;
+  const part = reader ?? (await import("/assets/reader.js").catch(() => null)); // null: the gateway is gone, and the page says so
+  if (!part || !who || who !== now?.session) return;
+  if (!reader) part.begin(alive);
+  reader = part;
+  reader.press(what, now.language);
+}
+$("reader").addEventListener("click", (e) => {
+  const what = e.target.closest("button")?.dataset.reader;
+  if (what) aloud(what);
+});
+addEventListener("keydown", (e) => {
+  if (!READER[e.key] || $("reader").hidden) return;
+  e.preventDefault();
+  aloud(READER[e.key]);
+});
 
 // ---- a screen, not a browser
 

@@ -19,8 +19,12 @@ export function stop() {
   media = null;
 }
 
-/** start tries the devices for the screen on stage; heard is called while somebody speaks. */
-export async function start(stage, heard) {
+/**
+ * start tries the devices for the screen on stage: heard() is called while somebody
+ * speaks, told(element) when a device works or does not; while deaf() it is the page
+ * that speaks.
+ */
+export async function start(stage, { heard, told, deaf }) {
   stop();
   const mine = turn;
   media = { tracks: [] };
@@ -29,7 +33,9 @@ export async function start(stage, heard) {
   const say = (name, state) => {
     works[name] = state === "ok";
     part(name).dataset.state = state;
-    part(name).querySelector("b").textContent = text(`devices.${name}.${state}`);
+    const news = part(name).querySelector("b");
+    news.textContent = text(`devices.${name}.${state}`);
+    told(news);
     stage.querySelector("[data-ready=true]").setAttribute("aria-disabled", String(!works.camera || !works.microphone));
   };
   for (const name of ["camera", "microphone"]) say(name, "wait");
@@ -54,10 +60,10 @@ export async function start(stage, heard) {
     if (mine === turn) say("camera", "ok");
   }
   const sound = mine === turn ? await ask("microphone", { audio: true }) : null;
-  if (sound) listen(sound, part("microphone").querySelector("meter"), () => say("microphone", "ok"), heard);
+  if (sound) listen(sound, part("microphone").querySelector("meter"), () => say("microphone", "ok"), heard, deaf);
 }
 
-function listen(stream, meter, speech, heard) {
+function listen(stream, meter, speech, heard, deaf) {
   const audio = (media.audio = new AudioContext());
   const analyser = audio.createAnalyser();
   const samples = new Float32Array(analyser.fftSize);
@@ -67,7 +73,7 @@ function listen(stream, meter, speech, heard) {
     analyser.getFloatTimeDomainData(samples);
     const level = Math.sqrt(samples.reduce((sum, x) => sum + x * x, 0) / samples.length);
     meter.value = Math.min(1, level * 8);
-    if (level < LOUD || loud === ENOUGH) return; // a noisy room is no sign that the patient is still there
+    if (level < LOUD || deaf() || loud === ENOUGH) return; // a noisy room is no sign that the patient is still there
     heard();
     loud += 1;
     if (loud === ENOUGH) speech();

@@ -142,6 +142,7 @@ function field(f) {
   const name = Object.assign(document.createElement("span"), { className: "field-name", textContent: text(`entry.${f.name}`) });
   const value = Object.assign(document.createElement("b"), { className: "field-value" });
   value.setAttribute("aria-live", "polite");
+  value.dataset.own = f.keys === "letters" ? "spell" : "";
   b.append(name, value);
   return b;
 }

@@ -153,7 +153,12 @@ const FILL = {
 function row({ name, ticket, where }) {
   const li = document.createElement("li");
   const b = Object.assign(document.createElement("b"), { textContent: ticket || "–", dir: "ltr" });
-  li.append(b, " ", ...said(name, ticket ? where : text("done.desk.title")));
+  const place = ticket ? where : text("done.desk.title");
+  const about = said(name, place);
+  b.dataset.spell = "";
+  if (name) about[0].dataset.own = "spell";
+  if (place) about.at(-1).dataset.room = "";
+  li.append(b, " ", ...about);
   return li;
 }
 
