@@ -28,6 +28,8 @@ import (
 	"clinicgate/kiosk/web/webtest"
 	"clinicgate/kiosk/wire"
 	"clinicgate/storage/keyring"
+
+	"github.com/google/uuid"
 )
 
 // clinic is a whole gateway on loopback, with PubNub's double beside it.
@@ -248,6 +250,7 @@ func (c *clinic) typed(b *webtest.Browser, code string) string {
 // read decrypts and verifies everything that PubNub holds on a channel.
 func (c *clinic) read(channel string, pub ed25519.PublicKey) (bodies []string) {
 	c.t.Helper()
+	seen := map[uuid.UUID]bool{} // what was under way at a stop is sent again, and counts once
 	for _, m := range c.pubnub.History(channel) {
 		var text string
 		if err := json.Unmarshal(m.Payload, &text); err != nil {
@@ -267,7 +270,10 @@ func (c *clinic) read(channel string, pub ed25519.PublicKey) (bodies []string) {
 			}
 		}
 		for _, e := range env.Events {
-			bodies = append(bodies, string(e.Body))
+			if id := e.GW.ID; !env.Signed || !seen[id] {
+				seen[id] = true
+				bodies = append(bodies, string(e.Body))
+			}
 		}
 	}
 	return bodies
