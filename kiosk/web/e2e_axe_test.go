@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"clinicgate/kiosk/web"
@@ -45,29 +46,34 @@ func TestAxe(t *testing.T) {
 	}
 	factors := []factor{{"screen", names}, {"language", everyLanguage}, {"panel", panelNames}, {"condition", over}, {"display", displayModes}}
 	all := rows(factors)
-	looked := 0
+	var looked atomic.Int32
+	t.Cleanup(func() {
+		t.Logf("%d combinations of %d screens, %d languages, %d panels, %d conditions and %d displays", looked.Load(), len(screens), len(everyLanguage), len(panels), len(conditions), len(displayModes))
+	})
 	for language, tag := range everyLanguage {
-		for part := range slices.Chunk(slices.DeleteFunc(slices.Clone(all), func(r []int) bool { return r[1] != language }), 40) { // a browser does not live for ever
-			b := openBrowser(t, 1080, 1920)
-			p, s := stage(t, b, tag, web.Config{Clinic: "Riverside Clinic", Languages: everyLanguage})
-			b.launch(s)
-			for _, row := range part {
-				screen, panel, over := screens[row[0]], panels[row[2]], conditions[row[3]]
-				if slices.Contains(over.not, screen.state) {
-					over = conditions[0]
+		t.Run(tag, func(t *testing.T) {
+			t.Parallel()
+			for part := range slices.Chunk(slices.DeleteFunc(slices.Clone(all), func(r []int) bool { return r[1] != language }), 40) { // a browser does not live for ever
+				b := openBrowser(t, 1080, 1920)
+				p, s := stage(t, b, tag, web.Config{Clinic: "Riverside Clinic", Languages: everyLanguage})
+				b.launch(s)
+				for _, row := range part {
+					screen, panel, over := screens[row[0]], panels[row[2]], conditions[row[3]]
+					if slices.Contains(over.not, screen.state) {
+						over = conditions[0]
+					}
+					b.Do(chromedp.EmulateViewport(int64(panel.w), int64(panel.h), chromedp.EmulateTouch))
+					p.dress(displayModes[row[4]])
+					p.play(screen)
+					over.set(p)
+					chromium.Axe(b.Tab, fmt.Sprintf("%s, %s, %s, %s, %s", screen.name, tag, panelNames[row[2]], over.name, displayModes[row[4]]), reviewed...)
+					looked.Add(1)
+					over.end(p)
+					p.over(screen)
 				}
-				b.Do(chromedp.EmulateViewport(int64(panel.w), int64(panel.h), chromedp.EmulateTouch))
-				p.dress(displayModes[row[4]])
-				p.play(screen)
-				over.set(p)
-				chromium.Axe(b.Tab, fmt.Sprintf("%s, %s, %s, %s, %s", screen.name, tag, panelNames[row[2]], over.name, displayModes[row[4]]), reviewed...)
-				looked++
-				over.end(p)
-				p.over(screen)
 			}
-		}
+		})
 	}
-	t.Logf("%d combinations of %d screens, %d languages, %d panels, %d conditions and %d displays", looked, len(screens), len(everyLanguage), len(panels), len(conditions), len(displayModes))
 }
 
 // TestAxeAround does the same for what stands before and beside a check-in: a page

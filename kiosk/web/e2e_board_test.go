@@ -15,6 +15,7 @@ import (
 // 0.7 degrees at the configured distance on the configured panel, with few and many
 // calls, and nothing cut off.
 func TestE2EBoardIsReadFromTheFarthestChair(t *testing.T) {
+	t.Parallel()
 	for _, p := range []struct{ w, h, inches, metres int }{
 		{1920, 1080, 55, 6}, {1920, 1080, 43, 6}, {1080, 1920, 55, 6}, {1080, 1920, 43, 6}, {1280, 800, 32, 4}, {1920, 1080, 32, 6},
 	} {

@@ -56,6 +56,7 @@ const checkScript = `(() => {
 
 // TestE2EChecks looks at every screen, each in another language, on a desk panel.
 func TestE2EChecks(t *testing.T) {
+	t.Parallel()
 	b := openBrowser(t, 1280, 800)
 	if _, err := chromedp.Call(b.Ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}}}); err != nil {
 		t.Fatal(err)
@@ -119,6 +120,7 @@ const lost = `(() => {
 // TestE2EFocus (A9): Tab goes round through every control of a screen, each with a
 // visible mark and inside the window.
 func TestE2EFocus(t *testing.T) {
+	t.Parallel()
 	b := openBrowser(t, 1280, 800)
 	p, s := stage(t, b, "en", web.Config{Languages: everyLanguage})
 	b.launch(s)
@@ -160,6 +162,7 @@ func TestE2EFocus(t *testing.T) {
 // TestE2EManyExtensions (A5): more time can be asked for ten times, and what was
 // entered is there all along.
 func TestE2EManyExtensions(t *testing.T) {
+	t.Parallel()
 	b := openBrowser(t, 1280, 800)
 	p, s := stage(t, b, "en", web.Config{Languages: everyLanguage})
 	b.launch(s)

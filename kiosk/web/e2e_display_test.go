@@ -57,6 +57,7 @@ const (
 // panel and on a narrow window; the languages take turns. What a patient chose
 // is gone for the next one.
 func TestE2EDisplay(t *testing.T) {
+	t.Parallel()
 	tags := everyLanguage
 	for i, p := range []struct{ w, h, mm int }{{1080, 1920, 268}, {1280, 800, 323}, {1920, 1080, 476}, {320, 700, 0}} {
 		for k, modes := range []string{"large", "contrast", "low", "large contrast low"} {

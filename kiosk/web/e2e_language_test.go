@@ -207,6 +207,7 @@ func (w walk) run(t *testing.T, width, height int) {
 
 // TestE2ERightToLeft is the whole check-in in Arabic.
 func TestE2ERightToLeft(t *testing.T) {
+	t.Parallel()
 	w := walk{tag: "ar", dir: "rtl", title: "البحث عن موعدك", month: "فبراير (2)", birth: []string{"7", "2", "1", "9", "5", "7"},
 		family: []string{"أ", "ح", "م", "د"}, given: []string{"ه", "د", "ى"}, time: []string{"1", "0", "3", "0", "p"}, person: "1957-02-07 أحمد هدى"}
 	w.run(t, 1280, 800)
@@ -216,6 +217,7 @@ func TestE2ERightToLeft(t *testing.T) {
 // TestE2EAwayInEveryLanguage: before the page is let in, and after the gateway is
 // gone, when no letters can be fetched any more.
 func TestE2EAwayInEveryLanguage(t *testing.T) {
+	t.Parallel()
 	for _, p := range panels {
 		panel := fmt.Sprintf("%dx%d", p.w, p.h)
 		s := newServer(t, web.Config{Languages: everyLanguage}, web.Deps{})
@@ -247,6 +249,7 @@ func TestE2EAwayInEveryLanguage(t *testing.T) {
 
 // TestE2EChineseVietnamese is the whole check-in in each of the two.
 func TestE2EChineseVietnamese(t *testing.T) {
+	t.Parallel()
 	zh := walk{tag: "zh-Hans", dir: "ltr", title: "查找您的预约", month: "二月", birth: []string{"1", "9", "5", "7", "2", "7"},
 		family: []string{"L", "I"}, given: []string{"N", "A"}, time: []string{"2", "2", "3", "0"}, person: "1957-02-07 LI NA",
 		fonts: []string{"text-han.woff2", "text-han-more.woff2"}}

@@ -218,6 +218,7 @@ func TestE2ESignedByKeyboardOnly(t *testing.T) {
 // TestE2ESignedOnEveryPanel: both screens fit, in each mode and in a narrow window, and
 // what is touched is large enough and within reach.
 func TestE2ESignedOnEveryPanel(t *testing.T) {
+	t.Parallel()
 	for i, panel := range []struct{ w, h, mm int }{{1080, 1920, 268}, {1280, 800, 323}, {1920, 1080, 476}, {320, 700, 0}} {
 		b := openBrowser(t, panel.w, panel.h)
 		for k, modes := range []string{"", "large", "contrast", "low", "large contrast low"} {

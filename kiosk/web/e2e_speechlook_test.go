@@ -15,6 +15,7 @@ import (
 // appear, what stands below the screen is one row on a wide panel, in each language,
 // and nothing is cut off.
 func TestE2EReadAloudLook(t *testing.T) {
+	t.Parallel()
 	for _, p := range []struct {
 		w, h int
 		tags []string

@@ -76,6 +76,7 @@ func clinicSays() []string {
 // heading first, and nothing that is a patient's own, of which it says that it is
 // there. The languages take turns.
 func TestE2EEveryScreenIsReadAloud(t *testing.T) {
+	t.Parallel()
 	packs, length := hummed(t, everyLanguage, clinicSays()...)
 	b := openBrowser(t, 1280, 800)
 	e := listen(t, b, length)
@@ -154,6 +155,7 @@ func (e ear) all() []string {
 // TestE2EPartyIsReadAloud: of a party the numbers are said to everybody, and whose
 // they are to a headset.
 func TestE2EPartyIsReadAloud(t *testing.T) {
+	t.Parallel()
 	packs, length := hummed(t, []string{"en"}, clinicSays()...)
 	for _, private := range []bool{false, true} {
 		t.Run(fmt.Sprintf("private=%t", private), func(t *testing.T) {
