@@ -399,7 +399,7 @@ func TestHostileStrings(t *testing.T) {
 	if len(hostile) < 50 {
 		t.Fatalf("%d strings", len(hostile))
 	}
-	var logged bytes.Buffer
+	var logged journal
 	desk := newClinic()
 	// Each round has a server of its own: the rate limit is not what this test is about.
 	fresh := func() *web.Server {
@@ -478,7 +478,7 @@ func TestHostileStrings(t *testing.T) {
 // TestHostileScans: the same from the device layer.
 func TestHostileScans(t *testing.T) {
 	t.Parallel()
-	var logged bytes.Buffer
+	var logged journal
 	s := start(t, web.Config{}, web.Deps{Logger: slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	c := launched(t, s)
 	stream := openEvents(t, s.Addr(), "/events", c.cookie)
