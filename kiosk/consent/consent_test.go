@@ -28,31 +28,38 @@ var (
 )
 
 type kit struct {
-	t     *testing.T
-	dir   string
-	store *storage.Store
-	now   time.Time
+	t       *testing.T
+	options storage.Options
+	store   *storage.Store
+	now     time.Time
 	*consent.Service
 }
 
 func newKit(t *testing.T) *kit {
-	k := &kit{t: t, dir: t.TempDir(), now: noon}
+	k := &kit{t: t, now: noon}
 	boot := uuid.New()
-	var err error
-	k.store, _, err = storage.Open(context.Background(), storage.Options{
-		Dir: k.dir, Kiosk: "lobby-1", Kinds: kiosk.Kinds(), NoSync: true,
+	k.options = storage.Options{
+		Dir: t.TempDir(), Kiosk: "lobby-1", Kinds: kiosk.Kinds(), NoSync: true,
 		Keys: storagetest.NewKeys("k").Preload("consent", "audit", storage.ClassStore, storage.ClassView),
 		Now:  func() storage.Instant { return storage.Instant{Wall: k.now, Boot: boot, Synced: true} },
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = k.store.Close(context.Background()) })
-	if k.Service, err = consent.New("riverside", consent.EmbeddedForms()); err != nil {
-		t.Fatal(err)
-	}
+	k.open(consent.EmbeddedForms())
+	t.Cleanup(k.close)
 	return k
 }
+
+func (k *kit) open(forms *consent.Forms) {
+	k.t.Helper()
+	var err error
+	if k.store, _, err = storage.Open(context.Background(), k.options); err != nil {
+		k.t.Fatal(err)
+	}
+	if k.Service, err = consent.New("riverside", forms); err != nil {
+		k.t.Fatal(err)
+	}
+}
+
+func (k *kit) close() { _ = k.store.Close(context.Background()) }
 
 func (k *kit) update(fn func(tx *storage.Tx) error) error {
 	return k.store.Update(context.Background(), fn)

@@ -182,7 +182,7 @@ func TestASignatureIsSealed(t *testing.T) {
 	if b, err := json.Marshal(d); err != nil || bytes.Contains(b, []byte("Zyxwa")) {
 		t.Errorf("encoded: %s, %v", b, err)
 	}
-	dir := k.dir
+	dir := k.options.Dir
 	if err := k.store.Close(context.Background()); err != nil {
 		t.Fatal(err)
 	}

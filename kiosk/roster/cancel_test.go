@@ -174,7 +174,7 @@ func TestPropertyCancellationsConverge(t *testing.T) {
 		for range rapid.IntRange(1, 8).Draw(rt, "acts") {
 			id := fmt.Sprintf("apt-%d", rapid.IntRange(1, 3).Draw(rt, "id"))
 			day := rapid.SampledFrom(days).Draw(rt, "day")
-			switch rapid.IntRange(0, 2).Draw(rt, "act") {
+			switch rapid.IntRange(0, 3).Draw(rt, "act") {
 			case 0:
 				k.take(fmt.Sprintf("%s,M-%s,Roe,Jane,,cardiology,,%s 09:00,,,,OWN%s\n", id, id, day, id))
 				held[id] = day
@@ -185,6 +185,14 @@ func TestPropertyCancellationsConverge(t *testing.T) {
 				k.cancel(roster.Cancellation{ID: kiosk.AppointmentID(id), Day: day})
 				if held[id] == day {
 					delete(held, id)
+				}
+			case 3:
+				k.close()
+				k.open()
+			}
+			for id, day := range held { // and whose code it is
+				if a, err := k.find(roster.Typed, "OWN"+id, day); err != nil || string(a.ID) != id {
+					rt.Fatalf("the code of %s of %s: %v", id, day, err)
 				}
 			}
 		}

@@ -48,32 +48,40 @@ func rules() roster.Rules {
 }
 
 type kit struct {
-	t     testing.TB
-	store *storage.Store
-	now   storage.Instant
+	t       testing.TB
+	options storage.Options
+	store   *storage.Store
+	now     storage.Instant
 	*roster.Roster
 }
 
 func newKit(t testing.TB, id string) *kit {
 	k := &kit{t: t, now: storage.Instant{Wall: time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC), Boot: uuid.New(), Synced: true}}
-	var err error
-	k.store, _, err = storage.Open(context.Background(), storage.Options{
+	k.options = storage.Options{
 		Dir: t.TempDir(), Kiosk: id, Kinds: kiosk.Kinds(), NoSync: true, Now: func() storage.Instant { return k.now },
 		Keys: storagetest.NewKeys(id).Preload("roster", "audit", storage.ClassStore, storage.ClassView),
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = k.store.Close(context.Background()) })
-	k.Roster, err = roster.New(roster.Config{Organization: "riverside", Calendar: calendar(), RefKey: refKey, Codes: roster.Checker{Site: "main", Key: public}}, k.store)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := k.Load(context.Background()); err != nil {
-		t.Fatal(err)
-	}
+	k.open()
+	t.Cleanup(k.close)
 	return k
 }
+
+func (k *kit) open() {
+	k.t.Helper()
+	var err error
+	if k.store, _, err = storage.Open(context.Background(), k.options); err != nil {
+		k.t.Fatal(err)
+	}
+	k.Roster, err = roster.New(roster.Config{Organization: "riverside", Calendar: calendar(), RefKey: refKey, Codes: roster.Checker{Site: "main", Key: public}}, k.store)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	if err := k.Load(context.Background()); err != nil {
+		k.t.Fatal(err)
+	}
+}
+
+func (k *kit) close() { _ = k.store.Close(context.Background()) }
 
 func (k *kit) find(m roster.Method, text string, day kiosk.Day) (a roster.Appointment, err error) {
 	_ = k.store.View(context.Background(), func(r *storage.Reader) error {
