@@ -30,6 +30,8 @@ func (d *demo) act(ctx context.Context, name string, in actionInput) (string, er
 		return d.scanOne(ctx, in.Code)
 	case "help":
 		return "help was pressed", d.patients.help(ctx)
+	case "desk":
+		return d.enterDesk(ctx)
 	case "kill":
 		pid := d.child.pid()
 		return fmt.Sprintf("killed process %d", pid), d.child.kill()
@@ -42,7 +44,26 @@ func (d *demo) act(ctx context.Context, name string, in actionInput) (string, er
 		d.patients.setRate(in.PerMinute)
 		return fmt.Sprintf("%g patients a minute", in.PerMinute), nil
 	}
-	return "", errors.New("no such action: network, pubnub, scan, help, kill, limit, auto")
+	return "", errors.New("no such action: network, pubnub, scan, help, desk, kill, limit, auto")
+}
+
+// enterDesk says how a browser gets into the desk, the way an administrator would.
+func (d *demo) enterDesk(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	c, err := d.dial(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	pair, err := c.DeskPair(ctx, control.DeskPair{Name: "demo"})
+	if err != nil {
+		return "", fmt.Errorf("cannot pair a browser: %w", err)
+	}
+	if _, err := c.DeskPIN(ctx, control.DeskPIN{Staff: deskPerson, PIN: deskPIN}); err != nil {
+		return "", fmt.Errorf("cannot give a PIN: %w", err)
+	}
+	return fmt.Sprintf("the desk is at https://%s, its certificate is its own; pairing code %s, then %s with PIN %s", d.settings.desk, pair.Code, deskPerson, deskPIN), nil
 }
 
 // answerWith makes PubNub refuse the gateway, or not. Providers' apps are

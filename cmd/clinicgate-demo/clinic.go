@@ -118,7 +118,7 @@ type settings struct {
 	dayStarts                                         time.Duration
 	origin, dataDir, controlPath, passphrase, scanner string
 	publishKey, subscribeKey                          string
-	web, board, mqtt                                  string
+	web, board, desk, mqtt                            string
 	budget                                            string
 }
 
@@ -126,6 +126,8 @@ const (
 	organization = "riverside-fictional"
 	site         = "main"
 	kioskID      = "lobby-1"
+	deskPerson   = "ana"
+	deskPIN      = "730184" // no secret: the demo is on loopback and prints it
 )
 
 // configTOML writes the gateway's config as an operator would.
@@ -140,6 +142,7 @@ func configTOML(s settings) []byte {
 	line("[pubnub]\norigin = %q\nsecure = false\npublish_key = %q\nsubscribe_key = %q", s.origin, s.publishKey, s.subscribeKey)
 	line("\n[checkin]\nearly = \"12h\"\nlate = \"12h\"\n")
 	line("[web]\nlisten = %q\n\n[board]\nlisten = %q\n\n[control]\npath = %q\n\n[mqtt]\nlisten = %q\n", s.web, s.board, s.controlPath, s.mqtt)
+	line("[desk]\nlisten = %q\nhosts = [\"127.0.0.1\"]\n\n[[staff]]\nid = %q\nname = \"Ana\"\nroles = [\"desk\"]\n", s.desk, deskPerson)
 	for _, d := range departments {
 		line("[[department]]\nid = %q\nname = { en = %q, es = %q }\nwhere = { en = %q, es = %q }\n", d.id, d.english, d.spanish, d.whereEnglish, d.whereSpanish)
 	}

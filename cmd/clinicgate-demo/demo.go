@@ -191,7 +191,7 @@ func (d *demo) prepare() (err error) {
 	d.settings = settings{
 		zone: zone, dayStarts: calendar.DayStarts, origin: d.net.addr(), dataDir: filepath.Join(d.dir, "data"), controlPath: controlPath(d.dir),
 		passphrase: filepath.Join(d.dir, "passphrase"), publishKey: publishKey, subscribeKey: subscribeKey,
-		web: port(8470), board: port(8471), mqtt: port(1883), budget: d.o.dataLimit,
+		web: port(8470), board: port(8471), desk: port(8473), mqtt: port(1883), budget: d.o.dataLimit,
 	}
 	if d.scanner, err = simulator.NewSerialPort(d.dir, "scanner"); err != nil {
 		fmt.Fprintf(d.out, "no simulated scanner on this system (%v); type the codes instead\n", err)
@@ -411,7 +411,7 @@ func (d *demo) announce() {
 	d.mu.Lock()
 	s := d.settings
 	r := ready{
-		Kiosk: d.panel.url() + "/kiosk", Board: "http://" + s.board + "/board", Panel: d.panel.url(), ActionHeader: d.secret,
+		Kiosk: d.panel.url() + "/kiosk", Board: "http://" + s.board + "/board", Desk: "https://" + s.desk + "/", Panel: d.panel.url(), ActionHeader: d.secret,
 		PubNub: readyPubNub{Origin: d.origin.Addr().String(), PublishKey: publishKey, SubscribeKey: subscribeKey, CipherKey: d.cipher},
 		MQTT:   s.mqtt, Organization: organization, KioskID: kioskID, DataDir: s.dataDir, ControlPath: s.controlPath, Config: d.child.config,
 		Codes: append([]code(nil), d.codes[:min(len(d.codes), 40)]...), GatewayPid: d.child.pid(), KioskKey: d.kioskPK,
@@ -444,13 +444,14 @@ The demo clinic is open. Nobody in it exists.
   control panel   %s
   check-in page   %s/kiosk
   board           http://%s/board
+  desk            https://%s (press Desk on the panel for the way in)
   PubNub double   %s  (publish key %s, subscribe key %s)
   MQTT broker     %s
   data            %s
 
 Scan a code on the panel, or type one at the kiosk, for example %s.
 Ctrl-C ends it.
-`, d.panel.url(), d.panel.url(), d.settings.board, d.origin.Addr(), publishKey, subscribeKey, d.settings.mqtt, d.settings.dataDir, example)
+`, d.panel.url(), d.panel.url(), d.settings.board, d.settings.desk, d.origin.Addr(), publishKey, subscribeKey, d.settings.mqtt, d.settings.dataDir, example)
 }
 
 func (d *demo) codesOf(list []appointment) (codes []code, err error) {

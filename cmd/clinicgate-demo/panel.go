@@ -129,6 +129,7 @@ func (p *panel) state(w http.ResponseWriter, r *http.Request) {
 //	pubnub    {"status":403|429|503} or {"status":0} for healthy again
 //	scan      {"code":"..."} scans it; without a code the next unused one
 //	help      {} presses help on the check-in page
+//	desk      {} says where the desk is, with a pairing code and a PIN
 //	kill      {} ends the gateway with SIGKILL
 //	limit     {"state":"exhausted|free"}
 //	auto      {"perMinute":N}

@@ -13,6 +13,7 @@ import (
 type ready struct {
 	Kiosk        string      `json:"kiosk"` // fetches a fresh launch token and redirects to the page
 	Board        string      `json:"board"`
+	Desk         string      `json:"desk"` // the action "desk" gives a pairing code and a PIN
 	Panel        string      `json:"panel"`
 	ActionHeader string      `json:"actionHeader"` // send it as X-Demo-Action with each POST to the panel
 	PubNub       readyPubNub `json:"pubnub"`

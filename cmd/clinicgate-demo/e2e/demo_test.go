@@ -62,6 +62,7 @@ func tool(t *testing.T, name, install string) string {
 type ready struct {
 	Kiosk        string   `json:"kiosk"`
 	Board        string   `json:"board"`
+	Desk         string   `json:"desk"`
 	Panel        string   `json:"panel"`
 	ActionHeader string   `json:"actionHeader"`
 	MQTT         string   `json:"mqtt"`

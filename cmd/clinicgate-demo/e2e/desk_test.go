@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -119,6 +120,31 @@ func TestE2EDeskWithoutInternet(t *testing.T) {
 	b.Until("the desk knows that the internet is back", `document.querySelector("#link").dataset.online === "true"`)
 }
 
+// TestE2EDemoDesk goes the way into the demo's desk that its panel tells, and calls
+// somebody there.
+func TestE2EDemoDesk(t *testing.T) {
+	t.Parallel()
+	d := startDemo(t)
+	v := &visit{d: d, b: chromium.Open(t, 1080, 1920)}
+	v.b.Open(d.ready.Kiosk)
+	v.b.Screen("attract")
+	v.scan(d.ready.Codes[0].Scan)
+	v.b.Screen("language")
+	v.b.Tap(`[data-language="en"]`)
+	v.b.Screen("needs")
+	v.b.Tap(`[data-act="ready"]`)
+	ticket := v.finish("")
+
+	way := regexp.MustCompile(`(https://\S+), .* code (\S+), then (\S+) with PIN ([0-9]+)`).FindStringSubmatch(d.act("desk", "{}"))
+	if way == nil || way[1]+"/" != d.ready.Desk {
+		t.Fatalf("the panel says no way to the desk at %s: %q", d.ready.Desk, way)
+	}
+	b := enterDesk(t, d.ready.Desk, way[2], way[3], way[4])
+	b.Until(ticket+" waits", fmt.Sprintf(`document.querySelector('[data-list="waiting"] .rows li')?.textContent.includes(%q)`, ticket))
+	b.Do(chromedp.Click(chromedp.CSS(`[data-list="waiting"] .rows li .acts button:nth-child(1)`)))
+	b.Until(ticket+" is called", fmt.Sprintf(`document.querySelector('[data-list="called"] .rows li')?.textContent.includes(%q)`, ticket))
+}
+
 // offlineRoster writes today's appointments.
 func (k *kiosk) offlineRoster() string {
 	k.t.Helper()
@@ -143,15 +169,21 @@ func (k *kiosk) openDesk(listen string) *chromium.Tab {
 		k.t.Fatalf("no pairing code: %v", err)
 	}
 	k.must(pin+"\n", "desk", "pin", "ana")
-	b := chromium.Open(k.t, 1280, 800)
-	if _, err := chromedp.Call(b.Ctx, security.SetIgnoreCertificateErrors, security.SetIgnoreCertificateErrorsParams{Ignore: true}); err != nil {
-		k.t.Fatal(err)
-	}
 	_, port, _ := net.SplitHostPort(listen)
-	b.Open("https://127.0.0.1:" + port + "/")
-	b.Do(chromedp.WaitVisible("#code"), chromedp.Focus("#code"), chromedp.KeyEvent(pairing.Data.Code+kb.Enter))
+	return enterDesk(k.t, "https://127.0.0.1:"+port+"/", pairing.Data.Code, "ana", pin)
+}
+
+// enterDesk pairs a browser that trusts any certificate, and logs in.
+func enterDesk(t *testing.T, address, code, staff, pin string) *chromium.Tab {
+	t.Helper()
+	b := chromium.Open(t, 1280, 800)
+	if _, err := chromedp.Call(b.Ctx, security.SetIgnoreCertificateErrors, security.SetIgnoreCertificateErrorsParams{Ignore: true}); err != nil {
+		t.Fatal(err)
+	}
+	b.Open(address)
+	b.Do(chromedp.WaitVisible("#code"), chromedp.Focus("#code"), chromedp.KeyEvent(code+kb.Enter))
 	b.Until("the login", `document.body.dataset.state === "entrance" && document.activeElement.id === "staff"`)
-	b.Do(chromedp.KeyEvent("ana" + kb.Tab + pin + kb.Enter))
+	b.Do(chromedp.KeyEvent(staff + kb.Tab + pin + kb.Enter))
 	b.Until("the queue", `document.body.dataset.state === "desk"`)
 	return b
 }
