@@ -4,6 +4,7 @@ package web_test
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -283,6 +284,56 @@ func TestE2EReadAloudWithoutSight(t *testing.T) {
 	key(kb.Tab)
 	e.until("en Yes, this is right")
 	b.clean(s.Addr())
+}
+
+// TestE2EHiddenScreen (A19): whoever listens with a headset may hide the screen from
+// others; the keys go on below it, a touch shows it, and the next patient finds it open.
+func TestE2EHiddenScreen(t *testing.T) {
+	packs, length := hummed(t, []string{"en", "es"}, "Cardiology")
+	s := start(t, web.Config{Speech: packs, Private: true, Languages: []string{"en", "es"}}, web.Deps{CheckIn: newClinic()})
+	b := openBrowser(t, 1280, 800)
+	listen(t, b, length)
+	b.launch(s)
+	key := func(k string) { t.Helper(); b.Do(chromedp.KeyEvent(k), chromedp.Sleep(120*time.Millisecond)) }
+	seen := func(what string, want bool) {
+		t.Helper()
+		b.Until(what, `[10, 200, 400, 640, 790].flatMap((y) => [10, 300, 640, 1270].map((x) => document.elementFromPoint(x, y)))
+			.every((el) => !el.closest("#curtain") === `+strconv.FormatBool(want)+`)`)
+	}
+	key(kb.F10)
+	seen("not hidden from who does not listen", true)
+	b.Tap(`[data-act="start"]`)
+	b.Screen("language")
+	b.Tap(`[data-language="es"]`)
+	b.Screen("needs")
+	key(kb.F2)
+	b.Until("reading", `document.getElementById("reader").dataset.on === "true"`)
+	key(kb.F10)
+	seen("hidden", false)
+	b.Shoot("35-hidden")
+	if said := chromium.Evaluate[string](b.Tab, `document.getElementById("curtain").textContent`); !strings.Contains(said, "Tóquela") {
+		t.Errorf("it says %q", said)
+	}
+	b.Do(chromedp.Focus(chromedp.CSS(`[data-act="ready"]`)))
+	key(kb.Enter)
+	b.Screen("identify")
+	seen("still hidden on the next screen", false)
+	b.Tap("#curtain")
+	seen("shown by a touch", true)
+	b.Screen("identify") // which touched nothing else
+	key(kb.F10)
+	seen("hidden again", false)
+	b.Do(chromedp.Focus(chromedp.CSS("#leave")))
+	key(kb.Enter)
+	b.Screen("attract")
+	seen("open for the next", true)
+	b.clean(s.Addr())
+
+	s = start(t, web.Config{Speech: packs, Languages: []string{"en"}}, web.Deps{CheckIn: newClinic()})
+	b.launch(s)
+	if chromium.Evaluate[bool](b.Tab, `Boolean(document.querySelector('#curtain, [data-reader="hide"]'))`) {
+		t.Error("a kiosk with a loudspeaker offers to hide what everybody hears")
+	}
 }
 
 // TestE2EMonthsHaveClips: the months and halves of the day are the browser's own.

@@ -355,7 +355,7 @@ $("idle").addEventListener("cancel", alive);
 
 // ---- reading aloud
 
-const READER = { F2: "read", F3: "pause", F4: "stop", F8: "softer", F9: "louder" };
+const READER = { F2: "read", F3: "pause", F4: "stop", F8: "softer", F9: "louder", F10: "hide" };
 
 // aloud does what a control of the reader says. Its script comes for the first one
 // who asks to be read to; nobody else waits for it.

@@ -43,6 +43,7 @@ export const sounding = () => voice.sounding;
 export function begin(alive) {
   choices.observe(document.body, { subtree: true, attributeFilter: ["aria-pressed"], attributeOldValue: true });
   for (const d of document.querySelectorAll("dialog")) d.addEventListener("close", () => heard.includes(d) && quiet());
+  $("curtain")?.addEventListener("click", () => hide(false));
   addEventListener("focusin", ({ target }) => {
     if (on && target.matches("button:focus-visible, [tabindex='0']:focus-visible")) read([target], { whole: false });
   });
@@ -128,6 +129,7 @@ export async function typed(c) {
 export function reset() {
   quiet();
   on = false;
+  hide(false);
   level = USUAL;
   voice.volume = LEVELS[level];
   voice.keep(document.documentElement.dataset.first);
@@ -148,6 +150,7 @@ export function press(what, tag) {
   } else if (what === "stop") {
     quiet();
     on = false;
+    hide(false);
     draw();
     document.querySelector('[data-reader="read"]').focus({ preventScroll: true });
   } else if (on && what === "pause") {
@@ -156,12 +159,23 @@ export function press(what, tag) {
     if (paused) voice.resume();
     else voice.pause();
     relabel();
+  } else if (on && alone && what === "hide") {
+    hide($("curtain").hidden);
   } else if (on && (what === "softer" || what === "louder")) {
     level = Math.max(0, Math.min(LEVELS.length - 1, level + (what === "louder" ? 1 : -1)));
     voice.volume = LEVELS[level];
     voice.tone(); // as loud as the voice now is
     draw();
   }
+}
+
+// hide draws the curtain, or opens it: what a headset says, nobody else need read. The
+// keys go on working below it.
+function hide(yes) {
+  if (!$("curtain")) return;
+  $("curtain").hidden = !yes;
+  if (yes) label($("curtain"));
+  document.querySelector('[data-reader="hide"]').setAttribute("aria-pressed", String(yes));
 }
 
 function draw() {
