@@ -16,7 +16,6 @@ import (
 
 	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/chromedp"
-	"github.com/chromedp/chromedp/kb"
 )
 
 // TestE2ETwoSwitches: a whole check-in with two switches, which are a Tab and an Enter
@@ -32,19 +31,7 @@ func TestE2ETwoSwitches(t *testing.T) {
 	b := openBrowser(t, 1280, 800)
 	b.launch(s)
 	presses := 0
-	press := func(selector string) {
-		t.Helper()
-		for range 80 {
-			if chromium.Evaluate[bool](b.Tab, fmt.Sprintf(`document.activeElement.matches(%q)`, selector)) {
-				b.Do(chromedp.KeyEvent(kb.Enter))
-				presses++
-				return
-			}
-			b.Do(chromedp.KeyEvent(kb.Tab))
-			presses++
-		}
-		t.Fatalf("80 times the first switch never reaches %s\n%s", selector, b.Text())
-	}
+	press := func(selector string) { t.Helper(); presses += b.press(selector) }
 	put := func(keys ...string) {
 		t.Helper()
 		for _, k := range keys {

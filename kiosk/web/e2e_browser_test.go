@@ -3,12 +3,16 @@
 package web_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"clinicgate/kiosk/web"
 	"clinicgate/kiosk/web/webtest/chromium"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // browser is a Chromium before the kiosk of these tests.
@@ -38,6 +42,20 @@ func (b *browser) typeCode(code string) {
 	for _, k := range code {
 		b.Tap(`[data-key="` + string(k) + `"]`)
 	}
+}
+
+// press comes to something by Tab and presses Enter, and tells how many keys that took.
+func (b *browser) press(selector string) (keys int) {
+	b.t.Helper()
+	for keys = 1; keys < 80; keys++ {
+		if chromium.Evaluate[bool](b.Tab, fmt.Sprintf(`document.activeElement.matches(%q)`, selector)) {
+			b.Do(chromedp.KeyEvent(kb.Enter))
+			return keys
+		}
+		b.Do(chromedp.KeyEvent(kb.Tab))
+	}
+	b.t.Fatalf("Tab never reaches %s\n%s", selector, b.Text())
+	return 0
 }
 
 // noHelp passes the question what help is needed with one touch.

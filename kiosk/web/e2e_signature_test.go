@@ -17,7 +17,6 @@ import (
 
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
-	"github.com/chromedp/chromedp/kb"
 )
 
 const hasInk = `document.querySelector("main .ink")?.getAttribute("d").length > 20`
@@ -168,17 +167,6 @@ func TestE2ESignedByKeyboardOnly(t *testing.T) {
 	b.launch(s)
 	p.confirm(codeDraw)
 	b.Screen("consent")
-	press := func(selector string) {
-		t.Helper()
-		for range 60 {
-			if chromium.Evaluate[bool](b.Tab, `document.activeElement.matches(`+"`"+selector+"`"+`)`) {
-				b.Do(chromedp.KeyEvent(kb.Enter))
-				return
-			}
-			b.Do(chromedp.KeyEvent(kb.Tab))
-		}
-		t.Fatalf("Tab never reaches %s\n%s", selector, b.Text())
-	}
 	name := func(text string) {
 		t.Helper()
 		for _, k := range text {
@@ -186,21 +174,21 @@ func TestE2ESignedByKeyboardOnly(t *testing.T) {
 		}
 		b.Until("typed", fmt.Sprintf(`document.querySelector('[data-field="name"] .field-value').textContent === %q`, strings.ToUpper(text)))
 	}
-	press(`[data-granted="true"]`)
+	b.press(`[data-granted="true"]`)
 	b.Screen("sign-drawn")
-	press(`[data-act="type"]`)
+	b.press(`[data-act="type"]`)
 	b.Screen("sign-typed")
 	name("ada fictional")
 	b.Shoot("42-typed-en")
-	press("[data-go]")
+	b.press("[data-go]")
 	b.Screen("consent")
-	press(`[data-granted="true"]`)
+	b.press(`[data-granted="true"]`)
 	b.Screen("sign-typed")
 	if left := b.field("name"); left != "" {
 		t.Errorf("the second form begins with %q", left)
 	}
 	name("ada f")
-	press("[data-go]")
+	b.press("[data-go]")
 	b.Screen("done")
 	var got []string
 	for _, d := range p.clinic.finish[0].Decisions {

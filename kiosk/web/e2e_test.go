@@ -103,45 +103,34 @@ func TestE2EKeyboardOnly(t *testing.T) {
 	s := start(t, web.Config{}, web.Deps{CheckIn: desk})
 	b := openBrowser(t, 1280, 800)
 	b.launch(s)
-	press := func(selector string) {
-		t.Helper()
-		for range 60 {
-			if chromium.Evaluate[bool](b.Tab, `document.activeElement.matches(`+"`"+selector+"`"+`)`) {
-				b.Do(chromedp.KeyEvent(kb.Enter))
-				return
-			}
-			b.Do(chromedp.KeyEvent(kb.Tab))
-		}
-		t.Fatalf("Tab never reaches %s\n%s", selector, b.Text())
-	}
-	press(`[data-act="start"]`)
+	b.press(`[data-act="start"]`)
 	b.Screen("language")
 	if !chromium.Evaluate[bool](b.Tab, `document.activeElement.tagName === "H1"`) {
 		t.Error("the focus is not at the new screen's heading")
 	}
-	press(`[data-language="en"]`)
+	b.press(`[data-language="en"]`)
 	b.Screen("needs")
-	press(`[data-act="ready"]`)
+	b.press(`[data-act="ready"]`)
 	b.Screen("identify")
 	for _, k := range strings.ToLower(goodTyped) {
 		b.Do(chromedp.KeyEvent(string(k)), chromedp.Sleep(120*time.Millisecond))
 	}
 	b.Until("typed", `document.getElementById("code").textContent === "K7MQ 4RT2"`)
 	b.Do(chromedp.KeyEvent(kb.Backspace), chromedp.KeyEvent("2"), chromedp.Sleep(120*time.Millisecond))
-	press("#code-go")
+	b.press("#code-go")
 	b.Screen("confirm")
-	press(`[data-act="confirm"]`)
+	b.press(`[data-act="confirm"]`)
 	b.Screen("consent")
-	press(`[data-granted="true"]`)
+	b.press(`[data-granted="true"]`)
 	b.Until("second form", `document.querySelector("main h1").textContent === "Sharing your record"`)
 	time.Sleep(400 * time.Millisecond)
-	press(`[data-granted="true"]`)
+	b.press(`[data-granted="true"]`)
 	b.Screen("done")
-	press("#help-open")
+	b.press("#help-open")
 	b.Until("help", `document.getElementById("help").open`)
-	press(`[data-help="need-help"]`)
+	b.press(`[data-help="need-help"]`)
 	b.Until("called", `document.getElementById("strip").textContent.includes("We have called someone")`)
-	press(`[data-act="leave"]`)
+	b.press(`[data-act="leave"]`)
 	b.Screen("attract")
 	b.clean(s.Addr())
 }
