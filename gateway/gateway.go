@@ -198,7 +198,7 @@ func (g *Gateway) parts() []part {
 		{"page", g.web.Run},
 		{"desk", g.runDesk},
 		{"broker", g.broker.Run},
-		{"devices", func(ctx context.Context) error { return g.devices.Run(ctx, g.scanned) }},
+		{"devices", func(ctx context.Context) error { return g.devices.Run(ctx, g.reading) }},
 		{"control", g.control.Run},
 		{"heartbeat", g.runHeartbeat},
 		{"roster folder", g.folder.run},

@@ -3,66 +3,16 @@ package gateway
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"io"
 	"regexp"
 	"time"
 
 	"clinicgate/devices"
-	"clinicgate/devices/scanner"
 	"clinicgate/gateway/bridge"
-	"clinicgate/gateway/config"
 	"clinicgate/kiosk"
 	"clinicgate/storage"
 
 	"github.com/google/uuid"
 )
-
-// openDevices makes the configured devices and binds the broker.
-func (g *Gateway) openDevices(context.Context) (io.Closer, error) {
-	hash, err := g.ring.Secret("device-readings")
-	if err != nil {
-		return nil, err
-	}
-	deps := devices.Deps{Log: g.log.With("component", "devices"), Health: g.deviceHealth, HashKey: hash}
-	var list []devices.Device
-	for _, d := range g.cfg.Devices {
-		made, err := newDevice(d, deps)
-		if err != nil {
-			return nil, fmt.Errorf("cannot use device %s: %w", d.ID, err)
-		}
-		list = append(list, made)
-	}
-	if g.devices, err = devices.NewSet(g.log.With("component", "devices"), list...); err != nil {
-		return nil, err
-	}
-	g.broker, err = bridge.New(bridge.Config{Listen: g.cfg.MQTT.Listen, Site: g.cfg.Kiosk.Site, Kiosk: string(g.self)},
-		g.deviceMessage, g.log.With("component", "bridge"))
-	if err != nil {
-		return nil, err
-	}
-	if err := g.broker.Open(); err != nil {
-		return nil, hinted{err, "something else uses the port: stop it, or set mqtt.listen"}
-	}
-	return nil, nil
-}
-
-func newDevice(d config.Device, deps devices.Deps) (devices.Device, error) {
-	switch d.Class {
-	case devices.Scanner:
-		return scanner.New(d.Scanner(), deps)
-	}
-	return nil, fmt.Errorf("class %q is not known", d.Class)
-}
-
-// scanned takes what a device read. It is accepted when the page has it.
-func (g *Gateway) scanned(ctx context.Context, r devices.Reading) error {
-	if r.Verdict != devices.Good {
-		g.log.Info("scan was not usable", "device", string(r.Device), "kind", r.Kind, "verdict", string(r.Verdict), "length", r.Length)
-		return nil
-	}
-	return g.web.Scan(ctx, r.Value, r.Kind)
-}
 
 // deviceHealth records that a device came or went.
 func (g *Gateway) deviceHealth(ctx context.Context, h devices.Health) {

@@ -7,22 +7,39 @@ import (
 	"clinicgate/devices/scanner"
 )
 
-// Device is one piece of hardware. Line settings that are left out have the
-// defaults of the class.
+// Device is one piece of hardware. Settings that are left out have the defaults
+// of the class.
 type Device struct {
-	ID        string        `toml:"id"`
-	Class     devices.Class `toml:"class"`
-	Port      string        `toml:"port"`
-	Disabled  bool          `toml:"disabled"`
-	Baud      int           `toml:"baud"`
-	DataBits  int           `toml:"data_bits"`
-	Parity    string        `toml:"parity"`
-	StopBits  int           `toml:"stop_bits"`
-	Prefix    string        `toml:"prefix"`
-	Suffix    string        `toml:"suffix"`
-	IdleGap   Duration      `toml:"idle_gap"`
-	MaxLength int           `toml:"max_length"`
+	ID       string        `toml:"id"`
+	Class    devices.Class `toml:"class"`
+	Port     string        `toml:"port"`
+	Disabled bool          `toml:"disabled"`
+
+	// Of a serial line.
+	Baud     int    `toml:"baud"`
+	DataBits int    `toml:"data_bits"`
+	Parity   string `toml:"parity"`
+	StopBits int    `toml:"stop_bits"`
+
+	// Of a scanner.
+	Prefix    string   `toml:"prefix"`
+	Suffix    string   `toml:"suffix"`
+	IdleGap   Duration `toml:"idle_gap"`
+	MaxLength int      `toml:"max_length"`
 }
+
+// validate asks the class, which knows its settings. It reports false for a
+// class that there is not.
+func (d Device) validate() (known bool, err error) {
+	switch d.Class {
+	case devices.Scanner:
+		return true, d.Scanner().Validate()
+	}
+	return false, nil
+}
+
+// deviceClasses are the classes that validate knows.
+var deviceClasses = []devices.Class{devices.Scanner}
 
 // Scanner gives the settings in the form of devices/scanner.
 func (d Device) Scanner() scanner.Config {
@@ -45,10 +62,11 @@ func validateDevices(c *Config, r *report) {
 			r.bad(at+".id", d.ID, "an id that no table before it has", "")
 		}
 		seen[d.ID] = true
-		if d.Class != devices.Scanner {
-			r.bad(at+".class", string(d.Class), oneOf(devices.Scanner), "")
+		known, err := d.validate()
+		if !known {
+			r.bad(at+".class", string(d.Class), oneOf(deviceClasses...), "")
 			continue
 		}
-		r.joined(at, d.Scanner().Validate(), "`clinicgate devices list` shows what is plugged in and the port to write for it")
+		r.joined(at, err, "`clinicgate devices list` shows what is plugged in and the port to write for it")
 	}
 }
