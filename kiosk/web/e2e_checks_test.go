@@ -22,7 +22,9 @@ type check struct{ name, script string }
 
 // every names them by the numbers of the clinic's requirements. What is not here: A2
 // and A7 in full are axe-core's (make axe), A3 is TestContrast, A5 and A6 are
-// TestE2EIdleInTheBrowser, A10 is TestE2EKeyboardOnly, A15 is a test of the board.
+// TestE2EIdleInTheBrowser, A10 is TestE2EKeyboardOnly, A15 is a test of the board, A19
+// is TestE2EHiddenScreen, A21 is TestE2EByName (what was entered stays for who entered
+// it) and each check-in by scan (nothing to remember).
 var every = []check{
 	{"A1 targets of at least 44 pixels, the main one 60 high", `targets.filter(({r, el}) => r.width < 44 || r.height < 44 || el.matches(".button.go, .start") && r.height < 60).map(told)`},
 	{"A4 colour is never alone: what can be pressed or is told has words or a name", `[...targets.map(({el}) => el), ...seen(".facts li, .strip span")].filter((el) => !el.textContent.trim() && !el.ariaLabel).map((el) => el.outerHTML.slice(0, 80))`},
