@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 )
@@ -163,6 +164,9 @@ func (l *Link) become(s State, where string, f *Fault) {
 		l.status.State, l.status.Since = s, time.Now()
 	}
 	l.status.Where, l.status.Reason, l.status.Hint = where, "", ""
+	if s != Attached {
+		l.status.Firmware = ""
+	}
 	if f != nil {
 		l.status.Reason, l.status.Hint = f.Reason, f.Hint
 	}
@@ -242,6 +246,20 @@ func (l *Link) Count(f func(*Counters)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	f(&l.status.Counters)
+}
+
+// Firmware keeps the version that the attached unit tells, for lists. What is
+// not printable, and what is beyond 40 bytes, is dropped: the unit chose it.
+func (l *Link) Firmware(version string) {
+	version = strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return -1
+		}
+		return r
+	}, version)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.status.Firmware = version[:min(len(version), 40)]
 }
 
 // Info says which device this is.

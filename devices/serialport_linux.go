@@ -3,12 +3,15 @@ package devices
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // SerialPorts lists the USB serial ports that are plugged in. It reads sysfs
@@ -67,6 +70,29 @@ func usbUnitAbove(dir string) (Identity, error) {
 			Serial: read(dir, "serial"), USBPort: filepath.Base(dir)}, nil
 	}
 	return Identity{}, fs.ErrNotExist
+}
+
+// Release is the version that the USB unit behind the port tells of itself
+// (bcdDevice), such as "1.02"; empty where there is none.
+func (p SerialPort) Release() string {
+	dir, err := filepath.EvalSymlinks(fmt.Sprintf("/sys/dev/char/%d:%d", unix.Major(p.node), unix.Minor(p.node)))
+	if err != nil {
+		return ""
+	}
+	unit, err := usbUnitAbove(dir)
+	if err != nil {
+		return ""
+	}
+	return release(attribute(dir, unit.USBPort, "bcdDevice"))
+}
+
+// release reads a binary coded decimal of four digits: two before the point.
+func release(bcd string) string {
+	if len(bcd) != 4 {
+		return ""
+	}
+	whole := strings.TrimPrefix(bcd[:2], "0")
+	return whole + "." + bcd[2:]
 }
 
 // attribute reads a file of the ancestor of dir that has that name.

@@ -29,6 +29,10 @@ func SerialPorts() ([]SerialPort, error) {
 	return ports, nil
 }
 
+// Release is empty: Windows keeps a unit's version with its driver, not with its
+// port.
+func (SerialPort) Release() string { return "" }
+
 // portAt asks the list that the system keeps of the ports that exist: opening
 // is not needed, and an unplugged port is missing from it while a blocked read
 // may not notice.

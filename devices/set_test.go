@@ -95,3 +95,92 @@ func TestSet(t *testing.T) {
 		}
 	}
 }
+
+func TestSetReplacesAUnit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		unit := func(name string) *fake {
+			return &fake{devices.Info{ID: "front", Class: devices.Scanner, Binding: name}, func(ctx context.Context, sink devices.Sink) error {
+				for ctx.Err() == nil {
+					_ = sink(ctx, devices.Reading{Kind: name})
+					select {
+					case <-time.After(time.Second):
+					case <-ctx.Done():
+					}
+				}
+				return nil
+			}}
+		}
+		set, err := devices.NewSet(slog.New(slog.DiscardHandler), unit("old"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]int{}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_ = set.Run(ctx, func(_ context.Context, r devices.Reading) error { got[r.Kind]++; return nil })
+		}()
+		time.Sleep(3500 * time.Millisecond)
+		if err := set.Replace(unit("new")); err != nil {
+			t.Fatal(err)
+		}
+		<-ended
+		if got["old"] != 4 || got["new"] < 6 {
+			t.Errorf("read %v, want 4 of the old unit and then the new one's", got)
+		}
+		if d, err := set.Get("front"); err != nil || d.Info().Binding != "new" {
+			t.Errorf("Get = %v, %v", d, err)
+		}
+		lamp := &fakeLamp{fake: fake{info: devices.Info{ID: "front", Class: devices.Lamp}}}
+		if err := set.Replace(lamp); err == nil {
+			t.Error("a scanner became a lamp")
+		}
+		if err := set.Replace(&fake{info: devices.Info{ID: "back"}}); !errors.Is(err, devices.ErrUnknown) {
+			t.Errorf("Replace of an unknown id = %v", err)
+		}
+	})
+}
+
+func TestSetGivesReadingsAside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		set, err := devices.NewSet(slog.New(slog.DiscardHandler), &fake{devices.Info{ID: "front"}, func(ctx context.Context, sink devices.Sink) error {
+			for ctx.Err() == nil {
+				_ = sink(ctx, devices.Reading{})
+				select {
+				case <-time.After(time.Second):
+				case <-ctx.Done():
+				}
+			}
+			return nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var patient, technician int
+		ctx, cancel := context.WithTimeout(t.Context(), 9500*time.Millisecond)
+		defer cancel()
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_ = set.Run(ctx, func(context.Context, devices.Reading) error { patient++; return nil })
+		}()
+		time.Sleep(2500 * time.Millisecond)
+		aside := func(context.Context, devices.Reading) error { technician++; return nil }
+		release, err := set.Attend("front", aside)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := set.Attend("front", aside); !errors.Is(err, devices.ErrAttended) {
+			t.Errorf("a second Attend = %v", err)
+		}
+		time.Sleep(4 * time.Second)
+		release()
+		release()
+		<-ended
+		if patient != 6 || technician != 4 {
+			t.Errorf("the page got %d and the technician %d, want 6 and 4", patient, technician)
+		}
+	})
+}

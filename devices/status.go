@@ -21,6 +21,7 @@ type Status struct {
 	Reason      string    // why it is lost or disabled
 	Hint        string    // what a person can do about it
 	Where       string    // port or address, while attached
+	Firmware    string    // version that the unit tells, while attached; empty: it tells none
 	Since       time.Time // of the state
 	LastReading time.Time // zero: none since the start
 	Counters    Counters

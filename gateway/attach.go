@@ -12,15 +12,18 @@ import (
 )
 
 // openDevices makes the configured devices and binds the broker.
-func (g *Gateway) openDevices(context.Context) (io.Closer, error) {
+func (g *Gateway) openDevices(ctx context.Context) (io.Closer, error) {
 	hash, err := g.ring.Secret("device-readings")
 	if err != nil {
 		return nil, err
 	}
 	deps := devices.Deps{Log: g.log.With("component", "devices"), Health: g.deviceHealth, HashKey: hash}
+	if g.units, err = g.openUnits(ctx, deps); err != nil {
+		return nil, err
+	}
 	var list []devices.Device
 	for _, d := range g.cfg.Devices {
-		made, err := newDevice(d, deps)
+		made, err := newDevice(g.units.inUse(d), deps)
 		if err != nil {
 			return nil, fmt.Errorf("cannot use device %s: %w", d.ID, err)
 		}

@@ -24,7 +24,7 @@ import (
 // openControl binds the local channel.
 func (g *Gateway) openControl(context.Context) (io.Closer, error) {
 	server, err := control.New(g.cfg.Control, control.Backend{
-		Status: statusBackend{g}, Page: pageBackend{g}, Queue: queueBackend{g}, Consent: consentBackend{g}, Desk: deskBackend{g}, Roster: rosterBackend{g},
+		Status: statusBackend{g}, Tests: g.units, Page: pageBackend{g}, Queue: queueBackend{g}, Consent: consentBackend{g}, Desk: deskBackend{g}, Roster: rosterBackend{g},
 		Keys: g.keysBackend(), Audit: auditBackend{g}, Store: storeBackend{g}, Access: accessBackend{g},
 	}, g.log.With("component", "control"))
 	if err != nil {
@@ -47,7 +47,7 @@ func (g statusBackend) Status(ctx context.Context, _ control.Caller) (control.St
 		Store: control.StoreStatus{State: "open", Life: st.Life, Used: st.Used, Budget: g.cfg.Storage.Budget.Bytes, Commits: st.Commits,
 			AuditSize: st.AuditSize, Checkpoint: st.CheckpointAt, Recovered: g.found,
 			Salvages: st.Salvages, Lost: st.Lost},
-		Sync: g.syncSummary(), Devices: deviceList(g.devices),
+		Sync: g.syncSummary(), Devices: g.units.list(),
 	}
 	waits := g.queue.Accuracy(g.queue.Today())
 	s.Queue.WaitsPromised, s.Queue.WaitsMet, s.Queue.WaitsLate = waits.Promised, waits.Met, waits.Late
@@ -133,18 +133,9 @@ func (g statusBackend) Sync(context.Context, control.Caller) (control.SyncStatus
 	return s, nil
 }
 
-func deviceList(set *devices.Set) []control.Device {
-	var list []control.Device
-	for _, d := range set.Status() {
-		list = append(list, control.Device{ID: string(d.ID), Class: string(d.Class), Binding: d.Binding, State: string(d.State), Where: d.Where,
-			Reason: d.Reason, Hint: d.Hint, Since: d.Since, LastReading: d.LastReading, Readings: d.Counters.Accepted, Losses: d.Counters.Losses})
-	}
-	return list
-}
-
 // Devices lists the configured devices, and the ports that are there.
 func (g statusBackend) Devices(ctx context.Context, _ control.Caller) (control.Devices, error) {
-	out := control.Devices{Devices: deviceList(g.devices)}
+	out := control.Devices{Devices: g.units.list()}
 	ports, err := devices.SerialPorts()
 	if err != nil {
 		return out, fmt.Errorf("cannot list serial ports: %w", err)

@@ -86,6 +86,7 @@ type Gateway struct {
 	desk      *desk.Server // nil when it is off
 	broker    *bridge.Broker
 	devices   *devices.Set
+	units     *units
 	control   *control.Server
 	checks    *doctor.Registry
 	madeFrom  []byte                  // fingerprint of the keys that the clinic's parts were made from

@@ -34,19 +34,21 @@ func (g *Gateway) recordHealth(ctx context.Context, id uuid.UUID, body kiosk.Dev
 	if id != uuid.Nil {
 		act.ID = id
 	}
-	return g.store.Update(ctx, func(tx *storage.Tx) error {
-		_, now := tx.Now()
-		body.Type, body.Timestamp = "DEVICE_HEALTH", kiosk.At(now.Wall)
-		facts := kiosk.AuditFacts{Action: body.State, Resource: body.Device}
-		if audit == kiosk.DeviceLost {
-			facts.Outcome = kiosk.OutcomeFailure
-		}
-		receipt, err := g.journal.Record(tx, act, kiosk.What{Kind: "device/DEVICE_HEALTH", Channel: kiosk.DeviceChannel(g.self), Body: body, Facts: facts})
-		if err != nil || receipt.Duplicate || audit == "" {
-			return err
-		}
-		return g.journal.Audit(tx, act, audit, facts)
-	})
+	return g.store.Update(ctx, func(tx *storage.Tx) error { return g.recordHealthIn(tx, act, body, audit) })
+}
+
+func (g *Gateway) recordHealthIn(tx *storage.Tx, act kiosk.Act, body kiosk.DeviceHealth, audit kiosk.AuditType) error {
+	_, now := tx.Now()
+	body.Type, body.Timestamp = "DEVICE_HEALTH", kiosk.At(now.Wall)
+	facts := kiosk.AuditFacts{Action: body.State, Resource: body.Device}
+	if audit == kiosk.DeviceLost || body.State == testFailed {
+		facts.Outcome = kiosk.OutcomeFailure
+	}
+	receipt, err := g.journal.Record(tx, act, kiosk.What{Kind: "device/DEVICE_HEALTH", Channel: kiosk.DeviceChannel(g.self), Body: body, Facts: facts})
+	if err != nil || receipt.Duplicate || audit == "" {
+		return err
+	}
+	return g.journal.Audit(tx, act, audit, facts)
 }
 
 // word is what a device may say about itself: a token, never a sentence.

@@ -71,6 +71,8 @@ const (
 	ConfigChanged      AuditType = "CONFIGURATION_CHANGED"
 	DeviceAttached     AuditType = "DEVICE_ATTACHED"
 	DeviceLost         AuditType = "DEVICE_LOST"
+	DeviceTested       AuditType = "DEVICE_TESTED"
+	DeviceReplaced     AuditType = "DEVICE_REPLACED"
 	TechnicianAccess   AuditType = "TECHNICIAN_ACCESS"
 	AccessRefused      AuditType = "ACCESS_REFUSED"
 	KeyImported        AuditType = "KEY_IMPORTED"
@@ -150,6 +152,8 @@ func AuditCatalogue() []AuditKind {
 		{ConfigChanged, Warning, "configuration"},
 		{DeviceAttached, Info, "device"},
 		{DeviceLost, Warning, "device"},
+		{DeviceTested, Info, "device"},
+		{DeviceReplaced, Warning, "device"},
 		{TechnicianAccess, Warning, "service"},
 		{AccessRefused, Warning, "service"},
 		{KeyImported, Warning, "key"},

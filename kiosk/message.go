@@ -262,6 +262,9 @@ type (
 		State     string    `json:"state"`
 		Reason    string    `json:"reason,omitempty"`
 		Timestamp Timestamp `json:"timestamp"`
+		// Of a test: how long the device took, and the version that the unit tells.
+		LatencyMicros int64  `json:"latencyMicros,omitempty"`
+		Firmware      string `json:"firmware,omitempty"`
 	}
 	// Gap says which events of a stream will never come.
 	Gap struct {

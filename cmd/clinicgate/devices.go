@@ -9,7 +9,7 @@ import (
 )
 
 func (a *app) devicesCommand() *cobra.Command {
-	return group("devices", "The check-in devices", &cobra.Command{
+	return group("devices", "The check-in devices", a.devicesTest(), a.devicesReplace(), &cobra.Command{
 		Use:   "list",
 		Short: "List configured devices and the ports that are plugged in",
 		Args:  cobra.NoArgs,
@@ -20,15 +20,25 @@ func (a *app) devicesCommand() *cobra.Command {
 }
 
 func showDevices(t *table, d control.Devices) {
-	t.row("DEVICE", "CLASS", "PORT IN CONFIG", "STATE", "WHERE", "READINGS", "LAST")
+	t.row("DEVICE", "CLASS", "PORT IN CONFIG", "STATE", "WHERE", "READINGS", "LAST", "TESTED")
+	now := time.Now()
 	for _, v := range d.Devices {
 		last := ""
 		if !v.LastReading.IsZero() {
-			last = ago(v.LastReading, time.Now())
+			last = ago(v.LastReading, now)
 		}
-		t.row(v.ID, v.Class, v.Binding, v.State, v.Where, v.Readings, last)
+		port := v.Binding
+		if v.Configured != "" {
+			port = v.Configured
+		}
+		t.row(v.ID, v.Class, port, v.State, v.Where, v.Readings, last, tested(v, now))
 	}
 	for _, v := range d.Devices {
+		if v.Configured != "" {
+			t.line("")
+			t.line("%s: replaced by the unit at %s", v.ID, v.Binding)
+			t.line("      hint: write that port into the config when you can")
+		}
 		if v.Reason != "" {
 			t.line("")
 			t.line("%s: %s", v.ID, v.Reason)

@@ -20,7 +20,7 @@ import (
 
 // fakeBackend is a made-up clinic behind a control channel.
 func fakeBackend() control.Backend {
-	return control.Backend{Status: fakeStatus{}, Page: fakePage{}, Queue: fakeQueue{}, Consent: fakeConsents{}, Desk: fakeDesk{}, Roster: fakeRoster{},
+	return control.Backend{Status: fakeStatus{}, Tests: noTests{}, Page: fakePage{}, Queue: fakeQueue{}, Consent: fakeConsents{}, Desk: fakeDesk{}, Roster: fakeRoster{},
 		Keys: fakeKeys{}, Audit: fakeAudit{}, Store: fakeStore{}, Access: fakeAccess{}}
 }
 
@@ -344,4 +344,20 @@ func (fakeStore) Check(context.Context, control.Caller, control.StoreCheck, func
 
 func (fakeStore) Compact(context.Context, control.Caller, control.None, func(control.Progress)) (control.Compacted, error) {
 	return control.Compacted{Before: 64 << 20, After: 12 << 20}, nil
+}
+
+// noTests is a kiosk without devices.
+type noTests struct{}
+
+func (noTests) Await(context.Context, control.Caller, control.DeviceAwait) (r control.DeviceRead, err error) {
+	return
+}
+func (noTests) Try(context.Context, control.Caller, control.DeviceUnit) (r control.DeviceTried, err error) {
+	return
+}
+func (noTests) Judge(context.Context, control.Caller, control.DeviceVerdict) (r control.DeviceTested, err error) {
+	return
+}
+func (noTests) Replace(context.Context, control.Caller, control.DeviceUnit) (r control.Device, err error) {
+	return
 }

@@ -99,6 +99,7 @@ func (s *Scanner) Run(ctx context.Context, sink devices.Sink) error {
 		if err != nil {
 			return err
 		}
+		s.link.Firmware(at.Release())
 		up(at.Name)
 		err = s.read(ctx, p, at, sink)
 		_ = p.Close() // nothing was written, nothing can be lost

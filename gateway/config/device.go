@@ -28,9 +28,9 @@ type Device struct {
 	MaxLength int      `toml:"max_length"`
 }
 
-// validate asks the class, which knows its settings. It reports false for a
+// Validate asks the class, which knows its settings. It reports false for a
 // class that there is not.
-func (d Device) validate() (known bool, err error) {
+func (d Device) Validate() (known bool, err error) {
 	switch d.Class {
 	case devices.Scanner:
 		return true, d.Scanner().Validate()
@@ -38,7 +38,7 @@ func (d Device) validate() (known bool, err error) {
 	return false, nil
 }
 
-// deviceClasses are the classes that validate knows.
+// deviceClasses are the classes that Validate knows.
 var deviceClasses = []devices.Class{devices.Scanner}
 
 // Scanner gives the settings in the form of devices/scanner.
@@ -62,7 +62,7 @@ func validateDevices(c *Config, r *report) {
 			r.bad(at+".id", d.ID, "an id that no table before it has", "")
 		}
 		seen[d.ID] = true
-		known, err := d.validate()
+		known, err := d.Validate()
 		if !known {
 			r.bad(at+".class", string(d.Class), oneOf(deviceClasses...), "")
 			continue

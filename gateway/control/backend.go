@@ -14,6 +14,7 @@ import (
 // it holds nothing about a person.
 type Backend struct {
 	Status  Statuses
+	Tests   DeviceTests
 	Page    Page
 	Queue   Queue
 	Consent Consents

@@ -193,7 +193,7 @@ func (b consents) Signature(context.Context, control.Caller, control.ConsentSign
 }
 
 func (b *backend) all() control.Backend {
-	return control.Backend{Status: statuses{b}, Page: b, Queue: queue{b}, Consent: consents{b}, Desk: deskPage{b}, Roster: roster{b},
+	return control.Backend{Status: statuses{b}, Tests: noTests{}, Page: b, Queue: queue{b}, Consent: consents{b}, Desk: deskPage{b}, Roster: roster{b},
 		Keys: keys{b}, Audit: audit{b}, Store: store{b}, Access: b}
 }
 
@@ -694,4 +694,20 @@ func FuzzRequest(f *testing.F) {
 			t.Fatalf("POST %q %q: %d %s", name, body, w.Code, w.Body)
 		}
 	})
+}
+
+// noTests is a kiosk without devices.
+type noTests struct{}
+
+func (noTests) Await(context.Context, control.Caller, control.DeviceAwait) (r control.DeviceRead, err error) {
+	return
+}
+func (noTests) Try(context.Context, control.Caller, control.DeviceUnit) (r control.DeviceTried, err error) {
+	return
+}
+func (noTests) Judge(context.Context, control.Caller, control.DeviceVerdict) (r control.DeviceTested, err error) {
+	return
+}
+func (noTests) Replace(context.Context, control.Caller, control.DeviceUnit) (r control.Device, err error) {
+	return
 }

@@ -52,6 +52,10 @@ func endpoints(b Backend) []endpoint {
 		read("status", people, b.Status.Status),
 		read("sync/status", people, b.Status.Sync),
 		tell(read("devices/list", tech, b.Status.Devices)),
+		act("devices/await", tech, b.Tests.Await),
+		act("devices/try", tech, b.Tests.Try),
+		act("devices/judge", tech, b.Tests.Judge),
+		act("devices/replace", tech, b.Tests.Replace),
 		tell(act("log/level", tech, b.Status.SetLogLevel)),
 
 		act("page/launch", KioskSession|Admin, b.Page.Launch),
