@@ -20,7 +20,7 @@ import (
 
 // fakeBackend is a made-up clinic behind a control channel.
 func fakeBackend() control.Backend {
-	return control.Backend{Status: fakeStatus{}, Tests: noTests{}, Page: fakePage{}, Queue: fakeQueue{}, Consent: fakeConsents{}, Desk: fakeDesk{}, Roster: fakeRoster{},
+	return control.Backend{Status: fakeStatus{}, Tests: fakeTests{}, Page: fakePage{}, Queue: fakeQueue{}, Consent: fakeConsents{}, Desk: fakeDesk{}, Roster: fakeRoster{},
 		Keys: fakeKeys{}, Audit: fakeAudit{}, Store: fakeStore{}, Access: fakeAccess{}}
 }
 
@@ -346,18 +346,25 @@ func (fakeStore) Compact(context.Context, control.Caller, control.None, func(con
 	return control.Compacted{Before: 64 << 20, After: 12 << 20}, nil
 }
 
-// noTests is a kiosk without devices.
-type noTests struct{}
+// fakeTests reads the test's code at the front scanner and at a new unit; the side scanner stays silent.
+type fakeTests struct{}
 
-func (noTests) Await(context.Context, control.Caller, control.DeviceAwait) (r control.DeviceRead, err error) {
-	return
+func (fakeTests) Await(_ context.Context, _ control.Caller, in control.DeviceAwait) (control.DeviceRead, error) {
+	if in.ID == "side-scanner" && in.Port == "" {
+		return control.DeviceRead{Device: control.Device{Reason: "not plugged in", Hint: "plug the device in"}}, nil
+	}
+	return control.DeviceRead{Read: true, Matched: in.Code, Verdict: "good", Length: len(control.TestCode), Micros: 1250}, nil
 }
-func (noTests) Try(context.Context, control.Caller, control.DeviceUnit) (r control.DeviceTried, err error) {
-	return
+func (fakeTests) Try(context.Context, control.Caller, control.DeviceUnit) (control.DeviceTried, error) {
+	return control.DeviceTried{Notice: "Does the lamp blink?", Micros: 20_000}, nil
 }
-func (noTests) Judge(context.Context, control.Caller, control.DeviceVerdict) (r control.DeviceTested, err error) {
-	return
+func (fakeTests) Judge(_ context.Context, _ control.Caller, in control.DeviceVerdict) (control.DeviceTested, error) {
+	out := control.DeviceTested{ID: in.ID, Class: "scanner", Passed: in.Passed}
+	if in.Passed {
+		out.Micros, out.Firmware = 1250, "1.02"
+	}
+	return out, nil
 }
-func (noTests) Replace(context.Context, control.Caller, control.DeviceUnit) (r control.Device, err error) {
-	return
+func (fakeTests) Replace(_ context.Context, _ control.Caller, in control.DeviceUnit) (control.Device, error) {
+	return control.Device{ID: in.ID, Binding: in.Port, Configured: "/dev/ttyS0"}, nil
 }

@@ -300,6 +300,10 @@ roster/import       -              yes   -           yes
 roster/held         -              yes   yes         yes
 roster/accept       -              yes   -           yes
 roster/refuse       -              yes   -           yes
+devices/await       -              -     yes         yes
+devices/try         -              -     yes         yes
+devices/judge       -              -     yes         yes
+devices/replace     -              -     yes         yes
 keys/list           -              -     yes         yes
 keys/import         -              -     -           yes
 keys/rotate         -              -     -           yes
