@@ -136,6 +136,13 @@ func (g statusBackend) Sync(context.Context, control.Caller) (control.SyncStatus
 // Devices lists the configured devices, and the ports that are there.
 func (g statusBackend) Devices(ctx context.Context, _ control.Caller) (control.Devices, error) {
 	out := control.Devices{Devices: g.units.list()}
+	for i, p := range g.devices.Probe(ctx) {
+		d := &out.Devices[i]
+		d.Probe = string(p.Outcome)
+		if d.Reason == "" && p.Outcome != devices.Ready {
+			d.Reason, d.Hint = p.Reason, p.Hint
+		}
+	}
 	ports, err := devices.SerialPorts()
 	if err != nil {
 		return out, fmt.Errorf("cannot list serial ports: %w", err)

@@ -20,7 +20,7 @@ func (a *app) devicesCommand() *cobra.Command {
 }
 
 func showDevices(t *table, d control.Devices) {
-	t.row("DEVICE", "CLASS", "PORT IN CONFIG", "STATE", "WHERE", "READINGS", "LAST", "TESTED")
+	t.row("DEVICE", "CLASS", "PORT IN CONFIG", "STATE", "PROBE", "WHERE", "READINGS", "LAST", "TESTED")
 	now := time.Now()
 	for _, v := range d.Devices {
 		last := ""
@@ -31,7 +31,7 @@ func showDevices(t *table, d control.Devices) {
 		if v.Configured != "" {
 			port = v.Configured
 		}
-		t.row(v.ID, v.Class, port, v.State, v.Where, v.Readings, last, tested(v, now))
+		t.row(v.ID, v.Class, port, v.State, v.Probe, v.Where, v.Readings, last, tested(v, now))
 	}
 	for _, v := range d.Devices {
 		if v.Configured != "" {

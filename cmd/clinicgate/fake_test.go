@@ -66,8 +66,8 @@ func (fakeStatus) Sync(context.Context, control.Caller) (control.SyncStatus, err
 func (fakeStatus) Devices(context.Context, control.Caller) (control.Devices, error) {
 	return control.Devices{
 		Devices: []control.Device{
-			{ID: "front-scanner", Class: "scanner", Binding: "usb:05e0:1701", State: "attached", Where: "/dev/ttyACM0", Readings: 7},
-			{ID: "side-scanner", Class: "scanner", Binding: "/dev/ttyS0", State: "lost", Reason: "no such device", Hint: "plug it in"},
+			{ID: "front-scanner", Class: "scanner", Binding: "usb:05e0:1701", State: "attached", Probe: "ready", Where: "/dev/ttyACM0", Readings: 7},
+			{ID: "side-scanner", Class: "scanner", Binding: "/dev/ttyS0", State: "lost", Probe: "failed", Reason: "no such device", Hint: "plug it in"},
 		},
 		Ports: []control.Port{{Path: "/dev/ttyACM0", Identity: "usb:05e0:1701:S1", Product: "Scanner \x1b]0;owned\a"}},
 	}, nil

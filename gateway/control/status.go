@@ -145,6 +145,7 @@ type Device struct {
 	Class       string    `json:"class"`
 	Binding     string    `json:"binding"`
 	State       string    `json:"state"`
+	Probe       string    `json:"probe,omitempty"` // ready, skipped or failed; only in the list of devices
 	Where       string    `json:"where,omitempty"`
 	Reason      string    `json:"reason,omitempty"`
 	Hint        string    `json:"hint,omitempty"`
