@@ -189,8 +189,10 @@ func (c *counter) tapAround() {
 	if h := c.wantHealth(devices.Lost); h.Reason == "" {
 		c.t.Error("lost without a reason")
 	}
+	back := time.Now()
 	c.place.Plug()
 	c.wantHealth(devices.Attached)
+	c.t.Logf("in use %v after the reader came back", time.Since(back).Round(time.Millisecond))
 	c.place.Place(simulator.NewTextTag(seven(), code))
 	c.want(nfc.NDEFText, devices.Good, code)
 	select { // a card that stays is one tap
