@@ -96,6 +96,16 @@ func NewUnlistedRef(refKey []byte, id EntryID) PatientRef {
 	return PatientRef("p-" + refEncoding.EncodeToString(sum[:16]))
 }
 
+// CardRef stands for a contactless card in the clinic's messages: whoever does not
+// hold the clinic's key cannot tell the card's number from it.
+type CardRef string
+
+// NewCardRef gives the reference of a card by its number.
+func NewCardRef(refKey []byte, number phi.Text) CardRef {
+	sum := keyed(refKey, "card", number.Reveal())
+	return CardRef("c-" + refEncoding.EncodeToString(sum[:16]))
+}
+
 // EntryID names one visit to the queue.
 type EntryID uuid.UUID
 

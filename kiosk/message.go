@@ -318,6 +318,7 @@ type RosterRow struct {
 	Language      string        `json:"language,omitempty"`
 	PhoneLast2    string        `json:"phoneLast2,omitempty"`
 	Code          string        `json:"code,omitempty"` // the clinic's own code
+	Card          CardRef       `json:"card,omitempty"` // of the patient's card; a look-up, never a proof
 	// Cancelled: it will not take place. Such a row has nothing of the person but
 	// PatientID.
 	Cancelled bool `json:"cancelled,omitempty"`

@@ -52,7 +52,7 @@ func (a *app) rosterImport() *cobra.Command {
 		Long: `Imports a list of appointments: CSV, HL7 SIU or FHIR, read as [roster] of the running
 service's config says; ` + "`roster check`" + ` shows how. Without settings it reads CSV with the
 columns appointment_id, patient_id, family_name, given_name, native_name, birth_date,
-department, provider, start, mode, language, phone_last2, code, status. Rows that cannot
+department, provider, start, mode, language, phone_last2, code, card, status. Rows that cannot
 be used are named by line and reason, the others are kept. Importing the same file again
 changes nothing. A file that ends in the middle of something is taken with --force
 only, which the audit log keeps. Exit code 5 when a row was not taken.`,

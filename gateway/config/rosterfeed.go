@@ -41,7 +41,7 @@ const maxWords = 2000 // of a table of the clinic's words
 // rosterColumns are the columns that roster.columns may name.
 var rosterColumns = []string{
 	"appointment_id", "patient_id", "family_name", "given_name", "name", "native_name", "native_family", "native_given", "birth_date",
-	"department", "provider", "start", "date", "time", "mode", "language", "phone", "phone_last2", "code", "status",
+	"department", "provider", "start", "date", "time", "mode", "language", "phone", "phone_last2", "code", "card", "status",
 }
 
 func (x Roster) validate(c *Config, r *report) {

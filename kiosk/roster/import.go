@@ -36,6 +36,9 @@ func (r *Roster) Import(ctx context.Context, act kiosk.Act, list []Appointment) 
 		if list[i].Patient == "" {
 			list[i].Patient = kiosk.NewPatientRef(r.cfg.RefKey, list[i].PatientID)
 		}
+		if !list[i].CardNumber.IsZero() {
+			list[i].Card = kiosk.NewCardRef(r.cfg.RefKey, list[i].CardNumber)
+		}
 		if !valid(list[i].shape()) || list[i].Department.Validate() != nil || !list[i].Day.Valid() {
 			return done, fmt.Errorf("cannot import roster: row %d cannot be used", i+1)
 		}

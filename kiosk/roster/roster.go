@@ -246,12 +246,17 @@ func (r *Roster) keys(day kiosk.Day, row kiosk.RosterRow) []string {
 	if row.Code != "" {
 		keys = append(keys, ownKey(row.Code))
 	}
+	if row.Card != "" {
+		keys = append(keys, cardKey(row.Card))
+	}
 	return keys
 }
 
 func refKey(ref reference) string { return "ref\n" + hex.EncodeToString(ref[:]) }
 func typedKey(code string) string { return "typed\n" + code }
 func ownKey(code string) string   { return "own\n" + code }
+
+func cardKey(card kiosk.CardRef) string { return "card\n" + string(card) }
 
 // link adds an appointment to what a code finds, or takes it away.
 func (r *Roster) link(tx *storage.Tx, day kiosk.Day, key string, id kiosk.AppointmentID, there bool) error {

@@ -13,7 +13,7 @@ import (
 )
 
 // columns are the names of what a row says; see Check.
-var columns = []string{"appointment_id", "patient_id", "family_name", "given_name", "native_name", "birth_date", "department", "provider", "start", "mode", "language", "phone_last2", "code"}
+var columns = []string{"appointment_id", "patient_id", "family_name", "given_name", "native_name", "birth_date", "department", "provider", "start", "mode", "language", "phone_last2", "code", "card"}
 
 // Problem says why a row was left out.
 type Problem struct {
@@ -50,6 +50,8 @@ type Rules struct {
 //	mode            in-person (default), video or elsewhere
 //	language        a tag such as en        phone_last2   two digits
 //	code            the clinic's own check-in code, may be empty
+//	card            number of the patient's contactless card in hex, may be empty;
+//	                only a keyed hash of it is kept
 func (r Rules) Check(field func(column string) string) (a Appointment, column, reason string) {
 	for _, name := range columns {
 		if v := field(name); !utf8.ValidString(v) {
@@ -70,6 +72,8 @@ func (r Rules) Check(field func(column string) string) (a Appointment, column, r
 	if a.Mode == "" {
 		a.Mode = kiosk.InPerson
 	}
+	card, isCard := ReadCard(field("card"))
+	a.CardNumber = phi.New(card)
 	start, startErr := r.start(field("start"))
 	a.Start, a.Day = start, r.Calendar.Day(start)
 	home, known := r.Providers[a.Provider]
@@ -90,6 +94,7 @@ func (r Rules) Check(field func(column string) string) (a Appointment, column, r
 		{len(a.Language) <= 40, "language", "want a tag such as en"},
 		{a.PhoneLast2.IsZero() || twoDigits(field("phone_last2")), "phone_last2", "want two digits"},
 		{field("code") == "" || plainCode(a.Code.Reveal()), "code", "want 4 to 40 letters and digits"},
+		{field("card") == "" || isCard, "card", WantCard},
 	} {
 		if !c.ok {
 			return Appointment{}, c.column, c.reason

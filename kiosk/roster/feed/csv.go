@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"clinicgate/kiosk"
+	"clinicgate/kiosk/roster"
 )
 
 // checkColumns reports what is wrong with the columns of a mapping.
@@ -263,6 +264,15 @@ func (c csvReader) row(rec record) {
 	fix("appointment_id", func(s string) (string, string) { return number(s, c.mapping.AppointmentDigits) })
 	fix("patient_id", func(s string) (string, string) { return number(s, c.mapping.PatientDigits) })
 	fix("code", func(s string) (string, string) { return number(s, 0) })
+	fix("card", func(s string) (string, string) {
+		if i, ok := c.at["card"]; ok && rec.open && i == c.width-1 {
+			return "", "" // its end may be missing
+		}
+		if card, ok := roster.ReadCard(strings.TrimPrefix(s, "'")); ok || s == "" {
+			return card, ""
+		}
+		return "", roster.WantCard
+	})
 	fix("birth_date", func(s string) (string, string) { return c.dates.birth(strings.TrimPrefix(s, "'")) })
 	c.start(t, why)
 
@@ -290,7 +300,7 @@ func (c csvReader) row(rec record) {
 	for _, input := range inputs {
 		switch {
 		case why[input] == "":
-		case slices.Contains([]string{"phone", "phone_last2", "language"}, input):
+		case slices.Contains([]string{"phone", "phone_last2", "language", "card"}, input):
 			c.note(rec.line, input, why[input]+without)
 			delete(t, input)
 		default:

@@ -181,6 +181,11 @@ func TestDamageOfAFile(t *testing.T) {
 		{"one digit of two", "appointment_id,patient_id,family_name,department,start,phone_last2\na-1,M1,Roe,cardiology,2026-11-23 09:30,7\n", feed.Mapping{}, "a-1+07", feed.Ended, ""},
 		{"one digit of two, maybe cut", "appointment_id,patient_id,family_name,department,start,phone_last2\na-1,M1,Roe,cardiology,2026-11-23 09:30,7", feed.Mapping{}, "a-1", feed.Open,
 			"phone_last2: want two digits; the row is kept without it"},
+		{"a card", "appointment_id,patient_id,family_name,department,start,card\na-1,M1,Roe,cardiology,2026-11-23 09:30,04:a1:b2:c3:d4:e5:f6\n", feed.Mapping{}, "a-1#04A1B2C3D4E5F6", feed.Ended, ""},
+		{"no card", "appointment_id,patient_id,family_name,department,start,card\na-1,M1,Roe,cardiology,2026-11-23 09:30,\n", feed.Mapping{}, "a-1#", feed.Ended, ""},
+		{"a card, maybe cut", "appointment_id,patient_id,family_name,department,start,card\na-1,M1,Roe,cardiology,2026-11-23 09:30,04A1B2C3", feed.Mapping{}, "a-1#", feed.Open, ""},
+		{"no number of a card", "appointment_id,patient_id,family_name,department,start,card\na-1,M1,Roe,cardiology,2026-11-23 09:30,4.28E+13\n", feed.Mapping{}, "a-1#", feed.Ended,
+			"card: want a card's number of 4, 7, 8 or 10 bytes in hex, not one that begins with 08; the row is kept without it"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.mapping.Rules = rules()
@@ -190,6 +195,9 @@ func TestDamageOfAFile(t *testing.T) {
 				id := string(a.ID)
 				if strings.Contains(c.ids, "+") {
 					id += "+" + a.PhoneLast2.Reveal()
+				}
+				if strings.Contains(c.ids, "#") {
+					id += "#" + a.CardNumber.Reveal()
 				}
 				ids = append(ids, id)
 			}

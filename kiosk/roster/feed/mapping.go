@@ -85,7 +85,7 @@ const (
 // inputs are the columns that a CSV mapping may fill.
 var inputs = []string{
 	"appointment_id", "patient_id", "family_name", "given_name", "name", nativeName, nativeFamily, nativeGiven, "birth_date",
-	"department", "provider", "start", "date", "time", "mode", "language", "phone", "phone_last2", "code", "status",
+	"department", "provider", "start", "date", "time", "mode", "language", "phone", "phone_last2", "code", "card", "status",
 }
 
 // Inputs lists the columns that Mapping.Columns may name: roster's own; name
