@@ -37,6 +37,17 @@ func (p pageCheckIn) Identify(ctx context.Context, in web.Identify) (web.Identif
 		}
 		return out, nil
 	}
+	if in.Method == web.Carded {
+		found, err := p.checkin.IdentifyCard(ctx, checkin.CardInput{Session: in.Session, Number: in.Value, Birth: in.Person.Birth, Language: in.Language, Needs: in.Needs, Request: in.Request})
+		if err != nil {
+			return web.Identified{}, err
+		}
+		out := p.answer(found)
+		if found.Outcome == checkin.NotFound {
+			out.Sentence = "no-card"
+		}
+		return out, nil
+	}
 	method := roster.Scanned
 	if in.Method == web.Typed {
 		method = roster.Typed

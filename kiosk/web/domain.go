@@ -51,14 +51,15 @@ const (
 	Scanned Method = "scan"
 	Typed   Method = "typed"
 	Named   Method = "named" // by date of birth and name
+	Carded  Method = "card"  // by a contactless card and the date of birth
 )
 
 // Identify is the patient's claim: one code, or who she is.
 type Identify struct {
 	Session  string
 	Method   Method
-	Value    phi.Text     // Scanned, Typed
-	Person   Person       // Named
+	Value    phi.Text     // Scanned, Typed; Carded: the card's number, empty for a card that finds nobody
+	Person   Person       // Named; Carded: Birth alone
 	NoMore   bool         // Named: the patient can tell nothing more about herself
 	Number   bool         // Named: give a number to who was not found; see Identified.MayNumber
 	Language string       // tag of the language that the patient chose

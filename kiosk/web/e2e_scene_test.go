@@ -49,7 +49,7 @@ const (
 )
 
 // refusals are the sentences by which a look-up ends at the desk.
-var refusals = []string{"not-found", "wrong-day", "wrong-department", "not-in-person", "early", "late", "cancelled", "closed", "alike", "locked"}
+var refusals = []string{"not-found", "no-card", "wrong-day", "wrong-department", "not-in-person", "early", "late", "cancelled", "closed", "alike", "locked"}
 
 // standings are all that a second check-in may find.
 var standings = []web.Standing{web.StandingWaiting, web.StandingCalled, web.StandingSeen, web.StandingCompleted, web.StandingMissed, web.StandingLeft}

@@ -80,8 +80,12 @@ func (x *session) form() Form { return x.found.Forms[len(x.decisions)] }
 // work is what a transition asks to be done outside the lock.
 type work func(ctx context.Context)
 
-// identify moves to Checking by e and looks the code up.
+// identify moves to Checking by e and looks the code up; with a card it asks for
+// the date of birth first.
 func (s *Server) identify(x *session, e event, c code, request uuid.UUID) (work, bool) {
+	if c.method == Carded {
+		return nil, x.tap(c)
+	}
 	if !x.step(e) {
 		return nil, false
 	}
@@ -119,6 +123,9 @@ func (s *Server) byPerson(x *session, a action) (work, bool) {
 		if !identity.PossibleBirth(a.Birth, s.now()) {
 			x.notice = "no-such-date"
 			return nil, true
+		}
+		if x.code.method == Carded {
+			return s.byCard(x, phi.New(a.Birth), a.Request), true
 		}
 		x.step(evBorn)
 		x.person = Person{Birth: phi.New(a.Birth)}

@@ -49,6 +49,8 @@ const (
 	evBack       event = "back"
 	evCode       event = "code"    // a code was typed
 	evNoCode     event = "no-code" // there is no code, or it does not work
+	evTap        event = "tap"     // a card was tapped; it goes on with the date of birth
+	evCarded     event = "carded"  // which is there: the card can be looked up
 	evBorn       event = "born"
 	evNamed      event = "named"
 	evTime       event = "time"
@@ -107,13 +109,13 @@ const (
 var transitions = map[State]map[event]State{
 	Attract:      {evStart: Language, evScan: Language},
 	Language:     {evScan: Language, evChoose: Needing, evLeave: Attract, evIdle: Attract},
-	Needing:      {evNeed: Needing, evTongues: Interpreting, evScan: Needing, evReady: Identifying, evReadyHeld: Checking, evBack: Language, evLeave: Attract, evIdle: Attract},
+	Needing:      {evNeed: Needing, evTongues: Interpreting, evScan: Needing, evReady: Identifying, evReadyHeld: Checking, evBack: Language, evTap: Born, evLeave: Attract, evIdle: Attract},
 	Interpreting: {evTongue: Needing, evScan: Interpreting, evBack: Needing, evLeave: Attract, evIdle: Attract},
-	Identifying:  {evScan: Checking, evCode: Checking, evNoCode: Born, evBack: Needing, evLeave: Attract, evIdle: Attract},
-	Born:         {evBorn: Naming, evScan: Checking, evBack: Identifying, evLeave: Attract, evIdle: Attract},
-	Naming:       {evNamed: Checking, evScan: Checking, evBack: Born, evLeave: Attract, evIdle: Attract},
-	WhichTime:    {evTime: Checking, evUnknown: WhichPhone, evScan: Checking, evBack: Naming, evLeave: Attract, evIdle: Attract},
-	WhichPhone:   {evPhone: Checking, evUnknown: Checking, evScan: Checking, evBack: Naming, evLeave: Attract, evIdle: Attract},
+	Identifying:  {evScan: Checking, evCode: Checking, evNoCode: Born, evBack: Needing, evTap: Born, evLeave: Attract, evIdle: Attract},
+	Born:         {evBorn: Naming, evScan: Checking, evBack: Identifying, evTap: Born, evCarded: Checking, evLeave: Attract, evIdle: Attract},
+	Naming:       {evNamed: Checking, evScan: Checking, evBack: Born, evTap: Born, evLeave: Attract, evIdle: Attract},
+	WhichTime:    {evTime: Checking, evUnknown: WhichPhone, evScan: Checking, evBack: Naming, evTap: Born, evLeave: Attract, evIdle: Attract},
+	WhichPhone:   {evPhone: Checking, evUnknown: Checking, evScan: Checking, evBack: Naming, evTap: Born, evLeave: Attract, evIdle: Attract},
 	Checking:     {evAskTime: WhichTime, evAskPhone: WhichPhone, evFound: Confirming, evNumbered: Finished, evAlready: Known, evRefused: Turned, evFailed: Turned},
 	Consent:      {evDecide: Consent, evDecideLast: Finishing, evDecideTry: Trying, evDecideDraw: SignDrawn, evDecideType: SignTyped, evSecond: Together, evLeave: Attract, evIdle: Attract},
 	SignDrawn:    {evType: SignTyped, evSigned: Consent, evSignedLast: Finishing, evSignedTry: Trying, evBack: Consent, evSecond: Together, evLeave: Attract, evIdle: Attract},
@@ -122,11 +124,11 @@ var transitions = map[State]map[event]State{
 	Signing:      {evSign: Consent, evNobody: Finishing, evBack: Confirming, evSecond: Together, evLeave: Attract, evIdle: Attract},
 	Trying:       {evTried: Finishing, evSecond: Together, evLeave: Attract, evIdle: Attract},
 	Finishing:    {evDone: Finished, evFailed: Turned},
-	Finished:     {evSecond: Together, evNextPerson: Checking, evAnother: Identifying, evNextScan: Language, evLeave: Attract, evIdle: Attract},
-	Known:        {evDepart: Moving, evReturn: Moving, evSecond: Together, evNextPerson: Checking, evAnother: Identifying, evNextScan: Language, evLeave: Attract, evIdle: Attract},
+	Finished:     {evSecond: Together, evNextPerson: Checking, evAnother: Identifying, evNextScan: Language, evTap: Born, evLeave: Attract, evIdle: Attract},
+	Known:        {evDepart: Moving, evReturn: Moving, evSecond: Together, evNextPerson: Checking, evAnother: Identifying, evNextScan: Language, evTap: Born, evLeave: Attract, evIdle: Attract},
 	Moving:       {evFound: Confirming, evAlready: Known, evRefused: Turned, evFailed: Turned},
-	Turned:       {evAgain: Identifying, evNoCode: Born, evNumber: Checking, evScan: Checking, evSecond: Together, evNextPerson: Checking, evNextScan: Language, evLeave: Attract, evIdle: Attract},
-	Together:     {evNextPerson: Checking, evResumeConfirm: Confirming, evResumeSign: Signing, evResumeConsent: Consent, evResumeDrawn: SignDrawn, evResumeTyped: SignTyped, evResumeTry: Trying, evApart: Language, evLeave: Attract, evIdle: Attract},
+	Turned:       {evAgain: Identifying, evNoCode: Born, evNumber: Checking, evScan: Checking, evSecond: Together, evNextPerson: Checking, evNextScan: Language, evTap: Born, evLeave: Attract, evIdle: Attract},
+	Together:     {evNextPerson: Checking, evResumeConfirm: Confirming, evResumeSign: Signing, evResumeConsent: Consent, evResumeDrawn: SignDrawn, evResumeTyped: SignTyped, evResumeTry: Trying, evApart: Language, evTap: Born, evLeave: Attract, evIdle: Attract},
 }
 
 // after gives the state that e leads to, and whether e may happen in s.

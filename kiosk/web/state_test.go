@@ -47,6 +47,8 @@ func TestTransitions(t *testing.T) {
 		{web.Moving, "found"}: web.Confirming, {web.Moving, "already"}: web.Known,
 		{web.Moving, "refused"}: web.Turned, {web.Moving, "failed"}: web.Turned,
 		{web.Finished, "next-scan"}: web.Language, {web.Known, "next-scan"}: web.Language,
+		{web.Needing, "tap"}: web.Born, {web.Identifying, "tap"}: web.Born, {web.Born, "tap"}: web.Born, {web.Naming, "tap"}: web.Born, {web.WhichTime, "tap"}: web.Born, {web.WhichPhone, "tap"}: web.Born,
+		{web.Turned, "tap"}: web.Born, {web.Finished, "tap"}: web.Born, {web.Known, "tap"}: web.Born, {web.Together, "tap"}: web.Born, {web.Born, "carded"}: web.Checking,
 		{web.Turned, "again"}: web.Identifying, {web.Turned, "scan"}: web.Checking, {web.Turned, "next-scan"}: web.Language,
 	}
 	for _, s := range []web.State{web.Language, web.Needing, web.Interpreting, web.Identifying, web.Born, web.Naming, web.WhichTime, web.WhichPhone, web.Consent, web.SignDrawn, web.SignTyped, web.Confirming, web.Signing, web.Trying, web.Finished, web.Known, web.Turned, web.Together} {

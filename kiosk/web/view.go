@@ -101,7 +101,7 @@ func (s *Server) view() view {
 		StepsLeft: x.state.stepsLeft(), CodeRead: x.state.beforeCode() && !x.held.isZero(),
 		Notice: s.noticeKey(x.notice), Help: s.help,
 	}
-	if v.CodeRead {
+	if v.CodeRead && x.held.method != Carded {
 		v.StepsLeft-- // nothing to type
 	}
 	switch x.state {
