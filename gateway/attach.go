@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"clinicgate/devices"
+	"clinicgate/devices/nfc"
 	"clinicgate/devices/scanner"
 	"clinicgate/gateway/bridge"
 	"clinicgate/gateway/config"
@@ -47,6 +48,8 @@ func newDevice(d config.Device, deps devices.Deps) (devices.Device, error) {
 	switch d.Class {
 	case devices.Scanner:
 		return scanner.New(d.Scanner(), deps)
+	case devices.NFC:
+		return nfc.New(d.NFC(), deps)
 	}
 	return nil, fmt.Errorf("class %q is not known", d.Class)
 }
@@ -56,6 +59,8 @@ func (g *Gateway) reading(ctx context.Context, r devices.Reading) error {
 	switch r.Class {
 	case devices.Scanner:
 		return g.scanned(ctx, r)
+	case devices.NFC:
+		return g.tapped(ctx, r)
 	}
 	return fmt.Errorf("class %q has no reader", r.Class)
 }
@@ -67,4 +72,16 @@ func (g *Gateway) scanned(ctx context.Context, r devices.Reading) error {
 		return nil
 	}
 	return g.web.Scan(ctx, r.Value, r.Kind)
+}
+
+// tapped takes what a card reader read. It is accepted when the page has it. A card
+// that cannot be used is one without a number to the page, which says what to do.
+func (g *Gateway) tapped(ctx context.Context, r devices.Reading) error {
+	if r.Verdict != devices.Good {
+		g.log.Info("card was not usable", "device", string(r.Device), "kind", r.Kind, "verdict", string(r.Verdict), "reason", r.Reason)
+	}
+	if r.Kind == nfc.NDEFText {
+		return g.web.Scan(ctx, r.Value, r.Kind)
+	}
+	return g.web.Tap(ctx, r.Value)
 }

@@ -3,6 +3,7 @@ package nfc
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"slices"
 	"time"
@@ -206,6 +207,15 @@ func (m *mfrc522) card(lastBits byte, b ...byte) ([]byte, int) {
 		return nil, -1
 	}
 	return answer, bits
+}
+
+// version implements reader: the chip and its version (data sheet, 9.3.4.8).
+func (m *mfrc522) version() string {
+	b, err := m.chip.DevRead(commands.VersionReg)
+	if err != nil || b>>4 != 9 {
+		return "" // a copy of the chip, or a later one
+	}
+	return fmt.Sprintf("MFRC522 %d.0", b&0x0f)
 }
 
 // close implements reader.

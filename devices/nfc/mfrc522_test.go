@@ -57,6 +57,9 @@ func TestSeveralCards(t *testing.T) {
 	c := start(t, chip, wire(t, func() spi.PortCloser { return chip }))
 	chip.Place(simulator.NewCard(four()))
 	c.want(nfc.CardUID, devices.Good, "DEADBEEF")
+	if v := c.nfc.Status().Firmware; v != "MFRC522 2.0" {
+		t.Errorf("firmware %q", v)
+	}
 	chip.Place(simulator.NewCard(seven()))
 	if r := c.want(nfc.CardUID, devices.Damaged, ""); r.Reason != nfc.ReasonSeveral {
 		t.Errorf("reason %q", r.Reason)

@@ -37,6 +37,8 @@ type reader interface {
 	// read gives 16 bytes from a page on of the Type 2 tag that look saw. An error
 	// that is no *devices.Fault is the card's.
 	read(page byte) ([]byte, error)
+	// version is what the reader tells of itself; may be empty.
+	version() string
 	close()
 }
 
@@ -108,6 +110,7 @@ func (n *NFC) Run(ctx context.Context, sink devices.Sink) error {
 			return err
 		}
 		defer r.close()
+		n.link.Firmware(r.version())
 		up(where)
 		return n.watch(ctx, r, sink)
 	})

@@ -227,6 +227,9 @@ func (r *pcscReader) with(f func(cardHandle) error) error {
 	return err
 }
 
+// version implements reader. The service does not ask a reader for its own.
+func (r *pcscReader) version() string { return "" }
+
 // close implements reader.
 func (r *pcscReader) close() { r.service.close() }
 

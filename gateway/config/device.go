@@ -26,6 +26,10 @@ type Device struct {
 	Suffix    string   `toml:"suffix"`
 	IdleGap   Duration `toml:"idle_gap"`
 	MaxLength int      `toml:"max_length"`
+
+	// Of a card reader.
+	Reset  string `toml:"reset"`
+	Socket string `toml:"socket"`
 }
 
 // Validate asks the class, which knows its settings. It reports false for a
@@ -34,12 +38,14 @@ func (d Device) Validate() (known bool, err error) {
 	switch d.Class {
 	case devices.Scanner:
 		return true, d.Scanner().Validate()
+	case devices.NFC:
+		return true, d.NFC().Validate()
 	}
 	return false, nil
 }
 
 // deviceClasses are the classes that Validate knows.
-var deviceClasses = []devices.Class{devices.Scanner}
+var deviceClasses = []devices.Class{devices.Scanner, devices.NFC}
 
 // Scanner gives the settings in the form of devices/scanner.
 func (d Device) Scanner() scanner.Config {
