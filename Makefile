@@ -61,7 +61,7 @@ fuzz: ## every fuzz target for FUZZTIME (10s) each
 		done; \
 	done
 
-e2e: build ## the check-in in a real browser and with the JavaScript SDK (needs Chromium, Node and npm)
+e2e: build ## the check-in in a real browser and with the JavaScript SDK, cards with pcscd (needs Chromium, Node, npm, pcscd and vsmartcard-vpcd)
 	$(GO) test -count=1 -timeout 45m -tags e2e -run 'E2E|JavaScriptSDK' -v ./...
 
 AXE_CORE := axe-core@4.14.1

@@ -22,8 +22,8 @@ import (
 )
 
 // realService is pcscd with the virtual reader of vsmartcard-vpcd, on a socket and
-// a TCP port of its own. It needs the packages pcscd and vsmartcard-vpcd, and root,
-// because pcscd's own path of the socket is covered in a mount namespace.
+// a TCP port of its own. It needs the packages pcscd and vsmartcard-vpcd. pcscd has
+// the path of its socket built in, so it runs where another folder covers /run.
 type realService struct {
 	t       *testing.T
 	dir     string
@@ -44,8 +44,8 @@ func newRealService(t *testing.T) *realService {
 	}
 	s := &realService{t: t, dir: t.TempDir(), port: l.Addr().(*net.TCPAddr).Port}
 	_ = l.Close()
-	for _, dir := range []string{"run", "conf", "no-usb"} {
-		if err := os.Mkdir(filepath.Join(s.dir, dir), 0o755); err != nil {
+	for _, dir := range []string{"run/pcscd", "conf"} {
+		if err := os.MkdirAll(filepath.Join(s.dir, dir), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -67,13 +67,13 @@ func newRealService(t *testing.T) *realService {
 	}
 }
 
-func (s *realService) socket() string { return filepath.Join(s.dir, "run", "pcscd.comm") }
+func (s *realService) socket() string { return filepath.Join(s.dir, "run", "pcscd", "pcscd.comm") }
 
 // Plug starts pcscd, and with it the reader.
 func (s *realService) Plug() {
 	s.t.Helper()
-	s.process = exec.Command("unshare", "--mount", "sh", "-c",
-		`mkdir -p /run/pcscd && mount --bind "$1" /run/pcscd && exec pcscd --foreground --config "$2"`, "sh",
+	s.process = exec.Command("unshare", "--map-root-user", "--mount", "sh", "-c",
+		`mount --bind "$1" /run && exec pcscd --foreground --config "$2"`, "sh",
 		filepath.Join(s.dir, "run"), filepath.Join(s.dir, "conf"))
 	s.output.Reset()
 	s.process.Stdout, s.process.Stderr = &s.output, &s.output
@@ -120,7 +120,7 @@ func (s *realService) Lift() {
 	time.Sleep(1500 * time.Millisecond) // pcscd looks after a card every 400 ms
 }
 
-func TestRealService(t *testing.T) {
+func TestE2ERealService(t *testing.T) {
 	s := newRealService(t)
 	defer func() {
 		if t.Failed() {

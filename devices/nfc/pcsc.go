@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"clinicgate/devices"
@@ -125,11 +126,23 @@ func findUnit(slots []slot, name string) (string, error) {
 	case len(units) == 1:
 		return unit, nil
 	case len(units) > 1:
-		return "", &devices.Fault{Reason: "more than one reader matches", Hint: "name one in the device's port, as in pcsc:ACS ACR122U PICC Interface"}
+		return "", &devices.Fault{Reason: "more than one reader matches", Hint: "name one in the device's port; " + there(slots)}
 	case len(slots) > 0 && name != "":
-		return "", &devices.Fault{Reason: "no reader of this name", Hint: "plug the reader in, or correct the name in the device's port; pcsc: alone takes the only reader"}
+		return "", &devices.Fault{Reason: "no reader of this name", Hint: "plug the reader in, or correct the name in the device's port; " + there(slots)}
 	}
 	return "", &devices.Fault{Reason: "not plugged in", Hint: "plug the reader in; on Linux its driver is the package libccid"}
+}
+
+// there names the readers that are plugged in, as a port names them.
+func there(slots []slot) string {
+	var names []string
+	for _, s := range slots {
+		stable, _ := stableName(s.name)
+		if name := "pcsc:" + stable; !slices.Contains(names, name) && len(names) < 4 {
+			names = append(names, name)
+		}
+	}
+	return "there is " + strings.Join(names, ", ")
 }
 
 // look implements reader.

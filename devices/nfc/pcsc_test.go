@@ -195,6 +195,9 @@ func TestFindUnit(t *testing.T) {
 		if f := devices.FaultOf(err); f != nil {
 			reason = f.Reason
 		}
+		if f := devices.FaultOf(err); f != nil && len(tt.slots) > 0 && !strings.Contains(f.Hint, "pcsc:") {
+			t.Errorf("findUnit(%v, %q) hints %q, which names no reader", tt.slots, tt.name, f.Hint)
+		}
 		if unit != tt.unit || reason != tt.reason {
 			t.Errorf("findUnit(%v, %q) = %q, %q; want %q, %q", tt.slots, tt.name, unit, reason, tt.unit, tt.reason)
 		}
