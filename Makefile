@@ -11,7 +11,7 @@ export CGO_ENABLED := 0
 export GOARM := 7
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race sim vet lint check cross demo crash bench fuzz e2e axe axe-all screens speech
+.PHONY: help build test race sim vet lint check cross demo crash bench fuzz e2e e2e-vm axe axe-all screens speech
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | expand -t 14
@@ -63,6 +63,9 @@ fuzz: ## every fuzz target for FUZZTIME (10s) each
 
 e2e: build ## the check-in in a real browser and with the JavaScript SDK, cards with pcscd (needs Chromium, Node, npm, pcscd and vsmartcard-vpcd)
 	$(GO) test -count=1 -timeout 45m -tags e2e -run 'E2E|JavaScriptSDK' -v ./...
+
+e2e-vm: ## GPIO and grabbed keyboards in a virtual machine with simulated hardware (amd64 Debian 12; needs qemu-system-x86, gcc, make, xz-utils, libelf1, and 226 MB from Debian once)
+	$(GO) test -count=1 -timeout 30m -tags vm -run '^TestMachine$$' -v ./devices/vm
 
 AXE_CORE := axe-core@4.14.1
 AXE_TESTS = dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$$dir" $(AXE_CORE) && \
