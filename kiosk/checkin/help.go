@@ -41,7 +41,8 @@ type Help struct {
 	Widened    bool      // nobody answered in time: every department was told
 	Durable    bool      // on disk; the alarm does not wait for it
 
-	session string
+	session string // who pressed: a page session,
+	device  string // or somebody at a button that is wired to the kiosk
 	entry   kiosk.EntryID
 	guessed bool // the department is one that was told later: the call's own message has not come
 }
@@ -190,21 +191,9 @@ func (s *Service) Help(ctx context.Context, session string, kind HelpKind) (Help
 	if kiosk.StaffID(session).Validate() != nil || kind != Ill && kind != NeedHelp {
 		return Help{}, ErrInput
 	}
-	on := func(h Help) bool {
-		return h.session == session && h.Kind == kind && h.Status == kiosk.EscalationActive
-	}
-	if h, ok := s.help.find(on); ok {
-		return h, nil
-	}
-	h := Help{
-		ID: kiosk.NewAct(kiosk.Actor{}).ID, Kind: kind, Kiosk: s.cfg.Kiosk, Department: s.cfg.Departments[0].ID, Severity: "urgent",
-		At: s.cfg.Now().Wall, Status: kiosk.EscalationActive, session: session,
-	}
+	h := Help{Kind: kind, Department: s.home(), Severity: "urgent", session: session}
 	if kind == Ill {
 		h.Severity = "critical"
-	}
-	if len(s.cfg.Served) > 0 {
-		h.Department = s.cfg.Served[0]
 	}
 	s.mu.Lock()
 	held, ok := s.holds[session]
@@ -214,6 +203,35 @@ func (s *Service) Help(ctx context.Context, session string, kind HelpKind) (Help
 			h.Department, h.Ticket, h.entry = e.Department, e.Metadata.Ticket, e.ID
 		}
 	}
+	return s.raise(ctx, h), nil
+}
+
+// Press raises a call of somebody at a help button that is wired to the kiosk. It
+// is the page's NeedHelp in every way but who asks: the button does not know who
+// stands at the page, so the call names no visit.
+func (s *Service) Press(ctx context.Context, device string) (Help, error) {
+	if kiosk.StaffID(device).Validate() != nil {
+		return Help{}, ErrInput
+	}
+	return s.raise(ctx, Help{Kind: NeedHelp, Department: s.home(), Severity: "urgent", device: device}), nil
+}
+
+// home is the department that answers for the kiosk itself.
+func (s *Service) home() kiosk.DepartmentID {
+	if len(s.cfg.Served) > 0 {
+		return s.cfg.Served[0]
+	}
+	return s.cfg.Departments[0].ID
+}
+
+// raise turns a call of this kiosk on, unless it is, and has it written.
+func (s *Service) raise(ctx context.Context, h Help) Help {
+	if on, ok := s.help.find(func(o Help) bool {
+		return o.Kiosk == s.cfg.Kiosk && o.session == h.session && o.device == h.device && o.Kind == h.Kind && o.Status == kiosk.EscalationActive
+	}); ok {
+		return on
+	}
+	h.ID, h.Kiosk, h.At, h.Status = kiosk.NewAct(kiosk.Actor{}).ID, s.cfg.Kiosk, s.cfg.Now().Wall, kiosk.EscalationActive
 	s.help.show(h)
 	if err := s.writeHelp(ctx, h); err != nil {
 		s.log.Error("help is on and not durable yet", "reason", err)
@@ -223,11 +241,14 @@ func (s *Service) Help(ctx context.Context, session string, kind HelpKind) (Help
 	default:
 	}
 	now, _ := s.HelpCall(h.ID)
-	return now, nil
+	return now
 }
 
 // act is the act of raising the call, the same at each attempt to write it.
 func (h Help) act() kiosk.Act {
+	if h.device != "" {
+		return kiosk.Act{ID: h.ID, Actor: kiosk.Actor{Kind: kiosk.ActorDevice, ID: h.device}}
+	}
 	return kiosk.Act{ID: h.ID, Actor: kiosk.Actor{Kind: kiosk.ActorPatient, ID: h.session}, Session: h.session}
 }
 
@@ -440,6 +461,7 @@ type helpRow struct {
 	Status     kiosk.EscalationStatus `json:"s"`
 	By         string                 `json:"b,omitempty"`
 	Session    string                 `json:"e,omitempty"`
+	Device     string                 `json:"c,omitempty"`
 	Entry      kiosk.EntryID          `json:"n,omitzero"`
 	Answered   kiosk.Timestamp        `json:"w,omitzero"`
 	Widened    bool                   `json:"x,omitempty"`
@@ -467,7 +489,7 @@ func putHelp(tx *storage.Tx, h Help) error {
 			}
 		}
 	}
-	return putRow(tx, helpRow{h.ID, h.Kind, h.Kiosk, h.Department, h.Ticket, h.Severity, kiosk.At(h.At), h.Status, h.By, h.session, h.entry,
+	return putRow(tx, helpRow{h.ID, h.Kind, h.Kiosk, h.Department, h.Ticket, h.Severity, kiosk.At(h.At), h.Status, h.By, h.session, h.device, h.entry,
 		kiosk.At(h.Answered), h.Widened, h.guessed})
 }
 
@@ -499,7 +521,7 @@ func (s *Service) loadHelp(ctx context.Context) error {
 			}
 			s.help.show(Help{ID: row.ID, Kind: row.Kind, Kiosk: row.Kiosk, Department: row.Department, Ticket: row.Ticket, Severity: row.Severity,
 				At: row.At.Time, Status: row.Status, By: row.By, Answered: row.Answered.Time, Widened: row.Widened, guessed: row.Guessed, Durable: true,
-				session: row.Session, entry: row.Entry})
+				session: row.Session, device: row.Device, entry: row.Entry})
 			return nil
 		})
 	})

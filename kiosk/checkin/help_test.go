@@ -317,3 +317,51 @@ func TestHelpWidens(t *testing.T) {
 		}
 	})
 }
+
+// A button that is wired to the kiosk calls as the page does, in its own name.
+func TestHelpByAButton(t *testing.T) {
+	k := newKit(t, "lobby-1", 'A')
+	ctx := context.Background()
+	rung, cancel := k.WatchHelp()
+	defer cancel()
+	var h checkin.Help
+	got := k.wrote(func() {
+		for range 3 { // pressing again while it is on is the same call
+			again, err := k.Press(ctx, "lobby-button")
+			if err != nil || h.ID != uuid.Nil && again.ID != h.ID {
+				t.Errorf("pressed again: %+v, %v", again, err)
+			}
+			h = again
+		}
+	})
+	if diff := cmp.Diff([]string{"1 audit/EMERGENCY_ESCALATION_TRIGGERED", "1 emergency/EMERGENCY_ESCALATION"}, got); diff != "" {
+		t.Errorf("written (-want +got):\n%s", diff)
+	}
+	select {
+	case <-rung:
+	default:
+		t.Error("the watch did not ring")
+	}
+	if !h.Durable || h.Kind != checkin.NeedHelp || h.Severity != "urgent" || h.Kiosk != "lobby-1" || h.Ticket != "" {
+		t.Errorf("call: %+v", h)
+	}
+	if page, err := k.Help(ctx, "s1", checkin.NeedHelp); err != nil || page.ID == h.ID {
+		t.Errorf("the page's call: %+v, %v, want one of its own", page, err)
+	}
+	k.reopen('A') // a restart does not silence it, and the button still has it
+	if again, err := k.Press(ctx, "lobby-button"); err != nil || again.ID != h.ID {
+		t.Errorf("pressed after a restart: %+v, %v, want call %v", again, err, h.ID)
+	}
+	if on, ok := k.KioskHelp(); !ok || on.ID != h.ID {
+		t.Errorf("the page tells of %+v, want the button's call", on)
+	}
+	if _, err := k.Acknowledge(ctx, kiosk.NewAct(ana), h.ID); err != nil {
+		t.Fatal(err)
+	}
+	if next, err := k.Press(ctx, "lobby-button"); err != nil || next.ID == h.ID {
+		t.Errorf("pressed after a person came: %+v, %v, want a new call", next, err)
+	}
+	if _, err := k.Press(ctx, "no device"); err == nil {
+		t.Error("a call in the name of no device")
+	}
+}

@@ -98,6 +98,7 @@ type Server struct {
 	hasBrowser bool
 	help       HelpState
 	helpSince  time.Time
+	present    bool // a sensor sees somebody before the kiosk
 }
 
 const (

@@ -32,6 +32,7 @@ type view struct {
 	Party     *partyView   `json:"party,omitempty"`
 	IdleMs    int64        `json:"idleMs,omitempty"` // until the wipe; only while warned
 	Help      HelpState    `json:"help,omitempty"`
+	Present   bool         `json:"present,omitempty"` // somebody stands before the kiosk
 }
 
 type visitView struct {
@@ -99,7 +100,7 @@ func (s *Server) view() view {
 	v := view{
 		Build: s.build, Epoch: s.epoch, Rev: s.rev, Session: x.id, State: x.state, Language: x.language, Display: x.display,
 		StepsLeft: x.state.stepsLeft(), CodeRead: x.state.beforeCode() && !x.held.isZero(),
-		Notice: s.noticeKey(x.notice), Help: s.help,
+		Notice: s.noticeKey(x.notice), Help: s.help, Present: s.present,
 	}
 	if v.CodeRead && x.held.method != Carded {
 		v.StepsLeft-- // nothing to type

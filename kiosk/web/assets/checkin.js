@@ -136,6 +136,7 @@ function frame(picture) {
   const strip = say ? [text(`${say}.title`), text(`${say}.body`)] : picture.notice ? [text(picture.notice)] : [];
   $("strip").replaceChildren(...strip.map((s) => Object.assign(document.createElement("span"), { textContent: s })));
   ring(["called", "desk"].includes(picture.help));
+  greet(picture.present ?? false);
   $("strip").dataset.kind = picture.help || (picture.notice ? "note" : "");
   warn(picture.idleMs ?? 0);
   below();
@@ -164,6 +165,16 @@ function ring(on) {
     times += 1;
     if (times < 150 || times % 15 === 0) chime();
   }, 4000);
+}
+
+// greet answers to somebody whom a sensor sees, and keeps the panel lit while it does.
+let seen = false;
+let lit = null;
+function greet(on) {
+  if (on === seen) return;
+  seen = document.body.toggleAttribute("data-present", on);
+  if (on) lit = navigator.wakeLock?.request("screen").catch(() => null);
+  else lit?.then((lock) => lock?.release());
 }
 
 function warn(ms) {
