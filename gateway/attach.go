@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"clinicgate/devices"
+	"clinicgate/devices/gpio"
 	"clinicgate/devices/nfc"
 	"clinicgate/devices/scanner"
 	"clinicgate/gateway/bridge"
@@ -50,6 +51,14 @@ func newDevice(d config.Device, deps devices.Deps) (devices.Device, error) {
 		return scanner.New(d.Scanner(), deps)
 	case devices.NFC:
 		return nfc.New(d.NFC(), deps)
+	case devices.Button:
+		return gpio.NewButton(d.GPIO(), deps)
+	case devices.Presence:
+		return gpio.NewPresence(d.GPIO(), deps)
+	case devices.Lamp:
+		return gpio.NewLamp(d.GPIO(), deps)
+	case devices.Sounder:
+		return gpio.NewSounder(d.GPIO(), deps)
 	}
 	return nil, fmt.Errorf("class %q is not known", d.Class)
 }
@@ -61,6 +70,11 @@ func (g *Gateway) reading(ctx context.Context, r devices.Reading) error {
 		return g.scanned(ctx, r)
 	case devices.NFC:
 		return g.tapped(ctx, r)
+	case devices.Button:
+		return g.pressed(ctx, r)
+	case devices.Presence:
+		g.web.Present(r.Kind == gpio.Present)
+		return nil
 	}
 	return fmt.Errorf("class %q has no reader", r.Class)
 }
@@ -84,4 +98,11 @@ func (g *Gateway) tapped(ctx context.Context, r devices.Reading) error {
 		return g.web.Scan(ctx, r.Value, r.Kind)
 	}
 	return g.web.Tap(ctx, r.Value)
+}
+
+// pressed calls for help as the page does. It is accepted when the alarm is on;
+// the disk may follow.
+func (g *Gateway) pressed(ctx context.Context, r devices.Reading) error {
+	_, err := g.checkin.Press(ctx, string(r.Device))
+	return err
 }

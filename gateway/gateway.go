@@ -200,6 +200,7 @@ func (g *Gateway) parts() []part {
 		{"desk", g.runDesk},
 		{"broker", g.broker.Run},
 		{"devices", func(ctx context.Context) error { return g.devices.Run(ctx, g.reading) }},
+		{"signals", g.runSignals},
 		{"control", g.control.Run},
 		{"heartbeat", g.runHeartbeat},
 		{"roster folder", g.folder.run},

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"clinicgate/devices"
+	"clinicgate/devices/gpio"
 	"clinicgate/gateway/config"
 	"clinicgate/gateway/control"
 
@@ -112,5 +113,11 @@ func (u *units) Try(ctx context.Context, _ control.Caller, in control.DeviceUnit
 // testCommand gives what an output of a class does in a test, and what a person
 // notices then. No notice: nothing.
 func testCommand(d config.Device) (devices.Command, string) {
+	switch d.Class {
+	case devices.Lamp:
+		return devices.Command{Verb: gpio.VerbShow, Args: map[string]string{gpio.ArgPattern: "pulse-3"}}, "Does the lamp light up three times?"
+	case devices.Sounder:
+		return devices.Command{Verb: gpio.VerbSound, Args: map[string]string{gpio.ArgPattern: "pulse-3"}}, "Does it sound three times?"
+	}
 	return devices.Command{}, ""
 }

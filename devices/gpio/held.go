@@ -27,10 +27,12 @@ func lineFault(err error) error {
 	case strings.Contains(text, "resource busy"):
 		f.Reason, f.Hint = "line is in use by another program", "`gpioinfo` names it: stop it, or take another line"
 	case strings.Contains(text, "no such device"):
-		f.Reason, f.Hint = "chip went away", "plug it in again"
+		return gone()
 	}
 	return f
 }
+
+func gone() error { return &devices.Fault{Reason: "chip went away", Hint: "plug it in again"} }
 
 // probe looks whether the line could be had now, and gives it back at once. Its
 // direction and level are left as they are.

@@ -91,8 +91,6 @@ func (f *fence) open(l Line) (*held, error) {
 	}, nil
 }
 
-func gone() error { return &devices.Fault{Reason: "chip went away", Hint: "plug it in again"} }
-
 // read brings periph's list to the chips that are there now. mu is held.
 func (f *fence) read() error {
 	paths, err := filepath.Glob("/dev/gpiochip*")

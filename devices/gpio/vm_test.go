@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -18,96 +17,56 @@ import (
 	"time"
 
 	"clinicgate/devices"
+	"clinicgate/devices/simulator"
 )
 
 // patience bounds each wait. The machine is emulated and slow.
 const patience = 20 * time.Second
 
-// sim is a chip of the kernel's simulator, made by configfs. See
-// Documentation/admin-guide/gpio/gpio-sim.rst.
+// sim is a simulated chip whose failure is the test's.
 type sim struct {
-	t     *testing.T
-	home  string // in configfs
-	label string
+	t    *testing.T
+	chip *simulator.GPIOChip
 }
 
-func write(t *testing.T, path, text string) {
+// plug makes a chip of eight lines. Line n has the name LABEL-n.
+func plug(t *testing.T, label string) *sim {
 	t.Helper()
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func read(t *testing.T, path string) string {
-	t.Helper()
-	data, err := os.ReadFile(path)
+	chip, err := simulator.NewGPIOChip(label, 8)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return strings.TrimSpace(string(data))
-}
-
-// plug makes a chip of eight lines. Line n has the name NAME-n.
-func plug(t *testing.T, label string) *sim {
-	t.Helper()
-	s := &sim{t, filepath.Join("/sys/kernel/config/gpio-sim", label), label}
-	bank := filepath.Join(s.home, "bank")
-	if err := os.MkdirAll(bank, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	write(t, filepath.Join(bank, "num_lines"), "8")
-	write(t, filepath.Join(bank, "label"), label)
-	for n := range 8 {
-		line := filepath.Join(bank, fmt.Sprintf("line%d", n))
-		if err := os.Mkdir(line, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		write(t, filepath.Join(line, "name"), fmt.Sprintf("%s-%d", strings.ToUpper(label), n))
-	}
-	s.live(true)
-	t.Cleanup(func() {
-		s.live(false)
-		for n := range 8 {
-			_ = os.Remove(filepath.Join(bank, fmt.Sprintf("line%d", n)))
-		}
-		_ = os.Remove(bank)
-		_ = os.Remove(s.home)
-	})
-	return s
+	t.Cleanup(func() { _ = chip.Close() })
+	return &sim{t, chip}
 }
 
 // live plugs the chip in or out.
 func (s *sim) live(on bool) {
 	s.t.Helper()
-	value := "0"
-	if on {
-		value = "1"
+	if err := s.chip.Plug(on); err != nil {
+		s.t.Fatal(err)
 	}
-	if was := read(s.t, filepath.Join(s.home, "live")); was != value {
-		write(s.t, filepath.Join(s.home, "live"), value)
-	}
-}
-
-func (s *sim) attribute(line int, name string) string {
-	s.t.Helper()
-	dev, chip := read(s.t, filepath.Join(s.home, "dev_name")), read(s.t, filepath.Join(s.home, "bank", "chip_name"))
-	return filepath.Join("/sys/devices/platform", dev, chip, fmt.Sprintf("sim_gpio%d", line), name)
 }
 
 // drive sets the level of an input, as a contact does.
 func (s *sim) drive(line int, high bool) {
 	s.t.Helper()
-	pull := "pull-down"
-	if high {
-		pull = "pull-up"
+	if err := s.chip.Drive(line, high); err != nil {
+		s.t.Fatal(err)
 	}
-	write(s.t, s.attribute(line, "pull"), pull)
 }
 
 // value is the level of a line.
 func (s *sim) value(line int) string {
 	s.t.Helper()
-	return read(s.t, s.attribute(line, "value"))
+	high, err := s.chip.Level(line)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if high {
+		return "1"
+	}
+	return "0"
 }
 
 // eventually waits until it is so.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 
 	"clinicgate/devices"
@@ -30,6 +31,17 @@ type Device struct {
 	// Of a card reader.
 	Reset  string `toml:"reset"`
 	Socket string `toml:"socket"`
+	// Of a GPIO line.
+	Active   string   `toml:"active"`
+	Pull     string   `toml:"pull"`
+	Debounce Duration `toml:"debounce"`
+
+	// Of a presence sensor.
+	Hold Duration `toml:"hold"`
+
+	// Of a lamp or a sounder.
+	Shows      []Signal `toml:"shows"`
+	AlarmLimit Duration `toml:"alarm_limit"`
 }
 
 // Validate asks the class, which knows its settings. It reports false for a
@@ -40,12 +52,14 @@ func (d Device) Validate() (known bool, err error) {
 		return true, d.Scanner().Validate()
 	case devices.NFC:
 		return true, d.NFC().Validate()
+	case devices.Button, devices.Presence, devices.Lamp, devices.Sounder:
+		return true, errors.Join(d.GPIO().Validate(d.Class), d.validateShows())
 	}
 	return false, nil
 }
 
 // deviceClasses are the classes that Validate knows.
-var deviceClasses = []devices.Class{devices.Scanner, devices.NFC}
+var deviceClasses = []devices.Class{devices.Scanner, devices.NFC, devices.Button, devices.Presence, devices.Lamp, devices.Sounder}
 
 // Scanner gives the settings in the form of devices/scanner.
 func (d Device) Scanner() scanner.Config {

@@ -29,6 +29,8 @@ type View struct {
 	Rev     uint64 `json:"rev"`
 	Session string `json:"session"`
 	State   string `json:"state"`
+	Help    string `json:"help"`    // how far a call for help has come
+	Present bool   `json:"present"` // somebody stands before the kiosk
 	Signing *struct {
 		Signers []string `json:"signers"`
 	} `json:"signing"`
