@@ -55,9 +55,11 @@ func TestButtonActiveHigh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench()
 		runs(t, button(t, b, Config{Active: "high"}), b, func() {
-			if b.Pull() != gpio.PullDown {
-				t.Errorf("pull %v, want down", b.Pull())
+			b.Lock()
+			if b.P != gpio.PullDown {
+				t.Errorf("pull %v, want down", b.P)
 			}
+			b.Unlock()
 			b.edges(100*time.Millisecond, gpio.High, gpio.Low)
 			wantKinds(t, b, Pressed)
 		})
@@ -85,9 +87,9 @@ func TestButtonHeldDown(t *testing.T) {
 			if got, want := b.health(), []string{"attached", "lost: button is stuck"}; !slices.Equal(got, want) {
 				t.Errorf("health %v, want %v", got, want)
 			}
-			b.Lock()
+			b.mu.Lock()
 			b.atStart = nil // let go
-			b.Unlock()
+			b.mu.Unlock()
 			time.Sleep(3 * time.Second)
 			if st := d.Status(); st.State != devices.Attached {
 				t.Errorf("state %s after it was let go, want attached", st.State)

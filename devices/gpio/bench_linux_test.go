@@ -40,6 +40,8 @@ func (b *workbench) In(pull gpio.Pull, edge gpio.Edge) error {
 	if err := b.Pin.In(pull, edge); err != nil {
 		return err
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.atStart != nil {
 		return b.Pin.Out(*b.atStart)
 	}
