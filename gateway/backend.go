@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"clinicgate/devices"
+	"clinicgate/devices/gpio"
 	"clinicgate/gateway/control"
 	"clinicgate/kiosk"
 	"clinicgate/kiosk/roster"
@@ -149,6 +150,9 @@ func (g statusBackend) Devices(ctx context.Context, _ control.Caller) (control.D
 	}
 	for _, p := range ports {
 		out.Ports = append(out.Ports, control.Port{Path: p.Name, Identity: p.Identity.String(), Product: p.Product})
+	}
+	for _, c := range gpio.Chips() {
+		out.Ports = append(out.Ports, control.Port{Path: c.Path, Identity: c.Port(), Product: c.Product()})
 	}
 	return out, nil
 }

@@ -118,6 +118,17 @@ func TestVMHelpButton(t *testing.T) {
 		t.Errorf("the bell changed %d times in 4 s of a call", n)
 	}
 	page("the page says that staff are called", func(help string, _ bool) bool { return help == "called" || help == "desk" })
+
+	// It is on until a person answers, whatever becomes of the service.
+	if err := c.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if lit(helpLamp) || lit(bell) {
+		t.Error("lamp or bell is on while the service is stopped")
+	}
+	c.start()
+	c.eventually("lamp and bell go on after a restart", func() bool { return blinks(helpLamp, time.Second) > 2 && blinks(bell, 4*time.Second) > 4 })
+	b = c.browser()
 	calls, err := c.control.HelpList(t.Context())
 	if err != nil || len(calls.Help) != 1 || calls.Help[0].Kind != "need-help" || calls.Help[0].Kiosk != "lobby-1" {
 		t.Fatalf("calls %+v, %v, want one of the kiosk", calls, err)

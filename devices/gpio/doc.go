@@ -38,11 +38,11 @@
 // # What is proved where
 //
 // The tests here use periph's gpiotest in virtual time. `make e2e-vm` runs the
-// TestVM ones on the kernel's gpio-sim: edges to readings, levels read back, a
-// process killed, chips unplugged and back. There is no other simulator: a
-// character device cannot be imitated by a program, so where there is no chip the
-// demo's button, lamp and sounder are MQTT devices of the bridge, which end in
-// the same rules of the gateway.
+// TestVM ones on the kernel's gpio-sim (devices/simulator.GPIOChip): edges to
+// readings, levels read back, a process killed, chips unplugged and back. There is
+// no other simulator: no program can imitate a character device. Where the kernel
+// has none, which is nearly everywhere, a demo's button, lamp and sounder are MQTT
+// devices of the bridge and end in the same rules of the gateway.
 //
 // BUG: periph sets the direction of a line before its level, so that a lamp or
 // relay with active = "low" is on for some microseconds when it is attached.

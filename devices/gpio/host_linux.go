@@ -95,7 +95,7 @@ func (f *fence) open(l Line) (*held, error) {
 func (f *fence) read() error {
 	paths, err := filepath.Glob("/dev/gpiochip*")
 	if err != nil || len(paths) == 0 {
-		return &devices.Fault{Reason: "there is no GPIO chip", Hint: "plug it in, or load its driver; `gpiodetect` lists what the system has"}
+		return &devices.Fault{Reason: "there is no GPIO chip", Hint: "plug it in, or load its driver"}
 	}
 	nodes, links := "", false
 	for _, p := range paths {
@@ -197,9 +197,9 @@ func (f *fence) find(l Line) (*gpioioctl.GPIOChip, *gpioioctl.GPIOLine, error) {
 	}
 	switch {
 	case chips == 0:
-		return nil, nil, &devices.Fault{Reason: "no such GPIO chip", Hint: "plug it in; `gpiodetect` lists names and labels of those that are there"}
+		return nil, nil, &devices.Fault{Reason: "no such GPIO chip", Hint: "plug it in; `clinicgate devices list` shows the chips that are there"}
 	case lines == 0:
-		return nil, nil, &devices.Fault{Reason: "the GPIO chip has no such line", Hint: "`gpioinfo` lists offsets and names"}
+		return nil, nil, &devices.Fault{Reason: "the GPIO chip has no such line", Hint: "`clinicgate devices list` shows how many it has; `gpioinfo` lists their names"}
 	case lines > 1:
 		return nil, nil, &devices.Fault{Reason: "several GPIO lines have this name", Hint: "name the chip, too, and the offset: gpio:CHIP/OFFSET"}
 	}

@@ -24,14 +24,14 @@ const maxChipLines = 4096
 //	gpio:pinctrl-bcm2711/GPIO17   a line of this chip by its name
 //	gpio:GPIO17                   the only line of this name
 //
-// `gpioinfo` prints labels, offsets and names.
+// Chips and `gpioinfo` tell labels and offsets; `gpioinfo` tells names.
 func ParseLine(s string) (Line, error) {
 	rest, ok := strings.CutPrefix(s, "gpio:")
 	if !ok {
 		return Line{}, fmt.Errorf("port %q is not of the form gpio:CHIP/LINE or gpio:NAME", s)
 	}
 	bad := func(what string) (Line, error) {
-		return Line{}, fmt.Errorf("port %q: %s; write gpio:CHIP/LINE or gpio:NAME with what `gpioinfo` prints", s, what)
+		return Line{}, fmt.Errorf("port %q: %s; write gpio:CHIP/LINE or gpio:NAME as `gpioinfo` prints them", s, what)
 	}
 	if len(rest) > 96 || strings.ContainsFunc(rest, func(c rune) bool { return c <= ' ' || c > '~' }) {
 		return bad("there are characters that no chip or line has, or too many")

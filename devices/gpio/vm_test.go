@@ -260,6 +260,21 @@ func TestVMOutputs(t *testing.T) {
 	want("ended", "0", "0", "0") // the lamp that is off at high is still on: Run holds its line
 }
 
+// The list names chips in the way that the config does.
+func TestVMChips(t *testing.T) {
+	plug(t, "listed")
+	for _, c := range Chips() {
+		if c.Label != "listed" {
+			continue
+		}
+		if c.Port() != "gpio:listed/LINE" || c.Lines != 8 || c.Path != "/dev/"+c.Name {
+			t.Errorf("chip %+v, port %s", c, c.Port())
+		}
+		return
+	}
+	t.Errorf("Chips() = %+v, want the one that is plugged in", Chips())
+}
+
 // One line is one device's.
 func TestVMLineInUse(t *testing.T) {
 	plug(t, "shared")
@@ -343,10 +358,35 @@ func TestMain(m *testing.M) {
 	}
 }
 
+// A second name of a chip, as some Raspberry Pi systems have one, makes periph
+// close file 0 of the process. There is a harmless one in its place at once, and
+// the chips are not read a second time.
+func TestVMChipWithTwoNames(t *testing.T) {
+	chip := plug(t, "pi")
+	path := ""
+	for _, c := range Chips() {
+		if c.Label == "pi" {
+			path = c.Path
+		}
+	}
+	if err := os.Symlink(path, "/dev/gpiochip99"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Remove("/dev/gpiochip99") })
+	cmd := child(t, "gpio:pi/3", On)
+	if v := chip.value(3); v != "1" {
+		t.Errorf("lamp %s, want 1", v)
+	}
+	if file, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/0", cmd.Process.Pid)); err != nil || file != "/dev/null" {
+		t.Errorf("file 0 of the process is %q, %v, want /dev/null", file, err)
+	}
+}
+
 // child runs a lamp in a process of its own until it has shown a pattern.
 func child(t *testing.T, line, pattern string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
+	cmd.Stdin = strings.NewReader("") // a pipe, to be told from what may replace it
 	cmd.Env = append(os.Environ(), "CLINICGATE_VM_LAMP="+line, "CLINICGATE_VM_PATTERN="+pattern)
 	out, err := cmd.StdoutPipe()
 	if err != nil {

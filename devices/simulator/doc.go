@@ -20,5 +20,7 @@
 // simulator itself dies, the gateway sees its scanner unplugged; the links stay
 // until the next simulator of that name replaces them.
 //
+// A GPIOChip is the kernel's own, and is there only where the kernel simulates one.
+//
 // It is imported by tests and by the demo, never by the product.
 package simulator
