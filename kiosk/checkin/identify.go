@@ -36,6 +36,8 @@ const (
 	AskTime         Outcome = "ask-time"    // more than one person has this name and birth date: ask for the appointment's time
 	AskPhone        Outcome = "ask-phone"   // and still: ask for the last two digits of the phone
 	Alike           Outcome = "alike"       // not told apart by these either; the desk helps
+	Unreadable      Outcome = "unreadable"  // something was scanned and not read whole; see RefuseScan
+	OtherCard       Outcome = "other-card"  // a card that tells this kiosk nothing, likewise
 	Provisional     Outcome = "provisional" // has a number; the desk looks for the appointment: see Place
 )
 

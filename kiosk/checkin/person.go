@@ -1,6 +1,7 @@
 package checkin
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -16,6 +17,7 @@ import (
 // PersonInput is what the page sends of a patient without a code.
 type PersonInput struct {
 	Session  string
+	Method   roster.Method // Named, which it is when empty, or Licensed
 	Claim    identity.Claim
 	NoMore   bool // the patient can tell no more: what would be asked is the desk's to find out
 	Language string
@@ -28,17 +30,22 @@ type PersonInput struct {
 // AskTime or AskPhone and a person who is not expected give NotFound alike, and
 // count as attempts. AskTime and AskPhone commit nothing: the page asks, and sends
 // the whole claim again with the answer.
+//
+// It is all the same for the holder of a licence, who may have found it: it is the
+// claim of somebody who need not type, and no proof. What it says is compared and
+// dropped; so it gets nobody a provisional number, for which a name is kept.
 func (s *Service) IdentifyPerson(ctx context.Context, in PersonInput) (Identified, error) {
 	if err := checkInput(in.Session, in.Language, in.Request); err != nil {
 		return Identified{}, err
 	}
-	if !known(in.Needs) {
+	method := cmp.Or(in.Method, roster.Named)
+	if !known(in.Needs) || method != roster.Named && method != roster.Licensed {
 		return Identified{}, ErrInput
 	}
 	now := s.cfg.Now()
 	act := patientAct(in.Session, in.Request)
 	if s.attempts.locked(in.Session, now.Wall) {
-		return s.refuse(ctx, act, roster.Named, Locked, Visit{})
+		return s.refuse(ctx, act, method, Locked, Visit{})
 	}
 	var verdict identity.Verdict
 	var found []roster.Appointment
@@ -54,17 +61,17 @@ func (s *Service) IdentifyPerson(ctx context.Context, in PersonInput) (Identifie
 	}
 	switch verdict {
 	case identity.One:
-		return s.admit(ctx, act, IdentifyInput{Session: in.Session, Method: roster.Named, Language: in.Language, Needs: in.Needs, Request: in.Request}, s.next(found, now.Wall), now)
+		return s.admit(ctx, act, IdentifyInput{Session: in.Session, Method: method, Language: in.Language, Needs: in.Needs, Request: in.Request}, s.next(found, now.Wall), now)
 	case identity.AskTime:
 		return ask(AskTime), nil
 	case identity.AskPhone:
 		return ask(AskPhone), nil
 	case identity.Desk:
-		return s.refuse(ctx, act, roster.Named, Alike, Visit{})
+		return s.refuse(ctx, act, method, Alike, Visit{})
 	}
 	s.attempts.failed(in.Session, now.Wall)
-	out, err := s.refuse(ctx, act, roster.Named, NotFound, Visit{})
-	out.MayProvision = s.listMayLack(s.queue.Today())
+	out, err := s.refuse(ctx, act, method, NotFound, Visit{})
+	out.MayProvision = method == roster.Named && s.listMayLack(s.queue.Today())
 	return out, err
 }
 

@@ -29,7 +29,7 @@ func (s *Service) Provisional(ctx context.Context, in PersonInput) (Identified, 
 	if err := checkInput(in.Session, in.Language, in.Request); err != nil {
 		return Identified{}, err
 	}
-	if !known(in.Needs) {
+	if !known(in.Needs) || in.Method == roster.Licensed {
 		return Identified{}, ErrInput
 	}
 	act := patientAct(in.Session, in.Request)

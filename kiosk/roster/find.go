@@ -13,9 +13,10 @@ import (
 type Method string
 
 const (
-	Scanned Method = "scan"
-	Typed   Method = "typed"
-	Named   Method = "name" // birth date and name; see FindByPerson
+	Scanned  Method = "scan"
+	Typed    Method = "typed"
+	Named    Method = "name"    // birth date and name; see FindByPerson
+	Licensed Method = "licence" // likewise, as a driving licence says them
 )
 
 var (

@@ -46,6 +46,7 @@ type Roster struct {
 // Held says what is held of a day.
 type Held struct {
 	Rows    int         // about how many, without those cancelled
+	Births  bool        // some of them, now or earlier, say when somebody was born
 	Changed storage.HLC // of the event that brought the newest row
 }
 
@@ -98,6 +99,7 @@ func (r *Roster) Load(ctx context.Context) error {
 				if held.Changed = max(held.Changed, s.HLC); !s.Row.Cancelled {
 					held.Rows++
 				}
+				held.Births = held.Births || s.Row.BirthDate != ""
 				return nil
 			})
 			if err != nil {
@@ -153,13 +155,23 @@ func (r *Roster) note(day kiosk.Day, fresh int, at storage.HLC) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	held := r.days[day]
-	r.days[day] = Held{held.Rows + fresh, max(held.Changed, at)}
+	r.days[day] = Held{held.Rows + fresh, held.Births, max(held.Changed, at)}
 	if at > held.Changed {
 		select {
 		case r.news <- struct{}{}:
 		default:
 		}
 	}
+}
+
+// noteBirth remembers that a day's list says when people were born. It may run
+// ahead of its transaction, as note does.
+func (r *Roster) noteBirth(day kiosk.Day) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	held := r.days[day]
+	held.Births = true
+	r.days[day] = held
 }
 
 // News gives a channel that is rung when a list changes; several changes may ring
@@ -212,6 +224,9 @@ func (r *Roster) put(tx *storage.Tx, day kiosk.Day, s stored) (more int, err err
 	}
 	if err := tx.Put(dayView, []byte(day), []byte(day)); err != nil {
 		return 0, fmt.Errorf("cannot write roster day: %w", err)
+	}
+	if s.Row.BirthDate != "" {
+		r.noteBirth(day)
 	}
 	was := old != nil && !old.Row.Cancelled
 	now := r.keys(day, s.Row)
