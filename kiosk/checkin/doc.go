@@ -14,6 +14,8 @@
 //   - who is not on a list that may lack them gets a number, marked for the desk,
 //     and is matched with the appointment by the list that comes later or by staff;
 //     an appointment that somebody has arrived for gets no second entry silently;
+//   - the holder of a driving licence is identified as who types birth date and name
+//     is, and what the licence says is kept nowhere;
 //   - what a walk-in or a provisional arrival said of themselves goes to the
 //     roster's channel, sealed, and nowhere else;
 //   - every outcome ends at a person or at a number, each with its audit event;
@@ -25,6 +27,7 @@
 //
 //	Identify(code) --> roster.Find --> queue.Add (checked-in) --> forms in the patient's language
 //	IdentifyPerson(birth date, name) --> roster.FindByPerson --> the same, or one more question
+//	RefuseScan(kind) --> audit
 //	Provisional(birth date, name) --> queue.Add (provisional) + roster.Remember --> Reconcile or Match --> the appointment's entry
 //	Admit, WalkIn (staff) --> queue.Add, waiting
 //	Finish(decisions) --> one transaction { consent.Record, SetStatus(waiting), PATIENT_CHECKED_IN, PATIENT_READY, audit }

@@ -164,7 +164,7 @@ func (s *Server) apply(x *session, a action) (work, bool) {
 	case "ready":
 		return s.ready(x, a.Request)
 	case "scan":
-		return s.scanned(x, a.Code, a.Request)
+		return s.scanned(x, phi.New(a.Code), "", a.Request)
 	case "code":
 		code := strings.TrimSpace(a.Code)
 		if code == "" || len(code) > maxTypedBytes || !printable(code) {

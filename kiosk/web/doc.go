@@ -30,6 +30,10 @@
 // for (needs.go) are the session's: they are on every screen until it ends, and
 // nobody inherits them. The needs travel with the entry that identifying commits.
 //
+// A scan is a code, a driving licence or of no use (Read); whoever composes the
+// kiosk says which, since formats are the devices' (Deps.Understand). Of a licence
+// the page has birth date and name until they are compared, and never shows them.
+//
 // It refuses to know the clinic's rules (CheckIn does), to decide anything in
 // the browser (the page draws a picture that the server made), to turn a string
 // into markup or script (Trusted Types 'none'), and to keep a session across a

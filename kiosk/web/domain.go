@@ -48,10 +48,11 @@ const (
 type Method string
 
 const (
-	Scanned Method = "scan"
-	Typed   Method = "typed"
-	Named   Method = "named" // by date of birth and name
-	Carded  Method = "card"  // by a contactless card and the date of birth
+	Scanned  Method = "scan"
+	Typed    Method = "typed"
+	Named    Method = "named"   // by date of birth and name
+	Licensed Method = "licence" // likewise, as a driving licence says them
+	Carded   Method = "card"    // by a contactless card and the date of birth
 )
 
 // Identify is the patient's claim: one code, or who she is.
@@ -59,13 +60,34 @@ type Identify struct {
 	Session  string
 	Method   Method
 	Value    phi.Text     // Scanned, Typed; Carded: the card's number, empty for a card that finds nobody
-	Person   Person       // Named; Carded: Birth alone
-	NoMore   bool         // Named: the patient can tell nothing more about herself
+	Useless  Useless      // Scanned, instead of Value: there is nobody to look up
+	Kind     string       // Useless: see Read
+	Person   Person       // Named, Licensed; Carded: Birth alone
+	NoMore   bool         // Named, Licensed: the patient can tell nothing more about herself
 	Number   bool         // Named: give a number to who was not found; see Identified.MayNumber
 	Language string       // tag of the language that the patient chose
 	Needs    []kiosk.Need // the help that the patient asked for
 	Request  uuid.UUID
 }
+
+// Read is what was scanned, as far as the page uses it: a code, a person, or
+// neither of them.
+type Read struct {
+	Kind    string   // the device layer's word, such as "driving-licence"; empty when not known
+	Code    phi.Text // to be looked up
+	Person  Person   // whose licence it is
+	Useless Useless
+}
+
+// Useless is why a scan leads to nobody; it is the last part of the key of a
+// sentence.
+type Useless string
+
+const (
+	Unreadable Useless = "unreadable" // it was not read whole: try again
+	OtherCard  Useless = "other-card" // it does not say who somebody is, or must not be taken
+	NoCode     Useless = "not-found"  // it is no code of any clinic
+)
 
 // Person is who a patient without a code says she is.
 type Person struct {

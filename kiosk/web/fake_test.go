@@ -115,7 +115,7 @@ func (c *clinic) Identify(ctx context.Context, in web.Identify) (web.Identified,
 	c.identify = append(c.identify, in)
 	fail, _ := c.fails(&c.failIdentify)
 	out, scripted := c.outcome[in.Value.Reveal()]
-	if in.Method == web.Named {
+	if in.Method == web.Named || in.Method == web.Licensed {
 		out, scripted = c.outcome[claimed(in.Person)]
 		if in.NoMore && out.Outcome == web.Asked {
 			out = web.Identified{Outcome: web.Refused, Sentence: "alike"}
@@ -136,6 +136,9 @@ func (c *clinic) Identify(ctx context.Context, in web.Identify) (web.Identified,
 	}
 	if fail || broken {
 		return web.Identified{}, errBroken
+	}
+	if in.Useless != "" {
+		return web.Identified{Outcome: web.Refused, Sentence: string(in.Useless), Again: true}, nil
 	}
 	if scripted {
 		return out, nil

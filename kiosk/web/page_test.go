@@ -25,7 +25,7 @@ type picture struct {
 	State                                  web.State
 	StepsLeft                              int
 	Needs                                  []string
-	CodeRead                               bool
+	CodeRead, Licence                      bool
 	Display                                struct{ Large, Contrast, Low bool }
 	IdleMs                                 int64
 	Visit                                  *struct{ Name, Department, Provider, At, Zone string }

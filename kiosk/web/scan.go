@@ -21,10 +21,10 @@ var ErrNoPage = errors.New("the check-in page is not open")
 
 const maxTypedBytes = 32
 
-// Scan feeds a code from a device into the live session, or starts one. It
-// returns as soon as the page has the code; what becomes of it the page shows.
-// kind is the device layer's word for the kind of code ("qr", "code128", ...;
-// may be empty) and is only logged. The value is never logged or echoed.
+// Scan feeds what a device read into the live session, or starts one. It returns
+// as soon as the page has it; what becomes of it the page shows. kind is the
+// device layer's word for what it is ("appointment-code", "driving-licence", ...;
+// may be empty); see Deps.Understand. The value is never logged or echoed.
 func (s *Server) Scan(ctx context.Context, value phi.Text, kind string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -39,7 +39,7 @@ func (s *Server) Scan(ctx context.Context, value phi.Text, kind string) error {
 		return ErrNoPage
 	}
 	s.log.Debug("code read", "kind", kind, "bytes", len(value.Reveal()))
-	job, _ := s.scanned(s.live, value.Reveal(), request)
+	job, _ := s.scanned(s.live, value, kind, request)
 	s.touched(s.live)
 	s.changed()
 	if job != nil {
@@ -50,34 +50,51 @@ func (s *Server) Scan(ctx context.Context, value phi.Text, kind string) error {
 
 // code is what was read or typed to tell who somebody is.
 type code struct {
-	value  phi.Text
-	method Method
-	hash   [sha256.Size]byte
+	method  Method
+	value   phi.Text // Scanned, Typed
+	person  Person   // Licensed
+	useless Useless  // Scanned, and it tells of nobody
+	kind    string   // of what is useless
+	hash    [sha256.Size]byte
 }
 
 func newCode(value phi.Text, m Method) code {
-	return code{value, m, sha256.Sum256([]byte(value.Reveal()))}
+	return code{method: m, value: value, hash: sha256.Sum256([]byte(value.Reveal()))}
+}
+
+// newScan makes a code of what was read.
+func newScan(r Read) code {
+	text := cleanScan(r.Code.Reveal())
+	switch {
+	case r.Useless == "" && r.Person != (Person{}):
+		p := Person{Birth: r.Person.Birth, Family: nameOf(r.Person.Family.Reveal()), Given: nameOf(r.Person.Given.Reveal())}
+		said := strings.Join([]string{p.Birth.Reveal(), p.Family.Reveal(), p.Given.Reveal()}, "\n")
+		return code{method: Licensed, person: p, hash: sha256.Sum256([]byte("licence\n" + said))}
+	case r.Useless == "" && text != "":
+		return newCode(phi.New(text), methodOf(text))
+	case r.Useless == "":
+		r.Useless = Unreadable
+	}
+	return code{method: Scanned, useless: r.Useless, kind: r.Kind, hash: sha256.Sum256([]byte("useless\n" + r.Kind))}
 }
 
 func (c code) isZero() bool { return c.hash == [sha256.Size]byte{} }
 
-// scanned decides what a code means on the screen that is shown. Server.mu is
+// scanned decides what a scan means on the screen that is shown. Server.mu is
 // held.
-func (s *Server) scanned(x *session, raw string, request uuid.UUID) (work, bool) {
-	text := cleanScan(raw)
-	if text == "" {
-		if x.state == Identifying {
-			x.step(evScan)
-			x.step(evRefused)
-			x.sentence, x.again = "unreadable", true
-			return nil, true
-		}
-		return nil, false
+func (s *Server) scanned(x *session, value phi.Text, kind string, request uuid.UUID) (work, bool) {
+	r := Read{Code: value}
+	if s.deps.Understand != nil {
+		r = s.deps.Understand(value, kind)
 	}
-	return s.read(x, newCode(phi.New(text), methodOf(text)), request)
+	c := newScan(r)
+	if c.kind == "" && c.useless != "" && !x.state.asks() {
+		return nil, false // noise, and nobody waits for a code
+	}
+	return s.read(x, c, request)
 }
 
-// read decides what a code means that is one. Server.mu is held.
+// read decides what a code means on the screen that is shown. Server.mu is held.
 func (s *Server) read(x *session, c code, request uuid.UUID) (work, bool) {
 	if x.state.asks() {
 		return s.identify(x, evScan, c, request)
@@ -85,6 +102,9 @@ func (s *Server) read(x *session, c code, request uuid.UUID) (work, bool) {
 	switch x.state {
 	case Attract, Language, Needing, Interpreting:
 		x.step(evScan)
+		if c.useless != "" && !x.held.isZero() {
+			return nil, true // of the two, the one before may be of use
+		}
 		x.held = c
 		s.onlyLanguage(x)
 		return nil, true
@@ -93,10 +113,22 @@ func (s *Server) read(x *session, c code, request uuid.UUID) (work, bool) {
 			return s.identify(x, evScan, c, request)
 		}
 	}
+	if c.useless != "" {
+		return nil, x.remark(string(c.useless)) // it is nobody's, so there is no second person
+	}
 	if x.knows(c) {
 		return nil, true // a scanner reads a code twice, or the phone is still under it
 	}
 	return s.second(x, c, request)
+}
+
+// remark says something beside a screen that stays as it is.
+func (x *session) remark(notice string) bool {
+	if x.state.busy() || x.state == Together {
+		return false
+	}
+	x.notice = notice
+	return true
 }
 
 // cleanScan takes off what a scanner adds: an AIM identifier in front ("]Q1"),

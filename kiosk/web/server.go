@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/time/rate"
 
+	"clinicgate/kiosk/phi"
 	"clinicgate/kiosk/web/door"
 	"clinicgate/kiosk/web/speech"
 )
@@ -55,7 +56,15 @@ type Deps struct {
 	Board   Board
 	Logger  *slog.Logger
 	Now     func() time.Time // optional: time.Now
-	Pass    PassStore        // optional: without it the page is locked after a restart until the next launch
+	// Understand says what a scan is. kind is the device's word, empty where a scan
+	// was typed into the page, as a keyboard scanner does; an empty value is a scan
+	// that the device could not or must not hand on. It is pure. Optional: without
+	// it all is a code.
+	Understand func(value phi.Text, kind string) Read
+	// Licences tells whether a driving licence would do now. It must not block.
+	// Optional: without it the page does not ask for one.
+	Licences func() bool
+	Pass     PassStore // optional: without it the page is locked after a restart until the next launch
 }
 
 // Server serves the patient page and the board. Make one with New.

@@ -47,8 +47,8 @@ type session struct {
 // visitor is who is being checked in. The next one of a party starts with an empty
 // one.
 type visitor struct {
-	code   code   // as it was looked up last
-	person Person // who a patient without a code says she is, as far as asked
+	code   code   // as it was looked up last, without what was read
+	person Person // who a patient without a code, or her licence, says she is, as far as asked
 
 	found    Identified
 	notRight bool // the patient says that something of the visit is not right
@@ -89,8 +89,9 @@ func (s *Server) identify(x *session, e event, c code, request uuid.UUID) (work,
 	if !x.step(e) {
 		return nil, false
 	}
-	x.held, x.visitor = code{}, visitor{code: c}
-	return s.lookUp(x, Identify{Session: x.id, Method: c.method, Value: c.value, Language: x.language, Needs: x.needs, Request: request}), true
+	x.held, x.visitor = code{}, visitor{code: code{method: c.method, hash: c.hash}, person: c.person}
+	return s.lookUp(x, Identify{Session: x.id, Method: c.method, Value: c.value, Person: c.person, Useless: c.useless, Kind: c.kind,
+		Language: x.language, Needs: x.needs, Request: request}), true
 }
 
 // lookUp asks the check-in who the patient is; the state is Checking.
@@ -108,7 +109,7 @@ func (s *Server) lookUp(x *session, in Identify) work {
 // byPerson takes one answer of a patient without a code and, once there is a
 // whole claim, looks the person up by it.
 func (s *Server) byPerson(x *session, a action) (work, bool) {
-	p := x.person
+	p, method := x.person, Named
 	switch event(a.Event) {
 	case evNoCode:
 		if x.state == Turned && !x.again || !x.step(evNoCode) {
@@ -151,8 +152,13 @@ func (s *Server) byPerson(x *session, a action) (work, bool) {
 	if !x.step(event(a.Event)) {
 		return nil, false
 	}
+	if x.code.method == Licensed && event(a.Event) != evNamed {
+		method = Licensed // and a question about it
+	} else {
+		x.code = code{}
+	}
 	x.person = p
-	return s.lookUp(x, Identify{Session: x.id, Method: Named, Person: p, NoMore: event(a.Event) == evUnknown,
+	return s.lookUp(x, Identify{Session: x.id, Method: method, Person: p, NoMore: event(a.Event) == evUnknown,
 		Language: x.language, Needs: x.needs, Request: a.Request}), true
 }
 
@@ -207,6 +213,9 @@ func (s *Server) answered(x *session, act string, out Identified, err error) {
 		return
 	}
 	x.active = s.now()
+	if x.code.method == Licensed && out.Outcome != Asked {
+		x.person = Person{} // it was for this look-up alone
+	}
 	if out.Visit == (Visit{}) { // an answer to a move need not tell the visit again
 		out.Visit = x.found.Visit
 	}

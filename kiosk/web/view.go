@@ -21,6 +21,7 @@ type view struct {
 	Display   display      `json:"display"`
 	StepsLeft int          `json:"stepsLeft,omitempty"`
 	CodeRead  bool         `json:"codeRead,omitempty"` // a code waits for the language
+	Licence   bool         `json:"licence,omitempty"`  // a driving licence would do
 	Needs     []kiosk.Need `json:"needs,omitempty"`
 	Notice    string       `json:"notice,omitempty"` // message key
 	Visit     *visitView   `json:"visit,omitempty"`
@@ -99,7 +100,7 @@ func (s *Server) view() view {
 	x := s.live
 	v := view{
 		Build: s.build, Epoch: s.epoch, Rev: s.rev, Session: x.id, State: x.state, Language: x.language, Display: x.display,
-		StepsLeft: x.state.stepsLeft(), CodeRead: x.state.beforeCode() && !x.held.isZero(),
+		StepsLeft: x.state.stepsLeft(), CodeRead: x.state.beforeCode() && !x.held.isZero() && x.held.useless == "",
 		Notice: s.noticeKey(x.notice), Help: s.help, Present: s.present,
 	}
 	if v.CodeRead && x.held.method != Carded {
@@ -108,6 +109,8 @@ func (s *Server) view() view {
 	switch x.state {
 	case Needing, Interpreting:
 		v.Needs = x.needs
+	case Identifying:
+		v.Licence = s.deps.Licences != nil && s.deps.Licences()
 	case SignDrawn, SignTyped:
 		f := x.form()
 		v.Form = &formView{ID: f.ID, Language: f.Language, Title: f.Title}
@@ -199,8 +202,10 @@ func (s *Server) standingKey(at Standing) string {
 }
 
 func (s *Server) noticeKey(notice string) string {
-	if _, ok := s.words[0].Text["note."+notice]; ok {
-		return "note." + notice
+	for _, key := range []string{"note." + notice, "refused." + notice + ".title"} {
+		if _, ok := s.words[0].Text[key]; ok {
+			return key
+		}
 	}
 	return ""
 }

@@ -66,6 +66,9 @@ function tongues() {
 }
 
 const FILL = {
+  identify(screen, { licence }) {
+    when(screen, "licence", licence);
+  },
   interpreter(screen, { language, needs = [] }) {
     const list = screen.querySelector(".tongues");
     const own = list.querySelector(`[lang="${language.split("-")[0]}"]`);
