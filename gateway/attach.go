@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -11,6 +12,8 @@ import (
 	"clinicgate/devices/scanner"
 	"clinicgate/gateway/bridge"
 	"clinicgate/gateway/config"
+	"clinicgate/kiosk/phi"
+	"clinicgate/kiosk/web"
 )
 
 // openDevices makes the configured devices and binds the broker.
@@ -79,13 +82,21 @@ func (g *Gateway) reading(ctx context.Context, r devices.Reading) error {
 	return fmt.Errorf("class %q has no reader", r.Class)
 }
 
-// scanned takes what a scanner read. It is accepted when the page has it.
+// scanned takes what a scanner read. It is accepted when the page has it; of what
+// cannot be used the page has the kind alone, and tells whoever it asks for a
+// code. Without a page nobody is there to be told.
 func (g *Gateway) scanned(ctx context.Context, r devices.Reading) error {
-	if r.Verdict != devices.Good {
-		g.log.Info("scan was not usable", "device", string(r.Device), "kind", r.Kind, "verdict", string(r.Verdict), "length", r.Length)
-		return nil
+	switch r.Verdict {
+	case devices.Good:
+		return g.web.Scan(ctx, r.Value, r.Kind)
+	case devices.Damaged:
+		r.Kind = "" // of something that was not read whole it is not known
 	}
-	return g.web.Scan(ctx, r.Value, r.Kind)
+	g.log.Info("scan was not usable", "device", string(r.Device), "kind", r.Kind, "verdict", string(r.Verdict), "length", r.Length)
+	if err := g.web.Scan(ctx, phi.Text{}, r.Kind); err != nil && !errors.Is(err, web.ErrNoPage) {
+		return err
+	}
+	return nil
 }
 
 // tapped takes what a card reader read. It is accepted when the page has it. A card

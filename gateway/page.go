@@ -39,7 +39,7 @@ func (g *Gateway) openPage(context.Context) (io.Closer, error) {
 		Clinic: g.cfg.Kiosk.Clinic, Texts: texts, IdleAfter: g.cfg.Web.Idle.Duration, Signs: signs, Zone: g.cfg.Kiosk.Zone,
 		PanelWidth: g.cfg.Web.PanelWidth, Distance: g.cfg.Web.Distance,
 		Speech: speech, Private: g.cfg.Web.PrivateAudio, BoardMute: !g.cfg.Board.Speak,
-	}, web.Deps{CheckIn: pageCheckIn{g}, Board: pageBoard{g}, Logger: g.log.With("component", "page"), Pass: web.PassFile(filepath.Join(g.cfg.Storage.Dir, "page-pass"))})
+	}, web.Deps{CheckIn: pageCheckIn{g}, Board: pageBoard{g}, Understand: understand, Licences: g.licences, Logger: g.log.With("component", "page"), Pass: web.PassFile(filepath.Join(g.cfg.Storage.Dir, "page-pass"))})
 	if err != nil {
 		return nil, hinted{err, "if another program uses the port, stop it or set web.listen or board.listen"}
 	}

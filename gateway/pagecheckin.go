@@ -21,13 +21,24 @@ type pageCheckIn struct{ *Gateway }
 
 // Identify looks a code or a person up and commits the arrival.
 func (p pageCheckIn) Identify(ctx context.Context, in web.Identify) (web.Identified, error) {
-	if in.Method == web.Named {
+	if in.Useless != "" {
+		found, err := p.checkin.RefuseScan(ctx, checkin.ScanInput{Session: in.Session, Kind: in.Kind, Outcome: checkin.Outcome(in.Useless), Language: in.Language, Request: in.Request})
+		if err != nil {
+			return web.Identified{}, err
+		}
+		return p.answer(found), nil
+	}
+	if in.Method == web.Named || in.Method == web.Licensed {
+		method := roster.Named
+		if in.Method == web.Licensed {
+			method = roster.Licensed
+		}
 		claim := identity.Claim{Birth: in.Person.Birth, Name: fullName(in.Person), Time: in.Person.Time, Phone: in.Person.Phone}
 		identify := p.checkin.IdentifyPerson
 		if in.Number {
 			identify = p.checkin.Provisional
 		}
-		found, err := identify(ctx, checkin.PersonInput{Session: in.Session, Claim: claim, NoMore: in.NoMore, Language: in.Language, Needs: in.Needs, Request: in.Request})
+		found, err := identify(ctx, checkin.PersonInput{Session: in.Session, Method: method, Claim: claim, NoMore: in.NoMore, Language: in.Language, Needs: in.Needs, Request: in.Request})
 		if err != nil {
 			return web.Identified{}, err
 		}
@@ -103,7 +114,8 @@ func (p pageCheckIn) answer(found checkin.Identified) web.Identified {
 		out.MayLeave = slices.Contains(found.Actions, checkin.Leave)
 		out.MayReturn = slices.Contains(found.Actions, checkin.Back)
 	default:
-		out.Sentence, out.Again = string(found.Outcome), found.Outcome == checkin.NotFound
+		out.Sentence = string(found.Outcome)
+		out.Again = found.Outcome == checkin.NotFound || found.Outcome == checkin.Unreadable || found.Outcome == checkin.OtherCard
 	}
 	return out
 }

@@ -128,12 +128,26 @@ func (f *Framer) mayEnd(b byte) bool {
 	}
 }
 
-// inLicence reports whether buf begins as a driving licence does.
+// inLicence reports whether buf begins as a driving licence does: with an @, and
+// then as Classify wants it or, while there is not enough of it, with what is left
+// of the controls of its header. Keyboards make up to two letters and digits of
+// them, and noise above ASCII.
 func (f *Framer) inLicence() bool {
 	data, _, _ := f.content()
-	return len(data) > 0 && data[0] == '@' &&
-		(len(bytes.TrimLeft(data[1:], "\r\n\x1c\x1e")) == 0 || isLicence(data))
+	if len(data) == 0 || data[0] != '@' {
+		return false
+	}
+	spelled := 0
+	for _, b := range data[1:] {
+		if b > ' ' && b < 0x7f {
+			spelled++
+		}
+	}
+	return spelled <= 2 && len(data) <= licenceHead || isLicence(data)
 }
+
+// licenceHead bounds what may stand before the file type of a licence, in bytes.
+const licenceHead = 16
 
 // Silence is how long the line must be silent before Gap is called; 0 when
 // there is nothing that a pause could end.

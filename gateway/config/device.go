@@ -27,6 +27,7 @@ type Device struct {
 	Suffix    string   `toml:"suffix"`
 	IdleGap   Duration `toml:"idle_gap"`
 	MaxLength int      `toml:"max_length"`
+	Licences  bool     `toml:"licences"`
 
 	// Of a card reader.
 	Reset  string `toml:"reset"`

@@ -39,9 +39,11 @@ func (s *Server) Scan(ctx context.Context, value phi.Text, kind string) error {
 		return ErrNoPage
 	}
 	s.log.Debug("code read", "kind", kind, "bytes", len(value.Reveal()))
-	job, _ := s.scanned(s.live, value, kind, request)
-	s.touched(s.live)
-	s.changed()
+	job, ok := s.scanned(s.live, value, kind, request)
+	if ok {
+		s.touched(s.live)
+		s.changed()
+	}
 	if job != nil {
 		s.inBackground(job)
 	}
