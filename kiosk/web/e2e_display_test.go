@@ -64,7 +64,7 @@ func TestE2EDisplay(t *testing.T) {
 			tag := tags[(2*i+k)%len(tags)]
 			name := fmt.Sprintf("%s-%s-%dx%d", strings.ReplaceAll(modes, " ", "-"), tag, p.w, p.h)
 			t.Run(name, func(t *testing.T) {
-				s := start(t, web.Config{Clinic: "Riverside Clinic", Languages: tags, PanelWidth: p.mm, IdleAfter: 10 * time.Minute}, web.Deps{})
+				s := start(t, web.Config{Clinic: "Riverside Clinic", Languages: tags, PanelWidth: p.mm, IdleAfter: 10 * time.Minute}, web.Deps{Licences: licences})
 				b := openBrowser(t, p.w, p.h)
 				look := func(what string) {
 					t.Helper()

@@ -78,7 +78,7 @@ func (w walk) run(t *testing.T, width, height int) {
 		idle = time.Minute
 	}
 	packs, _ := hummed(t, everyLanguage) // the controls that read aloud take room too
-	s := start(t, web.Config{Clinic: "Riverside Clinic", Languages: everyLanguage, IdleAfter: idle, Speech: packs}, web.Deps{CheckIn: desk})
+	s := start(t, web.Config{Clinic: "Riverside Clinic", Languages: everyLanguage, IdleAfter: idle, Speech: packs}, web.Deps{CheckIn: desk, Licences: licences})
 	b := openBrowser(t, width, height)
 	shown := 0
 	look := func(what string) {

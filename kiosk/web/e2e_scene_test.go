@@ -340,7 +340,7 @@ func stage(t *testing.T, b *browser, language string, cfg web.Config) (*player, 
 	c := scenic()
 	var passed atomic.Int64
 	cfg.IdleAfter, cfg.TryDevices = time.Minute, true
-	s := start(t, cfg, web.Deps{CheckIn: c, Now: func() time.Time { return time.Now().Add(time.Duration(passed.Load())) }})
+	s := start(t, cfg, web.Deps{CheckIn: c, Licences: licences, Now: func() time.Time { return time.Now().Add(time.Duration(passed.Load())) }})
 	return &player{browser: b, language: language, clinic: c,
 		scan: func(code string) {
 			t.Helper()

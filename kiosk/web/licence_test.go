@@ -28,10 +28,13 @@ func understand(value phi.Text, kind string) web.Read {
 
 const gretasLicence = "licence 1957-02-28 MARLOW GRETA"
 
+// licences: one would do.
+func licences() bool { return true }
+
 // atStart brings a page to the question for a code.
 func atStart(t *testing.T, desk *clinic) *client {
 	t.Helper()
-	c := launched(t, start(t, web.Config{}, web.Deps{CheckIn: desk, Understand: understand, Licences: func() bool { return true }}))
+	c := launched(t, start(t, web.Config{}, web.Deps{CheckIn: desk, Understand: understand, Licences: licences}))
 	c.act("start", nil)
 	c.choose("en")
 	return c
