@@ -14,6 +14,7 @@ import (
 
 	"clinicgate/devices"
 	"clinicgate/devices/gpio"
+	"clinicgate/devices/nfc"
 	"clinicgate/gateway/control"
 	"clinicgate/kiosk"
 	"clinicgate/kiosk/roster"
@@ -150,6 +151,17 @@ func (g statusBackend) Devices(ctx context.Context, _ control.Caller) (control.D
 	}
 	for _, p := range ports {
 		out.Ports = append(out.Ports, control.Port{Path: p.Name, Identity: p.Identity.String(), Product: p.Product})
+	}
+	sockets := []string{""}
+	for _, d := range g.cfg.Devices {
+		if d.Class == devices.NFC && !slices.Contains(sockets, d.Socket) {
+			sockets = append(sockets, d.Socket)
+		}
+	}
+	for _, socket := range sockets {
+		for _, r := range nfc.Readers(socket) {
+			out.Ports = append(out.Ports, control.Port{Path: r.Name, Identity: r.Port, Product: "card reader"})
+		}
 	}
 	for _, c := range gpio.Chips() {
 		out.Ports = append(out.Ports, control.Port{Path: c.Path, Identity: c.Port(), Product: c.Product()})

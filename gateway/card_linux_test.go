@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -59,6 +60,11 @@ func TestACardIsALookUpAndNoProof(t *testing.T) {
 	}
 	ada := simulator.NewCard([]byte{0x04, 0xA1, 0xB2, 0xC3, 0xD4, 0xE5, 0xF6})
 	want("attract")
+	if list, err := c.control.Devices(ctx); err != nil || !slices.ContainsFunc(list.Ports, func(p control.Port) bool {
+		return p.Identity == "pcsc:Simulated Reader" && p.Path == "Simulated Reader 00"
+	}) {
+		t.Errorf("the list of what is plugged in: %+v, %v", list.Ports, err)
+	}
 	press("start", nil)
 	press("choose", map[string]any{"language": "en"})
 	press("ready", nil)

@@ -133,6 +133,38 @@ func findUnit(slots []slot, name string) (string, error) {
 	return "", &devices.Fault{Reason: "not plugged in", Hint: "plug the reader in; on Linux its driver is the package libccid"}
 }
 
+// Reader is a reader that the smart card service has.
+type Reader struct {
+	Name string // of the moment
+	Port string // what to write for it in the config
+}
+
+// Readers lists the readers of the smart card service on a socket, as Config has
+// it; none where the service does not answer.
+func Readers(socket string) (list []Reader) {
+	s, err := openService(socket)
+	if err != nil {
+		return nil
+	}
+	defer s.close()
+	slots, err := s.slots()
+	if err != nil {
+		return nil
+	}
+	for _, one := range slots {
+		stable, unit := stableName(one.name)
+		if slices.ContainsFunc(list, func(r Reader) bool { return r.Name == unit }) {
+			continue // another slot of it
+		}
+		port := stable
+		if _, err := findUnit(slots, stable); err != nil {
+			port = one.name // one of several of a kind: told apart by number only
+		}
+		list = append(list, Reader{Name: unit, Port: "pcsc:" + port})
+	}
+	return list
+}
+
 // there names the readers that are plugged in, as a port names them.
 func there(slots []slot) string {
 	var names []string

@@ -116,7 +116,21 @@ func TestPCSCProbe(t *testing.T) {
 			}
 		})
 	}
+	socket := filepath.Join(dir, "pcscd.comm")
+	if got := nfc.Readers(socket); len(got) != 1 || got[0] != (nfc.Reader{Name: "Simulated Reader 00", Port: "pcsc:Simulated Reader"}) {
+		t.Errorf("Readers = %+v", got)
+	}
+	two := make([]byte, 16*184)
+	copy(two, "ACS ACR122U 00 00")
+	copy(two[184:], "ACS ACR122U 01 00")
+	copy(two[2*184:], "ACS ACR122U 01 01")
+	if got := nfc.Readers(service(t, append(words(4, 4, 0, 2, 1, 0), two...))); len(got) != 2 || got[1] != (nfc.Reader{Name: "ACS ACR122U 01", Port: "pcsc:ACS ACR122U 01 00"}) {
+		t.Errorf("Readers of one kind = %+v", got)
+	}
 	p.Unplug()
+	if got := nfc.Readers(socket); got != nil || nfc.Readers(filepath.Join(dir, "none")) != nil {
+		t.Errorf("Readers without any = %+v", got)
+	}
 	r, _ := nfc.New(nfc.Config{ID: "card", Port: "pcsc:", Socket: filepath.Join(dir, "pcscd.comm")}, devices.Deps{Log: slog.New(slog.DiscardHandler)})
 	if got := r.Probe(t.Context()); got.Reason != "not plugged in" {
 		t.Errorf("Probe = %+v", got)
