@@ -90,10 +90,14 @@ func (s *Store) relieve(ctx context.Context) error {
 		if oldest == nil {
 			return nil
 		}
-		s.o.Logger.Warn("dropping events for space", "channel", oldest.id.channel, "queued", oldest.counts.Queued)
-		if err := s.Update(ctx, func(tx *Tx) error { return tx.drop(oldest.num) }); err != nil {
+		var n int
+		if err := s.Update(ctx, func(tx *Tx) (err error) { n, err = tx.drop(oldest.num); return err }); err != nil {
 			return fmt.Errorf("cannot drop events: %w", err)
 		}
+		if n == 0 {
+			return nil // what is next in turn has to be sent first
+		}
+		s.o.Logger.Warn("dropped events for space", "channel", oldest.id.channel, "dropped", n, "queued", oldest.counts.Queued)
 	}
 }
 
@@ -101,24 +105,34 @@ func (s *Store) relieve(ctx context.Context) error {
 func (s *Store) mark() Mark { return markOf(s.used+s.blobBytes.Load(), s.o.Budget) }
 
 // drop takes the oldest queued records of a stream out of the outbox and of the
-// file.
-func (tx *Tx) drop(num uint32) error {
-	st := tx.w.streams[num-1]
+// file, up to the first one whose kind is not droppable: a stream is sent in order,
+// so what comes after that one waits with it. It tells how many it took.
+func (tx *Tx) drop(num uint32) (n int, err error) {
+	w := tx.w
+	st := w.streams[num-1]
 	after := st.sent
 	after.Seq++
 	var to Cursor
-	c := tx.w.cursor(bEvents)
-	n := 0
-	for k, _ := c.seek(appendEventKey(nil, num, after)); n < pruneRecords && inStream(k, num); k, _ = c.next() {
+	c := w.cursor(bEvents)
+	for k, v := c.seek(appendEventKey(nil, num, after)); n < pruneRecords && inStream(k, num); k, v = c.next() {
+		if r, _, err := openEvent(w.s.o.Keys, w.head.store, k, v); err == nil && !w.mayDrop(&r) {
+			break
+		}
 		_, to = parseEventKey(k)
 		n++
 	}
 	if n == 0 {
-		return nil
+		return 0, nil
 	}
 	if err := tx.advance(st, to, Dropped, "space", 0); err != nil {
-		return err
+		return 0, err
 	}
-	_, err := tx.prune(st, func(r *Record) bool { return true })
-	return err
+	_, err = tx.prune(st, func(*Record) bool { return true })
+	return n, err
+}
+
+// mayDrop tells whether a record is of a kind that may be dropped.
+func (w *writer) mayDrop(r *Record) bool {
+	k := w.s.kinds[r.Kind]
+	return k != nil && k.Droppable
 }

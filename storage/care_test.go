@@ -51,6 +51,7 @@ func retained() []storage.Kind {
 		{Name: "queue", KeyClass: "queue", Lane: storage.LaneQueue, Priority: true, Retain: storage.Retention{Age: day}},
 		{Name: "audit", KeyClass: "audit", Lane: storage.LaneAudit, Priority: true, Retain: storage.Retention{Age: day, NeedsReceipt: true}},
 		{Name: "telemetry", KeyClass: "telemetry", Lane: storage.LaneTelemetry, Droppable: true, Retain: storage.Retention{Age: day}},
+		{Name: "kept", KeyClass: "queue", Lane: storage.LaneTelemetry, Retain: storage.Retention{Age: day}},
 		{Name: "bulk", KeyClass: "queue", Lane: storage.LaneNotification},
 		{Name: "emergency", KeyClass: "queue", Lane: storage.LaneEmergency, Priority: true},
 		{Name: "gap", KeyClass: "audit", Lane: storage.LaneAudit, Priority: true},
@@ -260,6 +261,68 @@ func TestWaterMarks(t *testing.T) {
 		t.Fatalf("no gap record: %+v, %v", records, err)
 	}
 	refused("telemetry", false)
+	if err := s.Close(ctx); err != nil {
+		t.Fatal(err)
+	}
+	mustCheck(t, dir)
+}
+
+// What may not be dropped may stand in a stream of what may: neither a full store
+// nor its age takes it out of the outbox, nor what comes after it.
+func TestKeptAmongDroppable(t *testing.T) {
+	ctx := context.Background()
+	dir, c := t.TempDir(), newClock()
+	o := careOptions(dir, c)
+	o.Budget = 8 << 20
+	s := open(t, o)
+	fill(t, s, "telemetry.x", "telemetry", 3)
+	fill(t, s, "telemetry.x", "kept", 1)
+	first := func(kind string) uint64 {
+		t.Helper()
+		r, err := s.Outbox(ctx, "telemetry.x", 1, 0)
+		if err != nil || len(r) != 1 || r[0].Kind != kind {
+			t.Fatalf("the outbox begins with %+v, %v; want %s", r, err, kind)
+		}
+		return r[0].Seq
+	}
+	full := func() {
+		for s.Status().Mark < storage.MarkTelemetry {
+			fill(t, s, "telemetry.x", "telemetry", 1)
+		}
+	}
+	full()
+	run := func(until func(storage.Status) bool) storage.Status {
+		runCtx, cancel := context.WithCancel(ctx)
+		var wg sync.WaitGroup
+		wg.Go(func() { _ = s.Run(runCtx) })
+		for !until(s.Status()) {
+			time.Sleep(time.Millisecond)
+		}
+		cancel()
+		wg.Wait()
+		return s.Status()
+	}
+	if st := run(func(st storage.Status) bool { return st.Dropped > 0 }); st.Dropped != 3 || first("kept") != 4 || !st.Balanced() {
+		t.Errorf("a full store dropped %d", st.Dropped)
+	}
+	if err := s.Advance(ctx, "telemetry.x", storage.Cursor{Inc: 1, Seq: 4}, storage.Delivered, "", 1); err != nil {
+		t.Fatal(err)
+	}
+	full()
+	if st := run(func(st storage.Status) bool { return st.Dropped > 3 }); !st.Balanced() {
+		t.Errorf("after it was sent: %+v", st)
+	}
+	if _, err := s.Append(ctx, event("telemetry.x", "kept", "{}"), event("telemetry.x", "telemetry", "{}")); err != nil {
+		t.Fatal(err)
+	}
+	c.step(25 * time.Hour)
+	if err := s.Retain(ctx); err != nil {
+		t.Fatal(err)
+	}
+	first("kept")
+	if st := s.Status(); st.Expired == 0 || !st.Balanced() {
+		t.Errorf("after a day: %+v", st)
+	}
 	if err := s.Close(ctx); err != nil {
 		t.Fatal(err)
 	}

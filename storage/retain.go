@@ -135,7 +135,7 @@ func (tx *Tx) before(st *stream, at Cursor, old func(*Record) (*Kind, bool)) boo
 }
 
 // expire gives up droppable records that stayed unsent for longer than they are
-// kept.
+// kept, up to the first one that is not droppable.
 func (tx *Tx) expire(st *stream, old func(*Record) (*Kind, bool)) error {
 	w := tx.w
 	after := st.sent
@@ -146,7 +146,7 @@ func (tx *Tx) expire(st *stream, old func(*Record) (*Kind, bool)) error {
 	for k, v := c.seek(appendEventKey(nil, st.num, after)); n < pruneRecords && inStream(k, st.num); k, v = c.next() {
 		r, _, err := openEvent(w.s.o.Keys, w.head.store, k, v)
 		if err == nil {
-			if _, is := old(&r); !is {
+			if _, is := old(&r); !is || !w.mayDrop(&r) {
 				break
 			}
 		}
