@@ -38,6 +38,9 @@ const (
 	WalkInAdmitted        AuditType = "WALK_IN_ADMITTED"
 	ProvisionalArrival    AuditType = "PROVISIONAL_ARRIVAL"
 	StaffCalled           AuditType = "STAFF_CALLED"
+	VitalsRecorded        AuditType = "VITALS_RECORDED"
+	VitalsRefused         AuditType = "VITALS_REFUSED"     // of a live session, and cannot be: measured again
+	VitalsQuarantined     AuditType = "VITALS_QUARANTINED" // of nobody that is known: not kept
 	SessionEnded          AuditType = "SESSION_ENDED"
 
 	QueueEntryAdded       AuditType = "QUEUE_ENTRY_ADDED"
@@ -123,6 +126,9 @@ func AuditCatalogue() []AuditKind {
 		{WalkInAdmitted, Info, "queue-entry"},
 		{ProvisionalArrival, Warning, "queue-entry"},
 		{StaffCalled, Warning, "queue-entry"},
+		{VitalsRecorded, Info, "queue-entry"},
+		{VitalsRefused, Info, "queue-entry"},
+		{VitalsQuarantined, Warning, "device"},
 		{SessionEnded, Info, "session"},
 		{QueueEntryAdded, Info, "queue-entry"},
 		{QueueStatusChanged, Info, "queue-entry"},

@@ -435,6 +435,8 @@ func newMessage(d Definition) any {
 		return new(ConsentRecorded)
 	case "DEVICE_HEALTH":
 		return new(DeviceHealth)
+	case "VITALS":
+		return new(Vitals)
 	case "GAP":
 		return new(Gap)
 	case "CLOCK_CORRECTED":

@@ -23,6 +23,7 @@ const (
 	consentClass   = "consent"
 	auditClass     = "audit"
 	telemetryClass = "telemetry"
+	clinicalClass  = "clinical" // what was measured of a patient
 	rosterClass    = "roster"
 )
 
@@ -48,6 +49,7 @@ const (
 	recordKept = 400 * day // consents, escalations and audit: a year and a bit here, seven years outside
 	rosterKept = 2 * day   // names do not outlive the clinic day by more than the sync needs
 	healthKept = 7 * day
+	vitalsKept = 7 * day // long enough for a clinic's system to be mended; nobody reads it here
 
 	// signatureKept is seven years: of a signature there is no other copy.
 	signatureKept = 7*365*day + 2*day
@@ -85,6 +87,10 @@ func Definitions() []Definition {
 	gap.Priority = true
 	clock := telemetry("CLOCK_CORRECTED", recordKept)
 	clock.Priority, clock.Audit = true, []AuditType{ClockStepped}
+	// A patient's own: it stands in the stream of what may be dropped, and may not.
+	// The lane is that of the channel's stream.
+	vitals := telemetry("VITALS", vitalsKept)
+	vitals.Class, vitals.Priority, vitals.Audit = clinicalClass, true, []AuditType{VitalsRecorded}
 
 	list := []Definition{
 		queue("PATIENT_ADDED", signed, QueueEntryAdded),
@@ -121,7 +127,7 @@ func Definitions() []Definition {
 		{Family: RosterFamily, Type: "ROSTER_PERSON", Discriminator: "type", Class: rosterClass, Lane: storage.LaneQueue,
 			Publishers: signed, Retain: storage.Retention{Age: rosterKept}, Priority: true}, // goes with an arrival
 
-		health, gap, clock, heartbeat,
+		health, vitals, gap, clock, heartbeat,
 
 		{Family: KioskFamily, Type: "COMMAND", Discriminator: "type", Class: queueClass, Lane: storage.LaneQueue,
 			Publishers: ByAuthority, Retain: storage.Retention{Age: queueKept}},

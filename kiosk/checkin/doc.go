@@ -18,6 +18,8 @@
 //     is, and what the licence says is kept nowhere;
 //   - what a walk-in or a provisional arrival said of themselves goes to the
 //     roster's channel, sealed, and nowhere else;
+//   - a vital sign is kept with the patient whose visit the session holds, and with
+//     nobody else: no session, or one that is done, and nothing is kept;
 //   - every outcome ends at a person or at a number, each with its audit event;
 //   - help is shown and sounded here first, whatever the disk or the network do,
 //     and stays on until a person acknowledges it.

@@ -131,6 +131,13 @@ func makeVectors(t testing.TB) vectors {
 	older.Inc = 2
 	twin := record(1042, bodies[1]) // the id of another event
 
+	measured, err := os.ReadFile(filepath.FromSlash("../testdata/vitals_pressure.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pressure := record(1, string(measured))
+	pressure.Channel = "device.lobby-1"
+
 	single := message(lobby, record(1042, bodies[0]))
 	plain := batch(false, record(1042, bodies[0]), record(1043, bodies[2]))
 	packed := batch(true, record(1042, bodies[0]), record(1043, bodies[1]), record(1044, bodies[2]))
@@ -161,6 +168,7 @@ func makeVectors(t testing.TB) vectors {
 			{Name: "batch", Channel: channel, Text: plain},
 			{Name: "batch of one", Channel: channel, Text: batch(false, record(7, bodies[0]))},
 			{Name: "batch, gzip", Channel: channel, Text: packed},
+			{Name: "a patient's blood pressure, FHIR", Channel: pressure.Channel, Text: message(lobby, pressure)},
 			{Name: "key at the end of its time", Channel: channel, Timetoken: "17950000000000000", Text: message(retired, record(5, bodies[0]))},
 		},
 		Refuse: []vector{
