@@ -180,6 +180,12 @@ func (s *Server) apply(x *session, a action) (work, bool) {
 			return nil, false
 		}
 		return s.decide(x, a.Form, a.Shown, *a.Granted, a.Request)
+	case "measured":
+		job, ok := s.goOn(x, onward{try: evMeasuredTry, last: evMeasured}, a.Request)
+		if ok {
+			x.measuring = measuring{}
+		}
+		return job, ok
 	case "tried":
 		if a.Ready == nil {
 			return nil, false

@@ -19,6 +19,8 @@
 //   - a signature, typed or drawn, is in the browser until its screen goes and here
 //     until it is committed; no picture of a state has it, so nothing shows it again.
 //     Whoever cannot draw types, with the keys on the screen, a keyboard or a switch;
+//   - what a device measured is shown to the patient whose step is on the screen, and
+//     to nobody after it; it is a number with its unit, never a judgement;
 //   - every refusal, failure and time-out shows a sentence that ends at a person;
 //   - the board cannot show a name: its ticket type has no room for one, and
 //     rooms and providers are shown only as the config has them;

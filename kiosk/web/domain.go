@@ -120,6 +120,9 @@ type Identified struct {
 	Entry     uuid.UUID
 	Visit     Visit
 	Forms     []Form // in the patient's language, in the order to be asked; may be empty
+	// Vitals are what the visit's department wants measured here, and can be, in the
+	// order to be asked: last parts of message keys. The patient may skip all of it.
+	Vitals []string
 
 	// Signers are who may sign the forms. AskSigner: the patient does not sign, or it
 	// is not known that she may, so the page asks. MinAge is the age, in years, from

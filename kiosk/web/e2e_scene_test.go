@@ -36,6 +36,7 @@ type player struct {
 	scan     func(code string) // holds a code under the scanner
 	release  func()            // lets the clinic answer what it holds back
 	help     func(web.HelpState)
+	vital    func(web.Vital)     // what a device measured
 	pass     func(time.Duration) // lets time pass for the gateway
 }
 
@@ -46,6 +47,7 @@ const (
 	codeSigner = "SIGNER" // a minor's: it is asked who signs
 	codeVideo  = "VIDEO"  // a visit by video, with nothing to sign
 	codeOther  = "OTHER"  // of somebody else
+	codeVitals = "VITALS" // a visit with all that can be measured
 )
 
 // refusals are the sentences by which a look-up ends at the desk.
@@ -71,6 +73,9 @@ func scenic() *clinic {
 	c.outcome[codeDraw], c.outcome[codeName] = signing(consent.Drawn, consent.Tapped), signing(consent.Typed, consent.Typed)
 	video := visit
 	video.Video = true
+	c.outcome[codeMeasure] = web.Identified{Outcome: web.Found, Entry: entryOne, Visit: visit, Vitals: []string{"blood-pressure", "temperature"}}
+	c.outcome[codeVitals] = web.Identified{Outcome: web.Found, Entry: entryOne, Visit: visit,
+		Vitals: []string{"blood-pressure", "heart-rate", "oxygen-saturation", "temperature", "weight", "height", "respiration"}}
 	c.outcome[codeVideo] = web.Identified{Outcome: web.Found, Entry: entryOne, Visit: video}
 	for _, s := range standings {
 		known := web.Identified{Outcome: web.Already, Entry: entryOne, Standing: s, MayLeave: s == web.StandingWaiting, MayReturn: s == web.StandingLeft,
@@ -113,6 +118,20 @@ func scenes() []scene {
 		{name: "checking", state: "checking", busy: true, way: func(p *player) { p.scanned(codeSlow) }},
 		{name: "confirm", state: "confirm", way: func(p *player) { p.scanned(goodScan) }},
 		{name: "signer", state: "signer", way: func(p *player) { p.confirm(codeSigner) }},
+		{name: "measure", state: "measure", way: func(p *player) { p.confirm(codeMeasure) }},
+		{name: "measure, one of them again", state: "measure", way: func(p *player) {
+			p.confirm(codeMeasure)
+			p.Screen("measure")
+			p.vital(web.Vital{Kind: "blood-pressure", Again: true})
+			p.vital(web.Vital{Kind: "temperature", Value: phi.New("98.6"), Unit: "°F"})
+			p.Until("both", `document.querySelectorAll(".measured strong").length === 1`)
+		}},
+		{name: "measure, everything", state: "measure", way: func(p *player) {
+			p.confirm(codeVitals)
+			p.Screen("measure")
+			p.vital(web.Vital{Kind: "blood-pressure", Value: phi.New("122/78"), Unit: "mmHg"})
+			p.Until("the value", `document.querySelectorAll(".measured strong").length === 1`)
+		}},
 		{name: "devices", state: "devices", way: func(p *player) { p.confirm(codeVideo) }},
 		{name: "together", state: "together", way: func(p *player) { p.toConsent(); p.scan(codeOther) }},
 		{name: "consent", state: "consent", way: (*player).toConsent},
@@ -353,6 +372,10 @@ func stage(t *testing.T, b *browser, language string, cfg web.Config) (*player, 
 				close(c.slow[codeSlow])
 				c.slow[codeSlow] = make(chan struct{})
 			})
+		},
+		vital: func(v web.Vital) {
+			m, _ := s.Measuring()
+			s.Measured(m.Token, v)
 		},
 		help: func(h web.HelpState) { c.set(func(c *clinic) { c.state = h }) },
 		pass: func(d time.Duration) { passed.Add(int64(d)) },

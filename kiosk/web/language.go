@@ -235,9 +235,31 @@ func pluralForms(tag language.Tag) []string {
 	return slices.Sorted(maps.Keys(seen))
 }
 
-// json is the form that the page reads.
+// laterWords are the parts of the texts that the page fetches for a step of that
+// name: few visits have it, and all would pay for what is fetched at the start.
+var laterWords = []string{"devices", "measure"}
+
+// json is the form that the page reads, without the parts that come later.
 func (w Words) json() ([]byte, error) {
-	b, err := json.Marshal(w)
+	w.Text = maps.Clone(w.Text)
+	maps.DeleteFunc(w.Text, func(key, _ string) bool { return slices.Contains(laterWords, partOf(key)) })
+	return w.encode(w)
+}
+
+// partJSON is the form of one part: its texts by their keys.
+func (w Words) partJSON(part string) ([]byte, error) {
+	texts := maps.Clone(w.Text)
+	maps.DeleteFunc(texts, func(key, _ string) bool { return partOf(key) != part })
+	return w.encode(texts)
+}
+
+func partOf(key string) string {
+	part, _, _ := strings.Cut(key, ".")
+	return part
+}
+
+func (w Words) encode(v any) ([]byte, error) {
+	b, err := json.Marshal(v)
 	if err != nil {
 		return nil, fmt.Errorf("cannot encode page texts: %w", err)
 	}

@@ -67,7 +67,7 @@ func TestSentencesAreUsed(t *testing.T) {
 	source := sources.String()
 	w := english(t)
 	// Keys that are put together: refused.{sentence}.title, help.{state}.body, ...
-	madeUp := regexp.MustCompile(`^(refused\.[a-z-]+\.(title|body)|help\.(called|coming|desk)\.(title|body)|board\.status\.[a-z]+|note\.[a-z-]+|already\.[a-z-]+\.(title|body)|signer\.[a-z-]+|(birth|name|time|phone|sign-typed)\.(title|body)|entry\.[a-z]+|devices\.(camera|microphone)\.(wait|ok|none))$`)
+	madeUp := regexp.MustCompile(`^(refused\.[a-z-]+\.(title|body)|help\.(called|coming|desk)\.(title|body)|board\.status\.[a-z]+|note\.[a-z-]+|already\.[a-z-]+\.(title|body)|signer\.[a-z-]+|(birth|name|time|phone|sign-typed)\.(title|body)|entry\.[a-z]+|measure\.(blood-pressure|heart-rate|oxygen-saturation|temperature|weight|height|respiration)(\.how)?|devices\.(camera|microphone)\.(wait|ok|none))$`)
 	for key := range w.Text {
 		if !madeUp.MatchString(key) && !strings.Contains(source, `"`+key+`"`) {
 			t.Errorf("text %q is in no page", key)

@@ -98,6 +98,13 @@ func (s *Server) loadFiles(cfg Config) error {
 		}
 		s.static["/words/"+w.Tag+".json"] = b
 		sum.Write(b)
+		for _, part := range laterWords {
+			if b, err = w.partJSON(part); err != nil {
+				return err
+			}
+			s.static["/words/"+w.Tag+"."+part+".json"] = b
+			sum.Write(b)
+		}
 	}
 	pages, err := template.ParseFS(files, "pages/*.html")
 	if err != nil {

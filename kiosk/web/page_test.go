@@ -54,10 +54,16 @@ type picture struct {
 		Signers []web.Signer
 		Age     int
 	}
-	Party *struct {
+	Vitals []vital
+	Party  *struct {
 		People     []struct{ Name, Ticket, Where string }
 		Next, More bool
 	}
+}
+
+type vital struct {
+	Kind, Value, Unit string
+	Again             bool
 }
 
 // client is a browser without a screen: it launches, keeps the cookie, and acts.

@@ -89,7 +89,7 @@ func (s *Server) judgeLate(x *session) {
 	}
 }
 
-var resume = map[State]event{Confirming: evResumeConfirm, Signing: evResumeSign, Consent: evResumeConsent, SignDrawn: evResumeDrawn, SignTyped: evResumeTyped, Trying: evResumeTry}
+var resume = map[State]event{Confirming: evResumeConfirm, Signing: evResumeSign, Consent: evResumeConsent, SignDrawn: evResumeDrawn, SignTyped: evResumeTyped, Measure: evResumeMeasure, Trying: evResumeTry}
 
 // together lets the other one wait until the one before is done, or begin.
 func (s *Server) together(x *session, request uuid.UUID) (work, bool) {
@@ -100,6 +100,9 @@ func (s *Server) together(x *session, request uuid.UUID) (work, bool) {
 	x.other = code{}
 	if e, ok := resume[x.before]; ok {
 		x.step(e)
+		if x.state == Measure {
+			x.measuring.begin(x.found.Vitals, s.now()) // what was measured meanwhile is nobody's
+		}
 		x.notice = "next-after"
 		return nil, true
 	}

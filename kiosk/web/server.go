@@ -108,6 +108,9 @@ type Server struct {
 	help       HelpState
 	helpSince  time.Time
 	present    bool // a sensor sees somebody before the kiosk
+
+	measured      chan struct{} // see MeasuringChanged
+	measuredToken string        // of the step that it was told of
 }
 
 const (
@@ -132,7 +135,8 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	}
 	s := &Server{
 		deps: deps, log: deps.Logger, now: deps.Now, words: words, signs: slices.Clone(cfg.Signs), zone: cfg.Zone, pass: deps.Pass, shows: cfg.Departments, try: cfg.TryDevices,
-		epoch: uuid.NewString(), streams: map[*stream]struct{}{}, base: context.Background(),
+		measured: make(chan struct{}, 1),
+		epoch:    uuid.NewString(), streams: map[*stream]struct{}{}, base: context.Background(),
 		actRate:    rate.NewLimiter(actsPerSec, actsAtOnce),
 		launchRate: rate.NewLimiter(launchPerSec, launchesAtOnce),
 		boardSeats: make(chan struct{}, boardStreams),

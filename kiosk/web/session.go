@@ -54,6 +54,7 @@ type visitor struct {
 	notRight bool // the patient says that something of the visit is not right
 	signing
 	decisions []Decision
+	measuring measuring
 	devices   Devices
 	done      Done
 	sentence  string // why it was refused
@@ -251,6 +252,8 @@ func (s *Server) answered(x *session, act string, out Identified, err error) {
 func (s *Server) confirm(x *session, right bool, request uuid.UUID) (work, bool) {
 	e := evConfirm
 	switch {
+	case len(x.found.Forms) == 0 && len(x.found.Vitals) > 0:
+		e = evConfirmMeasure
 	case len(x.found.Forms) == 0 && s.tries(x):
 		e = evConfirmTry
 	case len(x.found.Forms) == 0:
@@ -262,14 +265,14 @@ func (s *Server) confirm(x *session, right bool, request uuid.UUID) (work, bool)
 		return nil, false
 	}
 	x.notRight = !right
+	if e == evConfirmMeasure {
+		x.measuring.begin(x.found.Vitals, s.now())
+	}
 	if e != evConfirmEnd {
 		x.notice = x.found.Sentence
 		if !right {
 			x.notice = "not-right"
 		}
-		return nil, true
-	}
-	if e == evConfirmTry {
 		return nil, true
 	}
 	return s.finish(x, request), true
@@ -306,23 +309,19 @@ func (s *Server) decide(x *session, formID, shown string, granted bool, request 
 	case granted && f.Signature == consent.Typed:
 		return nil, x.step(evDecideType)
 	}
-	return s.decided(x, granted, consent.Signature{}, evDecide, evDecideTry, evDecideLast, request)
+	return s.decided(x, granted, consent.Signature{}, evDecide, onward{evDecideMeasure, evDecideTry, evDecideLast}, request)
 }
 
 // decided takes the answer to the form in turn, and what it was signed with. It goes
-// on by more to the next form, or else by try or by last.
-func (s *Server) decided(x *session, granted bool, signature consent.Signature, more, try, last event, request uuid.UUID) (work, bool) {
+// on by more to the next form, or else onward.
+func (s *Server) decided(x *session, granted bool, signature consent.Signature, more event, o onward, request uuid.UUID) (work, bool) {
 	f := x.form()
 	x.decisions = append(slices.Clip(x.decisions),
 		Decision{FormID: f.ID, Type: f.Type, Version: f.Version, Language: f.Language, SHA256: f.SHA256, Granted: granted, Signature: signature})
-	switch {
-	case len(x.decisions) < len(x.found.Forms):
+	if len(x.decisions) < len(x.found.Forms) {
 		return nil, x.step(more)
-	case s.tries(x):
-		return nil, x.step(try)
 	}
-	x.step(last)
-	return s.finish(x, request), true
+	return s.goOn(x, o, request)
 }
 
 // finish commits. The page says "checked in" after this returned, not before.

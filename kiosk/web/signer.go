@@ -71,5 +71,5 @@ func (s *Server) signed(x *session, a action) (work, bool) {
 	if err != nil {
 		return nil, false
 	}
-	return s.decided(x, true, signature, evSigned, evSignedTry, evSignedLast, a.Request)
+	return s.decided(x, true, signature, evSigned, onward{evSignedMeasure, evSignedTry, evSignedLast}, a.Request)
 }

@@ -19,6 +19,7 @@ const (
 	Consent      State = "consent"     // one form after another
 	SignDrawn    State = "sign-drawn"  // agreed, and the form asks for a drawing
 	SignTyped    State = "sign-typed"  // agreed, and the signer types her name
+	Measure      State = "measure"     // blood pressure, weight and the like, by the kiosk's devices
 	Trying       State = "devices"     // a visit by video: camera and microphone are tried
 	Finishing    State = "finishing"   // the last button was pressed; nothing is promised yet
 	Finished     State = "done"        // durable: number, where, wait
@@ -30,7 +31,7 @@ const (
 
 // States lists all of them, in the order of a check-in.
 func States() []State {
-	return []State{Attract, Language, Needing, Interpreting, Identifying, Born, Naming, WhichTime, WhichPhone, Checking, Confirming, Signing, Consent, SignDrawn, SignTyped, Trying, Finishing, Finished, Known, Moving, Turned, Together}
+	return []State{Attract, Language, Needing, Interpreting, Identifying, Born, Naming, WhichTime, WhichPhone, Checking, Confirming, Signing, Consent, SignDrawn, SignTyped, Measure, Trying, Finishing, Finished, Known, Moving, Turned, Together}
 }
 
 // event is what moves a check-in from one state to another.
@@ -81,10 +82,17 @@ const (
 	evDecideTry  event = "decide-try"  // the last form, and devices to try
 	evConfirmTry event = "confirm-try" // no form, and devices to try
 	evTried      event = "tried"
-	evDone       event = "done"   // the commit is durable
-	evDepart     event = "depart" // "I am leaving"
-	evReturn     event = "return" // "I am back"
-	evAgain      event = "again"
+
+	evDecideMeasure  event = "decide-measure" // the last form, and something to measure
+	evSignedMeasure  event = "signed-measure"
+	evConfirmMeasure event = "confirm-measure" // no form, and something to measure
+	evMeasured       event = "measured"        // or skipped
+	evMeasuredTry    event = "measured-try"    // and devices to try
+
+	evDone   event = "done"   // the commit is durable
+	evDepart event = "depart" // "I am leaving"
+	evReturn event = "return" // "I am back"
+	evAgain  event = "again"
 
 	evSecond        event = "second" // another person's code was read
 	evResumeConfirm event = "resume-confirm"
@@ -92,6 +100,7 @@ const (
 	evResumeConsent event = "resume-consent"
 	evResumeDrawn   event = "resume-drawn"
 	evResumeTyped   event = "resume-typed"
+	evResumeMeasure event = "resume-measure"
 	evResumeTry     event = "resume-try"
 	evApart         event = "apart"       // not together: the session ends, and the other's begins
 	evNextPerson    event = "next-person" // whose code was read, in the same session
@@ -117,18 +126,19 @@ var transitions = map[State]map[event]State{
 	WhichTime:    {evTime: Checking, evUnknown: WhichPhone, evScan: Checking, evBack: Naming, evTap: Born, evLeave: Attract, evIdle: Attract},
 	WhichPhone:   {evPhone: Checking, evUnknown: Checking, evScan: Checking, evBack: Naming, evTap: Born, evLeave: Attract, evIdle: Attract},
 	Checking:     {evAskTime: WhichTime, evAskPhone: WhichPhone, evFound: Confirming, evNumbered: Finished, evAlready: Known, evRefused: Turned, evFailed: Turned},
-	Consent:      {evDecide: Consent, evDecideLast: Finishing, evDecideTry: Trying, evDecideDraw: SignDrawn, evDecideType: SignTyped, evSecond: Together, evLeave: Attract, evIdle: Attract},
-	SignDrawn:    {evType: SignTyped, evSigned: Consent, evSignedLast: Finishing, evSignedTry: Trying, evBack: Consent, evSecond: Together, evLeave: Attract, evIdle: Attract},
-	SignTyped:    {evSigned: Consent, evSignedLast: Finishing, evSignedTry: Trying, evBack: Consent, evSecond: Together, evLeave: Attract, evIdle: Attract},
-	Confirming:   {evConfirm: Consent, evConfirmAsk: Signing, evOther: Signing, evConfirmEnd: Finishing, evConfirmTry: Trying, evSecond: Together, evLeave: Attract, evIdle: Attract},
+	Consent:      {evDecide: Consent, evDecideLast: Finishing, evDecideTry: Trying, evDecideMeasure: Measure, evDecideDraw: SignDrawn, evDecideType: SignTyped, evSecond: Together, evLeave: Attract, evIdle: Attract},
+	SignDrawn:    {evType: SignTyped, evSigned: Consent, evSignedLast: Finishing, evSignedTry: Trying, evSignedMeasure: Measure, evBack: Consent, evSecond: Together, evLeave: Attract, evIdle: Attract},
+	SignTyped:    {evSigned: Consent, evSignedLast: Finishing, evSignedTry: Trying, evSignedMeasure: Measure, evBack: Consent, evSecond: Together, evLeave: Attract, evIdle: Attract},
+	Confirming:   {evConfirm: Consent, evConfirmAsk: Signing, evOther: Signing, evConfirmEnd: Finishing, evConfirmTry: Trying, evConfirmMeasure: Measure, evSecond: Together, evLeave: Attract, evIdle: Attract},
 	Signing:      {evSign: Consent, evNobody: Finishing, evBack: Confirming, evSecond: Together, evLeave: Attract, evIdle: Attract},
+	Measure:      {evMeasured: Finishing, evMeasuredTry: Trying, evSecond: Together, evLeave: Attract, evIdle: Attract},
 	Trying:       {evTried: Finishing, evSecond: Together, evLeave: Attract, evIdle: Attract},
 	Finishing:    {evDone: Finished, evFailed: Turned},
 	Finished:     {evSecond: Together, evNextPerson: Checking, evAnother: Identifying, evNextScan: Language, evTap: Born, evLeave: Attract, evIdle: Attract},
 	Known:        {evDepart: Moving, evReturn: Moving, evSecond: Together, evNextPerson: Checking, evAnother: Identifying, evNextScan: Language, evTap: Born, evLeave: Attract, evIdle: Attract},
 	Moving:       {evFound: Confirming, evAlready: Known, evRefused: Turned, evFailed: Turned},
 	Turned:       {evAgain: Identifying, evNoCode: Born, evNumber: Checking, evScan: Checking, evSecond: Together, evNextPerson: Checking, evNextScan: Language, evTap: Born, evLeave: Attract, evIdle: Attract},
-	Together:     {evNextPerson: Checking, evResumeConfirm: Confirming, evResumeSign: Signing, evResumeConsent: Consent, evResumeDrawn: SignDrawn, evResumeTyped: SignTyped, evResumeTry: Trying, evApart: Language, evTap: Born, evLeave: Attract, evIdle: Attract},
+	Together:     {evNextPerson: Checking, evResumeConfirm: Confirming, evResumeSign: Signing, evResumeConsent: Consent, evResumeDrawn: SignDrawn, evResumeTyped: SignTyped, evResumeMeasure: Measure, evResumeTry: Trying, evApart: Language, evTap: Born, evLeave: Attract, evIdle: Attract},
 }
 
 // after gives the state that e leads to, and whether e may happen in s.
@@ -161,7 +171,7 @@ func (s State) stepsLeft() int {
 		return 3
 	case Confirming, Signing:
 		return 2
-	case Consent, SignDrawn, SignTyped, Trying, Finishing:
+	case Consent, SignDrawn, SignTyped, Measure, Trying, Finishing:
 		return 1
 	}
 	return 0

@@ -29,6 +29,8 @@ func TestTransitions(t *testing.T) {
 		{web.Consent, "decide"}: web.Consent, {web.Consent, "decide-last"}: web.Finishing,
 		{web.Confirming, "confirm"}: web.Consent, {web.Confirming, "confirm-end"}: web.Finishing,
 		{web.Consent, "decide-try"}: web.Trying, {web.Confirming, "confirm-try"}: web.Trying, {web.Trying, "tried"}: web.Finishing,
+		{web.Consent, "decide-measure"}: web.Measure, {web.SignDrawn, "signed-measure"}: web.Measure, {web.SignTyped, "signed-measure"}: web.Measure, {web.Confirming, "confirm-measure"}: web.Measure,
+		{web.Measure, "measured"}: web.Finishing, {web.Measure, "measured-try"}: web.Trying, {web.Measure, "second"}: web.Together, {web.Together, "resume-measure"}: web.Measure,
 		{web.Consent, "decide-draw"}: web.SignDrawn, {web.Consent, "decide-type"}: web.SignTyped, {web.SignDrawn, "type"}: web.SignTyped,
 		{web.SignDrawn, "signed"}: web.Consent, {web.SignDrawn, "signed-last"}: web.Finishing, {web.SignDrawn, "signed-try"}: web.Trying, {web.SignDrawn, "back"}: web.Consent,
 		{web.SignTyped, "signed"}: web.Consent, {web.SignTyped, "signed-last"}: web.Finishing, {web.SignTyped, "signed-try"}: web.Trying, {web.SignTyped, "back"}: web.Consent,
@@ -51,7 +53,7 @@ func TestTransitions(t *testing.T) {
 		{web.Turned, "tap"}: web.Born, {web.Finished, "tap"}: web.Born, {web.Known, "tap"}: web.Born, {web.Together, "tap"}: web.Born, {web.Born, "carded"}: web.Checking,
 		{web.Turned, "again"}: web.Identifying, {web.Turned, "scan"}: web.Checking, {web.Turned, "next-scan"}: web.Language,
 	}
-	for _, s := range []web.State{web.Language, web.Needing, web.Interpreting, web.Identifying, web.Born, web.Naming, web.WhichTime, web.WhichPhone, web.Consent, web.SignDrawn, web.SignTyped, web.Confirming, web.Signing, web.Trying, web.Finished, web.Known, web.Turned, web.Together} {
+	for _, s := range []web.State{web.Language, web.Needing, web.Interpreting, web.Identifying, web.Born, web.Naming, web.WhichTime, web.WhichPhone, web.Consent, web.SignDrawn, web.SignTyped, web.Confirming, web.Signing, web.Measure, web.Trying, web.Finished, web.Known, web.Turned, web.Together} {
 		want[web.Pair{From: s, Event: "leave"}] = web.Attract
 		want[web.Pair{From: s, Event: "idle"}] = web.Attract
 	}

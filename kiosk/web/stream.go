@@ -23,6 +23,7 @@ type stream struct {
 // changed counts a new picture and wakes every open page. Server.mu is held.
 func (s *Server) changed() {
 	s.rev++
+	s.noticeMeasuring()
 	for st := range s.streams {
 		select {
 		case st.wake <- struct{}{}:

@@ -27,6 +27,7 @@ type view struct {
 	Visit     *visitView   `json:"visit,omitempty"`
 	Signing   *signView    `json:"signing,omitempty"`
 	Form      *formView    `json:"form,omitempty"`
+	Vitals    []vitalView  `json:"vitals,omitempty"`
 	Done      *doneView    `json:"done,omitempty"`
 	Standing  *standing    `json:"standing,omitempty"`
 	Refusal   *refusal     `json:"refusal,omitempty"`
@@ -131,6 +132,8 @@ func (s *Server) view() view {
 	case Signing:
 		v.Visit = visitOf(x.found.Visit)
 		v.Signing = signOf(x.found)
+	case Measure:
+		v.Vitals = vitalsView(x.measuring.shown)
 	case Finished:
 		v.Done, v.Party = doneOf(x.done), x.partyView()
 	case Known:
@@ -142,7 +145,11 @@ func (s *Server) view() view {
 			v.Party = &partyView{Next: true}
 		}
 	}
-	if (x.state == Confirming || x.state == Signing || x.state == Consent || x.state == SignDrawn || x.state == SignTyped) && s.tries(x) {
+	before := x.state == Confirming || x.state == Signing || x.state == Consent || x.state == SignDrawn || x.state == SignTyped
+	if before && len(x.found.Vitals) > 0 {
+		v.StepsLeft++
+	}
+	if (before || x.state == Measure) && s.tries(x) {
 		v.StepsLeft++
 	}
 	if x.warned {

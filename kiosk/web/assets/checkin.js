@@ -7,7 +7,7 @@ import { watchKeys } from "/assets/keys.js";
 import { chime } from "/assets/chime.js";
 import { draw, fillIn } from "/assets/screens.js";
 import * as entry from "/assets/entry.js";
-import { label, plural, text, use } from "/assets/words.js";
+import { label, more, plural, text, use } from "/assets/words.js";
 
 const $ = (id) => document.getElementById(id);
 const stage = $("stage");
@@ -25,6 +25,7 @@ let reported = 0;
 let warnedUntil = 0;
 let drawing = Promise.resolve();
 let ink = null; // draw.js, once a form has asked for a drawing
+let measure = null; // measure.js, once something is to be measured
 let devices = null; // devices.js, once a visit is by video
 let reader = null; // what reads aloud, once somebody has asked for it
 
@@ -75,7 +76,9 @@ async function apply(picture) {
   if (now && picture.session !== now.session) forget();
   await use(picture.language);
   if (picture.state === "sign-drawn") ink ??= await import("/assets/draw.js");
+  if (picture.state === "measure") measure ??= await import("/assets/measure.js");
   if (picture.state === "devices") devices ??= await import("/assets/devices.js");
+  if (["measure", "devices"].includes(picture.state)) await more(picture.state);
   around(picture);
   now = picture;
   $("gone").hidden = true;
@@ -97,8 +100,10 @@ async function apply(picture) {
   } else {
     fillIn(stage, picture);
   }
+  const news = picture.state === "measure" ? measure.show(stage, picture.vitals) : [];
   frame(picture);
   reader?.show(picture.language, fresh);
+  if (!fresh) for (const part of news) reader?.tell(part);
 }
 
 const tryDevices = () =>
@@ -131,7 +136,7 @@ function frame(picture) {
   const asking = entry.asks(picture.state);
   $("back").hidden = !["needs", "interpreter", "identify", "signer", "sign-drawn"].includes(picture.state) && !asking;
   $("leave").hidden =
-    !["language", "needs", "interpreter", "identify", "confirm", "signer", "consent", "sign-drawn", "devices"].includes(picture.state) && !asking;
+    !["language", "needs", "interpreter", "identify", "confirm", "signer", "consent", "sign-drawn", "measure", "devices"].includes(picture.state) && !asking;
   const say = picture.help ? `help.${picture.help}` : "";
   const strip = say ? [text(`${say}.title`), text(`${say}.body`)] : picture.notice ? [text(picture.notice)] : [];
   $("strip").replaceChildren(...strip.map((s) => Object.assign(document.createElement("span"), { textContent: s })));

@@ -17,6 +17,16 @@ export async function use(tag) {
   document.title = text("title");
 }
 
+/** more fetches the texts of a part that few visits have, once for a language. */
+export async function more(part) {
+  const own = words;
+  if (own[part]) return;
+  const answer = await fetch(`/words/${own.tag}.${part}.json`, { cache: "no-store" });
+  if (!answer.ok) throw new Error("words");
+  Object.assign(own.text, await answer.json());
+  own[part] = true;
+}
+
 const fill = (sentence, values) =>
   sentence.replace(/\{([a-z]+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
 

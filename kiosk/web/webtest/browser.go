@@ -233,7 +233,7 @@ func (b *Browser) CheckIn(ctx context.Context, scan func() error, grant func(for
 		return "", err
 	}
 	for {
-		v, err := b.Until(ctx, "language", "needs", "signer", "consent", "sign-drawn", "sign-typed", "confirm", "devices", "done", "already", "refused")
+		v, err := b.Until(ctx, "language", "needs", "signer", "consent", "sign-drawn", "sign-typed", "confirm", "measure", "devices", "done", "already", "refused")
 		if err != nil {
 			return "", err
 		}
@@ -253,6 +253,8 @@ func (b *Browser) CheckIn(ctx context.Context, scan func() error, grant func(for
 			err = b.Press(ctx, "sign", map[string]any{"signer": v.Signing.Signers[0]}) // the patient, or of a child a parent
 		case "confirm":
 			err = b.Press(ctx, "confirm", nil)
+		case "measure":
+			err = b.Press(ctx, "measured", nil)
 		case "devices":
 			err = b.Press(ctx, "tried", map[string]any{"ready": true})
 		default:
