@@ -85,6 +85,7 @@ type Gateway struct {
 	web       *web.Server
 	desk      *desk.Server // nil when it is off
 	broker    *bridge.Broker
+	stations  stations
 	devices   *devices.Set
 	units     *units
 	control   *control.Server
@@ -199,6 +200,7 @@ func (g *Gateway) parts() []part {
 		{"page", g.web.Run},
 		{"desk", g.runDesk},
 		{"broker", g.broker.Run},
+		{"vitals", g.runVitals},
 		{"devices", func(ctx context.Context) error { return g.devices.Run(ctx, g.reading) }},
 		{"signals", g.runSignals},
 		{"control", g.control.Run},

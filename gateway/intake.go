@@ -54,9 +54,13 @@ func (g *Gateway) recordHealthIn(tx *storage.Tx, act kiosk.Act, body kiosk.Devic
 // word is what a device may say about itself: a token, never a sentence.
 var word = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
 
-// deviceMessage takes what an MQTT device said about its health. It returns when
-// it is durable; then the device gets its PUBACK.
+// deviceMessage takes what an MQTT device said: about its health, or a vital sign. It
+// returns when it is durable; then the device gets its PUBACK.
 func (g *Gateway) deviceMessage(ctx context.Context, m bridge.Message) error {
+	if r, ok := parseVital(m); ok {
+		g.stationSaid(m.Topic.Device, "")
+		return g.vital(ctx, r)
+	}
 	var said struct {
 		V      int       `json:"v"`
 		ID     uuid.UUID `json:"id"`
@@ -68,6 +72,9 @@ func (g *Gateway) deviceMessage(ctx context.Context, m bridge.Message) error {
 	}
 	if m.Topic.Leaf != bridge.LeafState && m.Topic.Leaf != bridge.LeafEvent {
 		return bridge.ErrNotAccepted
+	}
+	if m.Topic.Class == string(devices.Vitals) {
+		g.stationSaid(m.Topic.Device, said.State)
 	}
 	id := uuid.Nil
 	if said.ID != uuid.Nil {

@@ -91,6 +91,9 @@ func (p pageCheckIn) answer(found checkin.Identified) web.Identified {
 	switch found.Outcome {
 	case checkin.OK:
 		out.Outcome, out.Forms = web.Found, formsShown(found.Forms)
+		if e, ok := p.queue.Entry(found.Entry); ok {
+			out.Vitals = p.wanted(e.Department)
+		}
 		out.AskSigner, out.MinAge = found.AskSigner, found.MinAge
 		for _, r := range found.Signers {
 			out.Signers = append(out.Signers, web.Signer(r))

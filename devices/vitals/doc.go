@@ -31,6 +31,13 @@
 // measurement, and is left out where it did not. A value is a decimal, as text
 // or as a JSON number, without an exponent.
 //
+// When somebody is to be measured, each device that has spoken (its state topic, or an
+// event) is told on its command topic, with the session to say in the events, and told
+// again when that is over; a device subscribes before it says that it is there:
+//
+//	{"v":1, "id":"<uuid>", "verb":"measure", "session":"…", "kinds":["weight"], "expires":"2026-11-22T10:41:00Z"}
+//	{"v":1, "id":"<uuid>", "verb":"stop", "session":"…"}
+//
 // After a crash there is nothing to recover: everything here is a function of its
 // arguments.
 //

@@ -17,7 +17,8 @@ type Reading struct {
 	Seq  uint64 // the device's own count; 0: it keeps none
 	Kind Kind
 	// Value is the decimal of a kind with one value, such as "36.8". Values are
-	// those of a blood pressure, by part. Exactly one of the two is set.
+	// those of a blood pressure, by part; who has no parts may give both as the
+	// Value "122/78". Exactly one of the two is set.
 	Value  phi.Text
 	Values map[Kind]phi.Text
 	Unit   Unit
@@ -69,6 +70,20 @@ func (r Reason) Again() bool { return r == Implausible || r == NotAbove }
 // ClockTolerance is how far the clock of a device may be from the kiosk's.
 const ClockTolerance = 5 * time.Minute
 
+// texts gives the numbers by part.
+func (r Reading) texts() (texts map[Kind]phi.Text, ok bool) {
+	switch {
+	case r.Value.IsZero():
+		return r.Values, r.Kind == BloodPressure
+	case len(r.Values) > 0:
+		return nil, false
+	case r.Kind != BloodPressure:
+		return map[Kind]phi.Text{r.Kind: r.Value}, true
+	}
+	systolic, diastolic, ok := strings.Cut(r.Value.Reveal(), "/")
+	return map[Kind]phi.Text{Systolic: phi.New(systolic), Diastolic: phi.New(diastolic)}, ok
+}
+
 // Measure judges a reading, at a time of the kiosk's clock.
 func Measure(r Reading, now time.Time) (Measurement, Reason) {
 	parts := r.Kind.parts()
@@ -78,14 +93,8 @@ func Measure(r Reading, now time.Time) (Measurement, Reason) {
 	if off := now.Sub(r.At); off > ClockTolerance || off < -ClockTolerance {
 		return Measurement{}, OtherTime
 	}
-	texts := r.Values
-	if r.Kind != BloodPressure {
-		if len(r.Values) > 0 || r.Value.IsZero() {
-			return Measurement{}, NotWhole
-		}
-		texts = map[Kind]phi.Text{r.Kind: r.Value}
-	}
-	if len(texts) != len(parts) {
+	texts, ok := r.texts()
+	if !ok || len(texts) != len(parts) {
 		return Measurement{}, NotWhole
 	}
 	m := Measurement{Kind: r.Kind, ShownUnit: r.Unit.Symbol()}

@@ -36,6 +36,7 @@ func TestMeasurement(t *testing.T) {
 		want    string
 	}{
 		{pressure("122", "78", "mm[Hg]"), "systolic=122(0) mm[Hg] diastolic=78(0) mm[Hg] 122/78 mmHg"},
+		{one(vitals.BloodPressure, "122/78", "mm[Hg]"), "systolic=122(0) mm[Hg] diastolic=78(0) mm[Hg] 122/78 mmHg"},
 		{pressure("16.0", "10.4", "kPa"), "systolic=120.0(1) mm[Hg] diastolic=78.0(1) mm[Hg] 16.0/10.4 kPa"},
 		{one(vitals.HeartRate, "71", "/min"), "heart-rate=71(0) /min 71 /min"},
 		{one(vitals.OxygenSaturation, "98", "%"), "oxygen-saturation=98(0) % 98 %"},
@@ -123,6 +124,8 @@ func TestRefusedReadings(t *testing.T) {
 		"mean too":        {more, vitals.NotWhole, false},
 		"one and several": {both, vitals.NotWhole, false},
 		"pressure as one": {one(vitals.BloodPressure, "120", "mm[Hg]"), vitals.NotWhole, false},
+		"three in one":    {one(vitals.BloodPressure, "122/93/78", "mm[Hg]"), vitals.NotANumber, false},
+		"two of a weight": {one(vitals.Weight, "80/81", "kg"), vitals.NotANumber, false},
 		"five minutes":    {at(-5 * time.Minute), "", false},
 		"old":             {at(-5*time.Minute - 1), vitals.OtherTime, false},
 		"of the future":   {at(5*time.Minute + 1), vitals.OtherTime, false},

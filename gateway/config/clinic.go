@@ -10,6 +10,8 @@ type Department struct {
 	ID    string            `toml:"id"`
 	Name  map[string]string `toml:"name"`  // by language
 	Where map[string]string `toml:"where"` // where a patient waits, by language
+
+	Vitals []string `toml:"vitals"` // measured at check-in, beside what CheckIn names
 }
 
 // Provider is one doctor, nurse or other person who sees patients.
@@ -69,6 +71,7 @@ func validateClinic(c *Config, r *report) {
 		}
 		r.texts(at+".name", d.Name)
 		r.texts(at+".where", d.Where)
+		r.vitals(at+".vitals", d.Vitals)
 	}
 	seen = map[string]bool{}
 	for i, p := range c.Providers {

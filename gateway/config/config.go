@@ -40,7 +40,7 @@ func Default() Config {
 			Admin: []Principal{}, Technician: []Principal{}, Desk: []Principal{}, KioskSession: []Principal{}}},
 		MQTT: MQTT{Listen: "127.0.0.1:1883"},
 		CheckIn: CheckIn{Early: minutes(60), Late: minutes(30), MayCall: minutes(15), Hours: []string{}, Devices: true, Attempts: 5,
-			WalkInReasons: []string{"new-problem", "getting-worse", "follow-up", "medicine", "test-results", "paperwork", "other"}},
+			WalkInReasons: []string{"new-problem", "getting-worse", "follow-up", "medicine", "test-results", "paperwork", "other"}, Vitals: []string{}},
 		Queue:   Queue{NoShowAfter: minutes(5), Grace: minutes(30), Visit: minutes(15)},
 		Consent: Consent{},
 		Roster: Roster{DaysAhead: 1, Header: true, Columns: map[string]string{}, Departments: map[string]string{}, Providers: map[string]string{},

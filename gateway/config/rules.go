@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"time"
+
+	"clinicgate/devices/vitals"
 )
 
 const (
@@ -19,6 +21,7 @@ type CheckIn struct {
 	Devices       bool     `toml:"devices"`
 	Attempts      int      `toml:"attempts"`
 	WalkInReasons []string `toml:"walk_in_reasons"`
+	Vitals        []string `toml:"vitals"`
 }
 
 // Opening gives the hours as they were validated.
@@ -66,6 +69,18 @@ func (c CheckIn) validate(_ *Config, r *report) {
 	seen := map[string]bool{}
 	for i, code := range c.WalkInReasons {
 		r.uniqueID(fmt.Sprintf("checkin.walk_in_reasons[%d]", i+1), code, seen)
+	}
+	r.vitals("checkin.vitals", c.Vitals)
+}
+
+// vitals checks a list of what is measured.
+func (r *report) vitals(at string, list []string) {
+	seen := map[string]bool{}
+	for _, kind := range list {
+		if !vitals.Kind(kind).Valid() || seen[kind] {
+			r.bad(at, kind, oneOf(vitals.Kinds()...)+", each once", "")
+		}
+		seen[kind] = true
 	}
 }
 

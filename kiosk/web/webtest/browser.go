@@ -38,6 +38,12 @@ type View struct {
 		ID   string `json:"id"`
 		Text string `json:"text"`
 	} `json:"form"`
+	Vitals []struct {
+		Kind  string `json:"kind"`
+		Value string `json:"value"`
+		Unit  string `json:"unit"`
+		Again bool   `json:"again"`
+	} `json:"vitals"`
 	Done *struct {
 		Ticket string `json:"ticket"`
 	} `json:"done"`
