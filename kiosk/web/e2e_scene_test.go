@@ -47,7 +47,7 @@ const (
 	codeSigner = "SIGNER" // a minor's: it is asked who signs
 	codeVideo  = "VIDEO"  // a visit by video, with nothing to sign
 	codeOther  = "OTHER"  // of somebody else
-	codeVitals = "VITALS" // a visit with all that can be measured
+	codeVitals = "VITALS" // a visit with all that a vitals station measures
 )
 
 // refusals are the sentences by which a look-up ends at the desk.
@@ -75,7 +75,7 @@ func scenic() *clinic {
 	video.Video = true
 	c.outcome[codeMeasure] = web.Identified{Outcome: web.Found, Entry: entryOne, Visit: visit, Vitals: []string{"blood-pressure", "temperature"}}
 	c.outcome[codeVitals] = web.Identified{Outcome: web.Found, Entry: entryOne, Visit: visit,
-		Vitals: []string{"blood-pressure", "heart-rate", "oxygen-saturation", "temperature", "weight", "height", "respiration"}}
+		Vitals: []string{"blood-pressure", "oxygen-saturation", "temperature", "weight"}}
 	c.outcome[codeVideo] = web.Identified{Outcome: web.Found, Entry: entryOne, Visit: video}
 	for _, s := range standings {
 		known := web.Identified{Outcome: web.Already, Entry: entryOne, Standing: s, MayLeave: s == web.StandingWaiting, MayReturn: s == web.StandingLeft,
@@ -126,7 +126,7 @@ func scenes() []scene {
 			p.vital(web.Vital{Kind: "temperature", Value: phi.New("98.6"), Unit: "°F"})
 			p.Until("both", `document.querySelectorAll(".measured strong").length === 1`)
 		}},
-		{name: "measure, everything", state: "measure", way: func(p *player) {
+		{name: "measure, several", state: "measure", way: func(p *player) {
 			p.confirm(codeVitals)
 			p.Screen("measure")
 			p.vital(web.Vital{Kind: "blood-pressure", Value: phi.New("122/78"), Unit: "mmHg"})
