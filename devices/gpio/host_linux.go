@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -39,6 +40,7 @@ var chips fence
 type fence struct {
 	mu       sync.Mutex
 	nodes    string // what was in /dev at the last reading
+	denied   bool   // and some of it may not be opened
 	current  int    // index in gpioioctl.Chips of the first chip of the last reading
 	readings int
 	used     map[*gpioioctl.GPIOLine]bool
@@ -97,7 +99,7 @@ func (f *fence) read() error {
 	if err != nil || len(paths) == 0 {
 		return &devices.Fault{Reason: "there is no GPIO chip", Hint: "plug it in, or load its driver"}
 	}
-	nodes, links := "", false
+	nodes, links, denied := "", false, false
 	for _, p := range paths {
 		info, err := os.Lstat(p)
 		if err != nil {
@@ -105,7 +107,9 @@ func (f *fence) read() error {
 		}
 		n, _ := node(p)
 		links = links || info.Mode()&os.ModeSymlink != 0
-		nodes += fmt.Sprintln(p, n, unix.Access(p, unix.R_OK) == nil)
+		forbidden := unix.Access(p, unix.R_OK) != nil
+		denied = denied || forbidden
+		nodes += fmt.Sprintln(p, n, forbidden)
 	}
 	if nodes == f.nodes {
 		return nil
@@ -128,14 +132,12 @@ func (f *fence) read() error {
 	before := len(gpioioctl.Chips)
 	err = load()
 	keepFileZero()
-	if len(gpioioctl.Chips) > before {
-		f.current = before
+	f.current = before
+	if err != nil && len(gpioioctl.Chips) == before && !denied {
+		return &devices.Fault{Reason: "GPIO chips cannot be read", Hint: "restart the service", Err: err}
 	}
-	f.nodes = nodes
+	f.nodes, f.denied = nodes, denied
 	f.readings++
-	if err != nil && len(gpioioctl.Chips) == before {
-		return &devices.Fault{Reason: "GPIO chips cannot be read", Hint: "give the service's user the right to /dev/gpiochip*: by the udev rule of the package or the group gpio", Err: err}
-	}
 	return nil
 }
 
@@ -144,26 +146,18 @@ func (f *fence) read() error {
 func load() error {
 	before := len(gpioioctl.Chips)
 	state, err := driverreg.Init()
-	if err != nil {
+	if err != nil || before == 0 && len(gpioioctl.Chips) > 0 {
 		return err
 	}
-	if before == 0 && len(gpioioctl.Chips) > 0 {
-		return nil
-	}
-	all := state.Loaded
-	for _, s := range append(state.Skipped, state.Failed...) {
+	all := slices.Clone(state.Loaded)
+	for _, s := range slices.Concat(state.Skipped, state.Failed) {
 		all = append(all, s.D)
 	}
-	for _, d := range all {
-		if d.String() == "ioctl-gpio" {
-			return initAgain(d)
-		}
+	i := slices.IndexFunc(all, func(d driver.Impl) bool { return d.String() == "ioctl-gpio" })
+	if i < 0 {
+		return errors.New("the GPIO driver is missing")
 	}
-	return errors.New("the GPIO driver is missing")
-}
-
-func initAgain(d driver.Impl) error {
-	_, err := d.Init()
+	_, err = all[i].Init()
 	return err
 }
 
@@ -196,6 +190,8 @@ func (f *fence) find(l Line) (*gpioioctl.GPIOChip, *gpioioctl.GPIOLine, error) {
 		}
 	}
 	switch {
+	case chips == 0 && f.denied:
+		return nil, nil, &devices.Fault{Reason: "no permission to use the GPIO chip", Hint: "give the service's user the right to /dev/gpiochip*: by the udev rule of the package or the group gpio"}
 	case chips == 0:
 		return nil, nil, &devices.Fault{Reason: "no such GPIO chip", Hint: "plug it in; `clinicgate devices list` shows the chips that are there"}
 	case lines == 0:

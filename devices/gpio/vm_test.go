@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -348,6 +349,13 @@ func TestMain(m *testing.M) {
 	}
 	go func() { _ = lamp.Run(context.Background(), nil) }()
 	pattern := os.Getenv("CLINICGATE_VM_PATTERN")
+	for pattern == "" {
+		if st := lamp.Status(); st.State == devices.Lost {
+			fmt.Println(st.Reason)
+			os.Exit(0)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 	for {
 		err := lamp.Do(context.Background(), devices.Command{ID: "1", Verb: VerbShow, Args: map[string]string{ArgPattern: pattern}})
 		if err == nil {
@@ -382,11 +390,15 @@ func TestVMChipWithTwoNames(t *testing.T) {
 	}
 }
 
-// child runs a lamp in a process of its own until it has shown a pattern.
+// child runs a lamp in a process of its own until it has shown a pattern; without
+// one, as nobody, until it is lost.
 func child(t *testing.T, line, pattern string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Stdin = strings.NewReader("") // a pipe, to be told from what may replace it
+	if pattern == "" {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	}
 	cmd.Env = append(os.Environ(), "CLINICGATE_VM_LAMP="+line, "CLINICGATE_VM_PATTERN="+pattern)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -396,10 +408,20 @@ func child(t *testing.T, line, pattern string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	if said, err := bufio.NewReader(out).ReadString('\n'); said != "done\n" {
-		t.Fatalf("the child said %q, %v", said, err)
+	want := "done"
+	if pattern == "" {
+		want = "no permission to use the GPIO chip"
+	}
+	if said, err := bufio.NewReader(out).ReadString('\n'); said != want+"\n" {
+		t.Fatalf("the child said %q, %v, want %q", said, err, want)
 	}
 	return cmd
+}
+
+// A service without the right to the chip is told so.
+func TestVMNoPermission(t *testing.T) {
+	plug(t, "closed")
+	child(t, "gpio:closed/3", "")
 }
 
 // A process that is killed gives its line back, and the next one begins with off.

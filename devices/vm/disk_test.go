@@ -41,7 +41,7 @@ func writeDisk(t *testing.T, path string, k kernel, programs []program) {
 	}
 	for _, p := range programs {
 		d.copy(t, "tests/"+p.name, p.path)
-		fmt.Fprintf(&run, "say %s\n/tests/%s -test.v -test.timeout 2m -test.run '%s'\nsay \"ended %s $?\"\n", p.pkg, p.name, strings.ReplaceAll(only, "'", ""), p.name)
+		fmt.Fprintf(&run, "say %s\n/tests/%s -test.v -test.timeout 4m -test.run '%s'\nsay \"ended %s $?\"\n", p.pkg, p.name, strings.ReplaceAll(only, "'", ""), p.name)
 	}
 	d.entry("init", 0o755, []byte(fmt.Sprintf(script, mark, insert.String(), run.String())))
 	d.entry("TRAILER!!!", 0, nil)

@@ -21,7 +21,7 @@
 // `make e2e-vm` runs it. What it fetches (226 MB) and builds it keeps below
 // CLINICGATE_VM_CACHE (else the user's cache folder). CLINICGATE_VM_KERNEL names
 // another kernel than the one that linux-image-amd64 stands for; it must be a
-// Debian 6.1, whose gpio-sim needs the two changes that are made to it here.
+// Debian 6.1, whose gpio-sim needs the changes that are made to it here.
 // CLINICGATE_VM_RUN narrows the tests by a regular expression.
 //
 // A run that is killed leaves nothing but a folder in the system's temporary
