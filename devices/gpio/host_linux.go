@@ -122,6 +122,11 @@ func (f *fence) read() error {
 		// hits our standard input, which stands ready for it.
 		return &devices.Fault{Reason: "GPIO chips changed", Hint: "restart the service: where one chip has two names, they are read at its start only"}
 	}
+	if f.readings == 0 && links && len(gpioioctl.Chips) > 0 {
+		// A card reader on SPI had periph read them: the once is over.
+		f.nodes, f.denied, f.readings = nodes, denied, 1
+		return nil
+	}
 	for _, chip := range gpioioctl.Chips[f.current:] {
 		for _, line := range chip.Lines() { // or the new ones could not have their names
 			if known, ok := gpioreg.ByName(line.Name()).(*gpioioctl.GPIOLine); ok && known == line {

@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"periph.io/x/conn/v3/driver/driverreg"
+
 	"clinicgate/devices"
 	"clinicgate/devices/simulator"
 )
@@ -343,6 +345,16 @@ func TestMain(m *testing.M) {
 	if line == "" {
 		os.Exit(m.Run())
 	}
+	if before := os.Getenv("CLINICGATE_VM_BEFORE"); before != "" {
+		if _, err := driverreg.Init(); err != nil {
+			panic(err)
+		}
+		f, err := os.Open(before)
+		if err != nil {
+			panic(err)
+		}
+		defer f.Close()
+	}
 	lamp, err := NewLamp(Config{ID: "lamp", Line: line}, devices.Deps{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		panic(err)
@@ -381,25 +393,32 @@ func TestVMChipWithTwoNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.Remove("/dev/gpiochip99") })
-	cmd := child(t, "gpio:pi/3", On)
-	if v := chip.value(3); v != "1" {
-		t.Errorf("lamp %s, want 1", v)
-	}
-	if file, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/0", cmd.Process.Pid)); err != nil || file != "/dev/null" {
-		t.Errorf("file 0 of the process is %q, %v, want /dev/null", file, err)
+	for _, c := range []struct{ before, want string }{
+		{"", "/dev/null"},
+		{"/proc/version", "/proc/version"}, // opened after another device had periph read the chips
+	} {
+		cmd := child(t, "gpio:pi/3", On, "CLINICGATE_VM_BEFORE="+c.before)
+		if v := chip.value(3); v != "1" {
+			t.Errorf("lamp %s, want 1", v)
+		}
+		if file, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/0", cmd.Process.Pid)); err != nil || file != c.want {
+			t.Errorf("file 0 of the process is %q, %v, want %s", file, err, c.want)
+		}
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
 	}
 }
 
 // child runs a lamp in a process of its own until it has shown a pattern; without
 // one, as nobody, until it is lost.
-func child(t *testing.T, line, pattern string) *exec.Cmd {
+func child(t *testing.T, line, pattern string, env ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Stdin = strings.NewReader("") // a pipe, to be told from what may replace it
 	if pattern == "" {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	}
-	cmd.Env = append(os.Environ(), "CLINICGATE_VM_LAMP="+line, "CLINICGATE_VM_PATTERN="+pattern)
+	cmd.Env = append(append(os.Environ(), "CLINICGATE_VM_LAMP="+line, "CLINICGATE_VM_PATTERN="+pattern), env...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
