@@ -364,3 +364,13 @@ func TestPropertyChannelParses(t *testing.T) {
 		}
 	})
 }
+
+// TestTelemetryIsNotKeptByOneRecord: a stream is cut from its front, so a record that
+// is kept for a year on the device channel would keep a year of heartbeats.
+func TestTelemetryIsNotKeptByOneRecord(t *testing.T) {
+	for _, d := range kiosk.Definitions() {
+		if d.Family == kiosk.DeviceFamily && (d.Retain.Age > 7*24*time.Hour || d.Retain.NeedsReceipt) {
+			t.Errorf("%s is kept for %v, and the heartbeats behind it with it", d.Name, d.Retain.Age)
+		}
+	}
+}

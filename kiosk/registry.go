@@ -48,6 +48,8 @@ const (
 	noticeKept = 90 * day
 	recordKept = 400 * day // consents, escalations and audit: a year and a bit here, seven years outside
 	rosterKept = 2 * day   // names do not outlive the clinic day by more than the sync needs
+	// healthKept is for all of the device channel but the heartbeat: a stream is cut
+	// from its front, so what is kept longest keeps everything behind it.
 	healthKept = 7 * day
 	vitalsKept = 7 * day // long enough for a clinic's system to be mended; nobody reads it here
 
@@ -83,9 +85,9 @@ func Definitions() []Definition {
 	health.Droppable = true
 	heartbeat := telemetry("HEARTBEAT", time.Hour)
 	heartbeat.Droppable = true
-	gap := telemetry("GAP", recordKept)
+	gap := telemetry("GAP", healthKept)
 	gap.Priority = true
-	clock := telemetry("CLOCK_CORRECTED", recordKept)
+	clock := telemetry("CLOCK_CORRECTED", healthKept)
 	clock.Priority, clock.Audit = true, []AuditType{ClockStepped}
 	// A patient's own: it stands in the stream of what may be dropped, and may not.
 	// The lane is that of the channel's stream.
