@@ -1,7 +1,5 @@
 package devices
 
-import "strings"
-
 // SerialPort is a serial port of this machine, USB-CDC included. Two values
 // are equal when they are the same node of the same plugging.
 type SerialPort struct {
@@ -27,10 +25,7 @@ func FindSerialPort(id Identity) (SerialPort, error) {
 func (id Identity) among(ports []SerialPort) (SerialPort, error) {
 	var found []SerialPort
 	for _, p := range ports {
-		u := p.Identity
-		if u.Path == "" && u.VendorID == id.VendorID && u.ProductID == id.ProductID &&
-			(id.Serial == "" || strings.EqualFold(id.Serial, u.Serial)) &&
-			(id.USBPort == "" || id.USBPort == u.USBPort) {
+		if id.names(p.Identity) {
 			found = append(found, p)
 		}
 	}

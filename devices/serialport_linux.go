@@ -111,6 +111,11 @@ func read(dir, name string) string {
 	if err != nil {
 		return ""
 	}
+	return shown(b)
+}
+
+// shown makes what a unit says of itself safe to show.
+func shown(b []byte) string {
 	b = bytes.TrimSpace(b)
 	b = b[:min(len(b), 126)]
 	for i, c := range b {
