@@ -125,6 +125,10 @@ func (n Node) ReportDescriptor() ([]byte, error) {
 	return b[:min(len(b), 4096)], err
 }
 
+// Release is the version that the USB unit behind the node tells of itself, as
+// SerialPort's is.
+func (n Node) Release() string { return releaseOf(n.number) }
+
 func readAll(dir, name string) string {
 	b, err := os.ReadFile(filepath.Join(dir, name))
 	if err != nil {

@@ -74,8 +74,10 @@ func usbUnitAbove(dir string) (Identity, error) {
 
 // Release is the version that the USB unit behind the port tells of itself
 // (bcdDevice), such as "1.02"; empty where there is none.
-func (p SerialPort) Release() string {
-	dir, err := filepath.EvalSymlinks(fmt.Sprintf("/sys/dev/char/%d:%d", unix.Major(p.node), unix.Minor(p.node)))
+func (p SerialPort) Release() string { return releaseOf(p.node) }
+
+func releaseOf(node uint64) string {
+	dir, err := filepath.EvalSymlinks(fmt.Sprintf("/sys/dev/char/%d:%d", unix.Major(node), unix.Minor(node)))
 	if err != nil {
 		return ""
 	}

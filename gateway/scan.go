@@ -25,7 +25,7 @@ const groupSeparator = '\x1d'
 func understand(value phi.Text, kind string) web.Read {
 	text := value.Reveal()
 	if kind == "" && text != "" { // typed into the page
-		kind = string(scanner.Classify([]byte(text)))
+		kind = string(scanner.Classify([]byte(text), ""))
 	}
 	read := web.Read{Kind: kind}
 	switch scanner.Kind(kind) {

@@ -1,9 +1,13 @@
 package scanner
 
-import "bytes"
+import (
+	"bytes"
 
-// Kind is what a scan is, by its content alone. It is the Kind of the
-// scanner's readings.
+	"clinicgate/devices"
+)
+
+// Kind is what a scan is, by its content and, for GS1, by how it was printed.
+// It is the Kind of the scanner's readings.
 type Kind string
 
 const (
@@ -12,6 +16,7 @@ const (
 	Licence         Kind = "driving-licence"   // AAMVA, as on North American licences
 	HealthCard      Kind = "smart-health-card" // shc:/ ...
 	HealthLink      Kind = "smart-health-link" // shlink:/ ...; recognised, never fetched
+	GS1             Kind = "gs1"               // element strings of GS1, as on goods and wristbands
 	MagneticStripe  Kind = "magnetic-stripe"   // track data of a card that is no payment card
 	PaymentCard     Kind = "payment-card"      // refused
 	Unknown         Kind = "unknown"           // perhaps a code of the clinic's own
@@ -31,12 +36,18 @@ const (
 //	shc:/                                  HealthCard
 //	shlink:/, also after a viewer's #      HealthLink
 //	CHK1: / TKT1:                          AppointmentCode / TicketCode
+//	a GS1 symbology, or FNC1 in front, and element strings
+//	                                       GS1
 //	%...^, or ;...=...?                    MagneticStripe
 //
 // A licence comes before the payment card, because its own numbers can look
-// like one. It is a pure function of the bytes, which may be anything.
-func Classify(scan []byte) Kind {
+// like one. symbology is that of Frame, and may be empty. It is a pure function
+// of its arguments, which may be anything, and the only one in this package
+// that knows what a content means.
+func Classify(scan []byte, symbology string) Kind {
 	switch {
+	case len(scan) == 0:
+		return Unknown
 	case isLicence(scan):
 		return Licence
 	case holdsPaymentCard(scan):
@@ -49,10 +60,24 @@ func Classify(scan []byte) Kind {
 		return AppointmentCode
 	case isCode(scan, TicketPrefix):
 		return TicketCode
+	case (carriesGS1(symbology) || scan[0] == fnc1) && isElementString(scan):
+		return GS1
 	case isMagneticStripe(scan):
 		return MagneticStripe
 	}
 	return Unknown
+}
+
+// Judge says what becomes of a frame. Whichever way a scan came, this decides
+// and nothing else does; only with devices.Good may its data be kept.
+func Judge(f Frame) (kind Kind, verdict devices.Verdict, reason string) {
+	if f.Damage != "" {
+		return Unknown, devices.Damaged, f.Damage
+	}
+	if kind = Classify(f.Data, f.Symbology); kind == PaymentCard {
+		return kind, devices.Refused, "payment cards are not taken"
+	}
+	return kind, devices.Good, ""
 }
 
 // isLicence follows the AAMVA DL/ID card design standard, annex D: a header of

@@ -74,8 +74,48 @@ var classified = []struct {
 
 func TestClassify(t *testing.T) {
 	for _, tt := range classified {
-		if got := scanner.Classify([]byte(tt.scan)); got != tt.want {
+		if got := scanner.Classify([]byte(tt.scan), ""); got != tt.want {
 			t.Errorf("Classify(%.50q) = %s, want %s", tt.scan, got, tt.want)
+		}
+	}
+}
+
+// The element strings are examples of the GS1 General Specifications, and of
+// what is none.
+func TestClassifyGS1(t *testing.T) {
+	const strings1 = "0109521234543213" + "17251231" + "10ABC123" + "\x1d" + "21S/N-42"
+	for _, tt := range []struct {
+		symbology, scan string
+		want            scanner.Kind
+	}{
+		{"C1", strings1, scanner.GS1},
+		{"d2", "\x1d" + strings1, scanner.GS1},
+		{"Q3", strings1, scanner.GS1},
+		{"e0", "0109521234543213", scanner.GS1},
+		{"C1", "8018095200000000000010", scanner.GS1}, // a patient's wristband (GSRN)
+		{"C1", "3103000195\x1d", scanner.GS1},
+		{"", "\x1d" + strings1, scanner.GS1},
+		{"", strings1, scanner.Unknown}, // only digits and letters: perhaps the clinic's own
+		{"C0", strings1, scanner.Unknown},
+		{"Q1", strings1, scanner.Unknown},
+		{"C1", "", scanner.Unknown},
+		{"d2", "\x1d", scanner.Unknown},
+		{"C1", "010952123454321", scanner.Unknown},  // too short
+		{"C1", "01095212345432AB", scanner.Unknown}, // letters in a number
+		{"C1", "10", scanner.Unknown},
+		{"C1", "10\x1d\x1d", scanner.Unknown},
+		{"C1", "10A B", scanner.Unknown},
+		{"C1", "10" + strings.Repeat("A", 91), scanner.Unknown},
+		{"C1", "9" + "A", scanner.Unknown},
+		{"C1", "05123456", scanner.Unknown}, // no such identifier
+		{"C1", "703", scanner.Unknown},
+		{"Q3", "CHK1:MFRGG", scanner.AppointmentCode},
+		{"C1", "90<script>alert(1)</script>", scanner.GS1}, // its characters are allowed, and nobody runs them
+		{"C1", "4111111111111111", scanner.PaymentCard},
+		{"C1", "10A\x1d4111111111111111", scanner.PaymentCard},
+	} {
+		if got := scanner.Classify([]byte(tt.scan), tt.symbology); got != tt.want {
+			t.Errorf("Classify(%.50q, %q) = %s, want %s", tt.scan, tt.symbology, got, tt.want)
 		}
 	}
 }
@@ -85,17 +125,17 @@ func FuzzClassify(f *testing.F) {
 		f.Add([]byte(tt.scan), []byte(";"))
 	}
 	f.Fuzz(func(t *testing.T, before, after []byte) {
-		kind := scanner.Classify(before)
+		kind := scanner.Classify(before, string(after))
 		switch kind {
 		case scanner.AppointmentCode, scanner.TicketCode, scanner.Licence, scanner.HealthCard, scanner.HealthLink,
-			scanner.MagneticStripe, scanner.PaymentCard, scanner.Unknown:
+			scanner.GS1, scanner.MagneticStripe, scanner.PaymentCard, scanner.Unknown:
 		default:
 			t.Errorf("Classify(%q) = %q", before, kind)
 		}
 		// Whatever surrounds a card number, it is refused, unless digits touch
 		// it or it stands in a licence.
 		scan := append(append(append(append([]byte{}, before...), "|4111 1111 1111 1111|"...), after...), '|')
-		if got := scanner.Classify(scan); got != scanner.PaymentCard && got != scanner.Licence {
+		if got := scanner.Classify(scan, "C1"); got != scanner.PaymentCard && got != scanner.Licence {
 			t.Errorf("Classify(%q) = %s, want it refused", scan, got)
 		}
 	})

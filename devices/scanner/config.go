@@ -15,7 +15,8 @@ import (
 // default, which is in brackets.
 type Config struct {
 	ID       devices.ID
-	Port     string // see devices.ParseIdentity
+	Mode     Mode   // [serial]
+	Port     string // see devices.ParseIdentity; none with ByPage
 	Disabled bool   // configured, and not to be used
 
 	Baud     int    // bits a second, 300 to 4,000,000 [9600]; USB-CDC ignores it
@@ -25,11 +26,15 @@ type Config struct {
 
 	Prefix    string        // bytes that the scanner puts before each scan [none]
 	Suffix    string        // see Framing.Suffix; also by name: auto, cr, lf, crlf, tab, etx, none [auto]
-	IdleGap   time.Duration // silence that ends a scan without suffix, 10 ms to 2 s [80 ms]
+	IdleGap   time.Duration // silence that ends a scan without suffix, 10 ms to 2 s [80 ms; ByPage 35 ms, and the longest time between two keys of a scan]
 	MaxLength int           // bytes of one scan, 16 to 65,536 [4096]
 }
 
 func (c Config) withDefaults() Config {
+	c.Mode = or(c.Mode, Serial)
+	if c.Mode == ByPage {
+		c.IdleGap = or(c.IdleGap, pageGap)
+	}
 	c.Baud = or(c.Baud, 9600)
 	c.DataBits = or(c.DataBits, 8)
 	c.Parity = or(c.Parity, "none")
@@ -50,6 +55,7 @@ func or[T comparable](v, def T) T {
 
 // Validate names every field that is wrong, and what is allowed.
 func (c Config) Validate() error {
+	given := c
 	c = c.withDefaults()
 	var errs []error
 	bad := func(field string, value any, allowed string) {
@@ -58,8 +64,25 @@ func (c Config) Validate() error {
 	if !c.ID.Valid() {
 		bad("id", c.ID, "1 to 40 lower-case letters, digits and inner hyphens")
 	}
-	if _, err := devices.ParseIdentity(c.Port); err != nil {
-		errs = append(errs, err)
+	switch c.Mode {
+	case Serial, Keyboard, HIDPOS:
+		if id, err := devices.ParseIdentity(c.Port); err != nil {
+			errs = append(errs, err)
+		} else if c.Mode != Serial && !strings.HasPrefix(id.Path, "/") && id.Path != "" {
+			bad("port", c.Port, "a serial port has no mode "+string(c.Mode))
+		}
+	case ByPage:
+		if c.Port != "" {
+			bad("port", c.Port, "leave it out with mode = \"page\": the page hears every keyboard")
+		}
+	default:
+		bad("mode", c.Mode, "serial, keyboard, hid-pos or page")
+	}
+	if line := (Config{Baud: given.Baud, DataBits: given.DataBits, Parity: given.Parity, StopBits: given.StopBits}); c.Mode != Serial && line != (Config{}) {
+		bad("mode", c.Mode, "leave baud, data bits, parity and stop bits out, which only a serial line has")
+	}
+	if c.Mode == HIDPOS && given.Suffix != "" {
+		bad("suffix", c.Suffix, "leave it out with mode = \"hid-pos\", which says itself where a scan ends")
 	}
 	if c.Baud < 300 || c.Baud > 4_000_000 {
 		bad("baud", c.Baud, "300 to 4000000")
@@ -91,7 +114,16 @@ func (c Config) Validate() error {
 // framing is what the Framer needs of a valid, defaulted config.
 func (c Config) framing() Framing {
 	suffix, _ := suffixBytes(c.Suffix)
-	return Framing{Prefix: c.Prefix, Suffix: suffix, IdleGap: c.IdleGap, MaxLength: c.MaxLength}
+	f := Framing{Prefix: c.Prefix, Suffix: suffix, IdleGap: c.IdleGap, MaxLength: c.MaxLength, Exact: c.Mode != Serial}
+	switch c.Mode {
+	case HIDPOS:
+		f.Suffix = string(rune(etx)) // what posPort puts behind a scan
+	case ByPage:
+		if f.Suffix == SuffixAuto || strings.Trim(f.Suffix, "\r\n\t") == "" {
+			f.Suffix = SuffixNone // the page has taken the key
+		}
+	}
+	return f
 }
 
 // mode is the line setting of a valid, defaulted config. The modem lines are

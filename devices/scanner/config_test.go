@@ -48,3 +48,34 @@ func TestConfig(t *testing.T) {
 		t.Errorf("Validate = %v, want all five problems at once", err)
 	}
 }
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+func TestModes(t *testing.T) {
+	for _, c := range []scanner.Config{
+		{ID: "a", Mode: scanner.Serial, Port: "COM3", Baud: 9600},
+		{ID: "a", Mode: scanner.Keyboard, Port: "usb:05e0:1200@1-1.4", Suffix: "tab"},
+		{ID: "a", Mode: scanner.Keyboard, Port: "/dev/input/by-id/usb-Symbol-event-kbd"},
+		{ID: "a", Mode: scanner.HIDPOS, Port: "usb:0c2e:0b67:S/N1", Prefix: "S:"},
+		{ID: "a", Mode: scanner.ByPage, Suffix: "none", IdleGap: 50 * time.Millisecond},
+	} {
+		if err := c.Validate(); err != nil {
+			t.Errorf("Validate(%+v) = %v", c, err)
+		}
+	}
+	for want, c := range map[string]scanner.Config{
+		"mode = \"usb\"":      {ID: "a", Mode: "usb", Port: "COM3"},
+		"port \"\"":           {ID: "a", Mode: scanner.Keyboard},
+		"port = \"COM3\"":     {ID: "a", Mode: scanner.HIDPOS, Port: "COM3"},
+		"port = \"usb:":       {ID: "a", Mode: scanner.ByPage, Port: "usb:05e0:1200"},
+		"mode = \"keyboard\"": {ID: "a", Mode: scanner.Keyboard, Port: "usb:05e0:1200", Baud: 9600},
+		"suffix = \"cr\"":     {ID: "a", Mode: scanner.HIDPOS, Port: "usb:05e0:1200", Suffix: "cr"},
+	} {
+		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Validate(%+v) = %v, want a complaint about %s", c, err, want)
+		}
+	}
+	if _, err := scanner.New(scanner.Config{ID: "a", Mode: scanner.ByPage}, devices.Deps{Log: discard()}); err == nil {
+		t.Error("New makes a scanner of what the page reads")
+	}
+}

@@ -29,6 +29,11 @@ type Framing struct {
 	Suffix    string
 	IdleGap   time.Duration
 	MaxLength int // bytes, prefix and all but the last byte of the suffix included
+
+	// Exact says that no line noise exists here: 0x00 and 0xff stand for
+	// something that was sent and cannot be read, and damage the scan wherever
+	// they are. Otherwise they damage it only in its middle.
+	Exact bool
 }
 
 // Frame is one scan as it came, without prefix, suffix, STX, ETX and symbology
@@ -80,6 +85,7 @@ func (f *Framer) feed(b byte, emit func(Frame)) {
 		// so does a byte with a parity error.
 		f.noise++
 		f.gapNoise++
+		f.noisy = f.noisy || f.cfg.Exact
 		return
 	case b == stx:
 		f.Gap(emit) // whatever was before it is over
@@ -155,6 +161,8 @@ func (f *Framer) Silence() time.Duration {
 	switch {
 	case f.discarding:
 		return f.cfg.IdleGap
+	case len(f.buf) == 0 && f.noisy:
+		return 3 * f.cfg.IdleGap // what was lost belongs to nothing that comes later
 	case len(f.buf) == 0:
 		return 0
 	case f.cfg.Suffix == SuffixNone || f.inLicence():
@@ -240,14 +248,23 @@ func (f *Framer) trimEnd() {
 func (f *Framer) content() (data []byte, symbology string, ok bool) {
 	data, ok = f.buf, true
 	if f.cfg.Prefix != "" {
-		if _, data, ok = bytes.Cut(f.buf, []byte(f.cfg.Prefix)); !ok {
+		var before []byte
+		if before, data, ok = bytes.Cut(f.buf, []byte(f.cfg.Prefix)); !ok {
 			return f.buf, "", false
 		}
+		if isSymbology(before) && len(before) == 3 {
+			symbology = string(before[1:])
+		}
 	}
-	if len(data) >= 3 && data[0] == ']' && isLetter(data[1]) && (isLetter(data[2]) || isDigit(data[2])) {
+	if isSymbology(data) {
 		return data[3:], string(data[1:3]), ok
 	}
-	return data, "", ok
+	return data, symbology, ok
+}
+
+// isSymbology reports whether b begins with a symbology identifier.
+func isSymbology(b []byte) bool {
+	return len(b) >= 3 && b[0] == ']' && isLetter(b[1]) && (isLetter(b[2]) || isDigit(b[2]))
 }
 
 func (f *Framer) damaged(why string, emit func(Frame)) {

@@ -23,7 +23,7 @@ func TestFramingOfLicences(t *testing.T) {
 				var kinds []scanner.Kind
 				var card aamva.Card
 				emit := func(frame scanner.Frame) {
-					kinds = append(kinds, scanner.Classify(frame.Data))
+					kinds = append(kinds, scanner.Classify(frame.Data, frame.Symbology))
 					card, _ = aamva.Parse(frame.Data)
 				}
 				f.Feed(raw[:cut], emit)

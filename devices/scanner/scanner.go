@@ -2,12 +2,10 @@ package scanner
 
 import (
 	"context"
+	"errors"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"clinicgate/devices"
-	"clinicgate/kiosk/phi"
 )
 
 const (
@@ -18,20 +16,11 @@ const (
 	lookEvery = time.Second
 )
 
-// Readings that nothing can be done with may come at this rate; the rest is
-// counted as throttled. Real codes have no limit but the sink's own speed.
-const (
-	unknownPerSecond = 5
-	unknownBurst     = 10
-)
-
 // Scanner is a bar code scanner. Make one with New.
 type Scanner struct {
-	cfg      Config
-	identity devices.Identity
-	hashKey  []byte
-	link     *devices.Link
-	unknown  *rate.Limiter
+	cfg Config
+	at  transport
+	judge
 }
 
 var _ devices.Device = (*Scanner)(nil)
@@ -39,6 +28,9 @@ var _ devices.Device = (*Scanner)(nil)
 // New makes a scanner. It opens nothing; the error is that of
 // Config.Validate.
 func New(cfg Config, deps devices.Deps) (*Scanner, error) {
+	if cfg.Mode == ByPage {
+		return nil, errors.New("the check-in page reads this scanner; it is a Page")
+	}
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
@@ -46,14 +38,9 @@ func New(cfg Config, deps devices.Deps) (*Scanner, error) {
 	if err != nil {
 		return nil, err
 	}
-	info := devices.Info{ID: cfg.ID, Class: devices.Scanner, Binding: identity.String()}
-	return &Scanner{
-		cfg:      cfg.withDefaults(),
-		identity: identity,
-		hashKey:  deps.HashKey,
-		link:     devices.NewLink(info, deps),
-		unknown:  rate.NewLimiter(unknownPerSecond, unknownBurst),
-	}, nil
+	cfg = cfg.withDefaults()
+	link := devices.NewLink(devices.Info{ID: cfg.ID, Class: devices.Scanner, Binding: identity.String()}, deps)
+	return &Scanner{cfg: cfg, at: cfg.reach(identity), judge: newJudge(link, deps)}, nil
 }
 
 // Info implements devices.Device.
@@ -74,15 +61,15 @@ func (s *Scanner) Probe(context.Context) devices.Probe {
 	case devices.Lost:
 		return devices.Probe{Outcome: devices.Failed, Reason: st.Reason, Hint: st.Hint}
 	}
-	at, err := devices.FindSerialPort(s.identity)
+	at, err := s.at.find()
 	if err != nil {
 		return devices.ProbeOf("", err)
 	}
-	p, err := openPort(at.Name, s.cfg.mode())
+	p, err := s.at.open(at.name)
 	if err == nil {
 		err = p.Close()
 	}
-	return devices.ProbeOf(at.Name, err)
+	return devices.ProbeOf(at.name, err)
 }
 
 // Run implements devices.Device.
@@ -91,16 +78,16 @@ func (s *Scanner) Run(ctx context.Context, sink devices.Sink) error {
 		return s.link.Disabled(ctx, "disabled in the configuration")
 	}
 	return s.link.Run(ctx, func(ctx context.Context, up func(string)) error {
-		at, err := devices.FindSerialPort(s.identity)
+		at, err := s.at.find()
 		if err != nil {
 			return err
 		}
-		p, err := openPort(at.Name, s.cfg.mode())
+		p, err := s.at.open(at.name)
 		if err != nil {
 			return err
 		}
-		s.link.Firmware(at.Release())
-		up(at.Name)
+		s.link.Firmware(at.node.Release())
+		up(at.name)
 		err = s.read(ctx, p, at, sink)
 		_ = p.Close() // nothing was written, nothing can be lost
 		return err
@@ -108,14 +95,14 @@ func (s *Scanner) Run(ctx context.Context, sink devices.Sink) error {
 }
 
 // read frames and delivers until the port is lost or ctx ends.
-func (s *Scanner) read(ctx context.Context, p port, at devices.SerialPort, sink devices.Sink) error {
+func (s *Scanner) read(ctx context.Context, p port, at place, sink devices.Sink) error {
 	framer := NewFramer(s.cfg.framing())
 	defer func() {
 		if framer.Reset() {
 			s.link.Count(func(c *devices.Counters) { c.CutOff++ })
 		}
 	}()
-	emit := func(f Frame) { s.deliver(ctx, f, sink) }
+	emit := func(f Frame) { _ = s.deliver(ctx, f, sink) } // counted; the sink knows its own error
 	buf := make([]byte, 1024)
 	defer clear(buf)
 
@@ -146,7 +133,7 @@ func (s *Scanner) read(ctx context.Context, p port, at devices.SerialPort, sink 
 		}
 		if time.Since(looked) >= lookEvery {
 			looked = time.Now()
-			if now, err := devices.FindSerialPort(s.identity); err != nil {
+			if now, err := s.at.find(); err != nil {
 				return err
 			} else if now != at {
 				return &devices.Fault{Reason: "moved to another port", Hint: "nothing to do"}
@@ -154,32 +141,4 @@ func (s *Scanner) read(ctx context.Context, p port, at devices.SerialPort, sink 
 		}
 	}
 	return nil
-}
-
-func (s *Scanner) countNoise(f *Framer) {
-	if n := f.TakeNoise(); n > 0 {
-		s.link.Count(func(c *devices.Counters) { c.Noise += n })
-	}
-}
-
-// deliver turns a frame into a reading. A refused frame leaves nothing behind
-// but its length and its kind.
-func (s *Scanner) deliver(ctx context.Context, f Frame, sink devices.Sink) {
-	r := devices.Reading{Symbology: f.Symbology, Length: f.Length, At: time.Now()}
-	kind := Unknown
-	if f.Damage != "" {
-		r.Verdict, r.Reason = devices.Damaged, f.Damage
-	} else if kind = Classify(f.Data); kind == PaymentCard {
-		r.Verdict, r.Reason = devices.Refused, "payment cards are not taken"
-	} else {
-		r.Verdict = devices.Good
-		r.Value = phi.New(string(f.Data))
-		r.Hash = devices.Fingerprint(s.hashKey, devices.Scanner, f.Data)
-	}
-	r.Kind = string(kind)
-	if (kind == Unknown || kind == PaymentCard) && !s.unknown.Allow() {
-		s.link.Count(func(c *devices.Counters) { c.Throttled++ })
-		return
-	}
-	_ = s.link.Deliver(ctx, sink, r) // counted; the sink knows its own error
 }

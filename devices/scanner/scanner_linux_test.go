@@ -28,6 +28,7 @@ type desk struct {
 	readings chan devices.Reading
 	health   chan devices.Health
 	refuse   chan error // one error per reading to refuse
+	make     func(scanner.Config, devices.Deps) (*scanner.Scanner, error)
 	log      syncBuilder
 
 	scanner *scanner.Scanner
@@ -62,13 +63,8 @@ func newDesk(t *testing.T, change func(*scanner.Config)) *desk {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- port.Run(ctx) }()
-	d := &desk{
-		t: t, port: port,
-		cfg:      scanner.Config{ID: "front", Port: port.Path()},
-		readings: make(chan devices.Reading, 4096),
-		health:   make(chan devices.Health, 64),
-		refuse:   make(chan error, 64),
-	}
+	d := bareDesk(t)
+	d.port, d.cfg = port, scanner.Config{ID: "front", Port: port.Path()}
 	if change != nil {
 		change(&d.cfg)
 	}
@@ -84,17 +80,32 @@ func newDesk(t *testing.T, change func(*scanner.Config)) *desk {
 	return d
 }
 
+// bareDesk is a desk without a scanner.
+func bareDesk(t *testing.T) *desk {
+	return &desk{
+		t:        t,
+		readings: make(chan devices.Reading, 4096),
+		health:   make(chan devices.Health, 64),
+		refuse:   make(chan error, 64),
+		make:     scanner.New,
+	}
+}
+
 func (d *desk) new() *scanner.Scanner {
 	d.t.Helper()
-	s, err := scanner.New(d.cfg, devices.Deps{
-		Log:     slog.New(slog.NewTextHandler(&d.log, nil)),
-		Health:  func(_ context.Context, h devices.Health) { d.health <- h },
-		HashKey: []byte("test key"),
-	})
+	s, err := d.make(d.cfg, deps(d))
 	if err != nil {
 		d.t.Fatal(err)
 	}
 	return s
+}
+
+func deps(d *desk) devices.Deps {
+	return devices.Deps{
+		Log:     slog.New(slog.NewTextHandler(&d.log, nil)),
+		Health:  func(_ context.Context, h devices.Health) { d.health <- h },
+		HashKey: []byte("test key"),
+	}
 }
 
 // start runs the scanner; stop ends it and waits.
