@@ -33,6 +33,15 @@ func (g *Gateway) openDevices(ctx context.Context) (io.Closer, error) {
 			return nil, fmt.Errorf("cannot use device %s: %w", d.ID, err)
 		}
 		list = append(list, made)
+		if p, ok := made.(*scanner.Page); ok {
+			g.wedge = p
+		}
+	}
+	if g.wedge == nil {
+		c, _ := g.cfg.PageScanner()
+		if g.wedge, err = scanner.NewPage(c, devices.Deps{Log: deps.Log, HashKey: hash}); err != nil {
+			return nil, err
+		}
 	}
 	if g.devices, err = devices.NewSet(g.log.With("component", "devices"), list...); err != nil {
 		return nil, err
@@ -51,7 +60,11 @@ func (g *Gateway) openDevices(ctx context.Context) (io.Closer, error) {
 func newDevice(d config.Device, deps devices.Deps) (devices.Device, error) {
 	switch d.Class {
 	case devices.Scanner:
-		return scanner.New(d.Scanner(), deps)
+		c := d.Scanner()
+		if c.Mode == scanner.ByPage {
+			return scanner.NewPage(c, deps)
+		}
+		return scanner.New(c, deps)
 	case devices.NFC:
 		return nfc.New(d.NFC(), deps)
 	case devices.Button:
@@ -80,6 +93,16 @@ func (g *Gateway) reading(ctx context.Context, r devices.Reading) error {
 		return nil
 	}
 	return fmt.Errorf("class %q has no reader", r.Class)
+}
+
+// readPage runs the scanner that the check-in page reads, where the
+// configuration has none: its device set runs one that is configured.
+func (g *Gateway) readPage(ctx context.Context) error {
+	if _, configured := g.cfg.PageScanner(); configured {
+		<-ctx.Done()
+		return nil
+	}
+	return g.wedge.Run(ctx, g.reading)
 }
 
 // scanned takes what a scanner read. It is accepted when the page has it; of what

@@ -15,6 +15,7 @@ import (
 	"clinicgate/devices"
 	"clinicgate/devices/gpio"
 	"clinicgate/devices/nfc"
+	"clinicgate/devices/scanner"
 	"clinicgate/gateway/control"
 	"clinicgate/kiosk"
 	"clinicgate/kiosk/roster"
@@ -165,6 +166,13 @@ func (g statusBackend) Devices(ctx context.Context, _ control.Caller) (control.D
 	}
 	for _, c := range gpio.Chips() {
 		out.Ports = append(out.Ports, control.Port{Path: c.Path, Identity: c.Port(), Product: c.Product()})
+	}
+	scanners, err := scanner.List()
+	if err != nil {
+		return out, fmt.Errorf("cannot list scanners: %w", err)
+	}
+	for _, s := range scanners {
+		out.Ports = append(out.Ports, control.Port{Path: s.Name, Identity: s.Identity.String(), Mode: string(s.Mode), Product: s.Product})
 	}
 	return out, nil
 }

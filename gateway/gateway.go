@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"clinicgate/devices"
+	"clinicgate/devices/scanner"
 	"clinicgate/gateway/bridge"
 	"clinicgate/gateway/clock"
 	"clinicgate/gateway/config"
@@ -88,6 +89,7 @@ type Gateway struct {
 	stations  stations
 	devices   *devices.Set
 	units     *units
+	wedge     *scanner.Page // what the check-in page captures, also where none is configured
 	control   *control.Server
 	checks    *doctor.Registry
 	madeFrom  []byte                  // fingerprint of the keys that the clinic's parts were made from
@@ -203,6 +205,7 @@ func (g *Gateway) parts() []part {
 		{"vitals", g.runVitals},
 		{"devices", func(ctx context.Context) error { return g.devices.Run(ctx, g.reading) }},
 		{"signals", g.runSignals},
+		{"page scanner", g.readPage},
 		{"control", g.control.Run},
 		{"heartbeat", g.runHeartbeat},
 		{"roster folder", g.folder.run},

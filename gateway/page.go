@@ -33,13 +33,16 @@ func (g *Gateway) openPage(context.Context) (io.Closer, error) {
 	if dir := g.cfg.Web.Speech; dir != "" {
 		speech = os.DirFS(dir)
 	}
+	pageScanner, _ := g.cfg.PageScanner()
+	scanGap, scanEnds := pageScanner.Keys()
 	server, err := web.New(web.Config{
 		Listen: g.cfg.Web.Listen, BoardListen: g.cfg.Board.Listen, BoardHosts: g.cfg.Board.Hosts, Languages: g.cfg.Kiosk.Languages,
 		TryDevices: g.cfg.CheckIn.Devices, Departments: g.boardDepartments(), BoardPanel: g.cfg.Board.Panel, BoardDistance: g.cfg.Board.Distance,
 		Clinic: g.cfg.Kiosk.Clinic, Texts: texts, IdleAfter: g.cfg.Web.Idle.Duration, Signs: signs, Zone: g.cfg.Kiosk.Zone,
 		PanelWidth: g.cfg.Web.PanelWidth, Distance: g.cfg.Web.Distance,
+		ScanGap: scanGap, ScanEnds: scanEnds,
 		Speech: speech, Private: g.cfg.Web.PrivateAudio, BoardMute: !g.cfg.Board.Speak,
-	}, web.Deps{CheckIn: pageCheckIn{g}, Board: pageBoard{g}, Understand: understand, Licences: g.licences, Logger: g.log.With("component", "page"), Pass: web.PassFile(filepath.Join(g.cfg.Storage.Dir, "page-pass"))})
+	}, web.Deps{CheckIn: pageCheckIn{g}, Board: pageBoard{g}, Understand: understand, Licences: g.licences, Captured: g.wedge.Capture, Logger: g.log.With("component", "page"), Pass: web.PassFile(filepath.Join(g.cfg.Storage.Dir, "page-pass"))})
 	if err != nil {
 		return nil, hinted{err, "if another program uses the port, stop it or set web.listen or board.listen"}
 	}

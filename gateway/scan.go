@@ -41,6 +41,8 @@ func understand(value phi.Text, kind string) web.Read {
 		}
 	case scanner.HealthCard, scanner.HealthLink, scanner.MagneticStripe, scanner.PaymentCard:
 		read.Useless = web.OtherCard
+	case scanner.GS1:
+		read.Useless = web.NoCode
 	default:
 		switch {
 		case text == "":

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"clinicgate/devices"
+	"clinicgate/devices/scanner"
 	"clinicgate/gateway/config"
 	"clinicgate/gateway/control"
 	"clinicgate/kiosk"
@@ -102,6 +103,9 @@ func (u *units) shown(s devices.Status) control.Device {
 		Reason: s.Reason, Hint: s.Hint, Since: s.Since, LastReading: s.LastReading, Readings: s.Counters.Accepted, Losses: s.Counters.Losses,
 		Firmware: s.Firmware, Tested: row.Tested, Passed: row.Passed}
 	out.Configured = row.Configured
+	if d, ok := u.named(string(s.ID)); ok && d.Class == devices.Scanner && d.Mode != string(scanner.Serial) {
+		out.Mode = d.Mode
+	}
 	return out
 }
 

@@ -48,8 +48,8 @@ func showDevices(t *table, d control.Devices) {
 		}
 	}
 	t.line("")
-	t.row("PLUGGED IN", "PORT TO CONFIGURE", "PRODUCT")
+	t.row("PLUGGED IN", "PORT TO CONFIGURE", "MODE", "PRODUCT")
 	for _, p := range d.Ports {
-		t.row(p.Path, p.Identity, p.Product)
+		t.row(p.Path, p.Identity, p.Mode, p.Product)
 	}
 }

@@ -252,7 +252,7 @@ what is plugged in shows it.`,
 				return &mistake{err: fmt.Errorf("no device %q is configured", args[0]), hint: "`clinicgate devices list` shows them"}
 			}
 			if port == "" {
-				if port, err = freePort(list); err != nil {
+				if port, err = freePort(list, list.Devices[i].Mode); err != nil {
 					return err
 				}
 			}
@@ -281,11 +281,12 @@ what is plugged in shows it.`,
 	return c
 }
 
-// freePort finds the one unit that no device uses.
-func freePort(l control.Devices) (string, error) {
+// freePort finds the one unit that no device uses and that is reached in the same
+// way: a keyboard takes the place of no serial scanner.
+func freePort(l control.Devices, mode string) (string, error) {
 	var free []string
 	for _, p := range l.Ports {
-		if !slices.ContainsFunc(l.Devices, func(d control.Device) bool {
+		if p.Mode == mode && !slices.ContainsFunc(l.Devices, func(d control.Device) bool {
 			return d.Binding == p.Identity || d.Binding == p.Path || d.Where == p.Path
 		}) {
 			free = append(free, p.Identity)

@@ -18,12 +18,11 @@ const pageGap = 35 * time.Millisecond
 // typing by their speed, and Capture makes of them what Scanner makes of the
 // bytes of a port.
 //
-// It is Waiting until the first scan, and Attached from then on: whether a
-// scanner is still there, nobody can know before it scans.
+// It is Attached while it runs: whether a scanner is there nobody can know
+// before it scans. Status.LastReading tells when one did.
 type Page struct {
-	cfg   Config
-	first chan struct{} // of one: a scan has come
-	turn  chan struct{} // of one: held by the Capture under way
+	cfg  Config
+	turn chan struct{} // of one: held by the Capture under way
 	judge
 
 	mu   sync.Mutex   // guards sink
@@ -39,7 +38,7 @@ func NewPage(cfg Config, deps devices.Deps) (*Page, error) {
 		return nil, err
 	}
 	link := devices.NewLink(devices.Info{ID: cfg.ID, Class: devices.Scanner, Binding: "check-in page"}, deps)
-	return &Page{cfg: cfg.withDefaults(), first: make(chan struct{}, 1), turn: make(chan struct{}, 1), judge: newJudge(link, deps)}, nil
+	return &Page{cfg: cfg.withDefaults(), turn: make(chan struct{}, 1), judge: newJudge(link, deps)}, nil
 }
 
 // Keys says how the page tells a scan: the longest time between two of its
@@ -69,10 +68,10 @@ func (p *Page) Probe(context.Context) devices.Probe {
 	switch {
 	case p.cfg.Disabled:
 		return devices.Probe{Outcome: devices.Skipped, Reason: "disabled in the configuration"}
-	case p.link.Status().State == devices.Attached:
-		return devices.ProbeOf("check-in page", nil)
+	case p.link.Status().LastReading.IsZero():
+		return devices.Probe{Outcome: devices.Skipped, Reason: "seen only when it scans", Hint: "scan a code while the check-in page is open"}
 	}
-	return devices.Probe{Outcome: devices.Skipped, Reason: "seen only when it scans", Hint: "scan a code while the check-in page is open"}
+	return devices.ProbeOf("check-in page", nil)
 }
 
 // Run implements devices.Device: while it runs, Capture works.
@@ -89,12 +88,8 @@ func (p *Page) Run(ctx context.Context, sink devices.Sink) error {
 		p.mu.Unlock()
 	}()
 	return p.link.Run(ctx, func(ctx context.Context, up func(string)) error {
-		select {
-		case <-p.first:
-			up("check-in page")
-			<-ctx.Done()
-		case <-ctx.Done():
-		}
+		up("check-in page")
+		<-ctx.Done()
 		return nil
 	})
 }
@@ -115,10 +110,6 @@ func (p *Page) Capture(ctx context.Context, keys phi.Text) error {
 	p.mu.Unlock()
 	if sink == nil {
 		return devices.ErrAbsent
-	}
-	select {
-	case p.first <- struct{}{}:
-	default:
 	}
 	framer := NewFramer(p.cfg.framing())
 	defer framer.Reset()

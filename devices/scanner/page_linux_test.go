@@ -46,8 +46,11 @@ func pageDesk(t *testing.T, change func(*scanner.Config), use func(t *testing.T,
 
 func TestPageCapturesAsAPortDoes(t *testing.T) {
 	pageDesk(t, func(c *scanner.Config) { c.Prefix = "S:" }, func(t *testing.T, d *desk, p *scanner.Page) {
-		if s := p.Status(); s.State != devices.Waiting || s.Binding != "check-in page" {
+		if s := p.Status(); s.State != devices.Attached || s.Binding != "check-in page" {
 			t.Errorf("before the first scan: %+v", s)
+		}
+		if h := d.wantHealth(devices.Attached); h.Where != "check-in page" {
+			t.Errorf("health %+v", h)
 		}
 		if o := p.Probe(t.Context()); o.Outcome != devices.Skipped || o.Hint == "" {
 			t.Errorf("Probe = %+v", o)
@@ -73,9 +76,6 @@ func TestPageCapturesAsAPortDoes(t *testing.T) {
 			if r.Verdict != tt.verdict || r.Symbology != tt.symbology || r.Device != "wedge" || r.At.IsZero() {
 				t.Errorf("Capture(%.40q): %+v", tt.keys, r)
 			}
-		}
-		if h := d.wantHealth(devices.Attached); h.Where != "check-in page" {
-			t.Errorf("health %+v", h)
 		}
 		if o := p.Probe(t.Context()); o.Outcome != devices.Ready {
 			t.Errorf("Probe = %+v", o)

@@ -23,6 +23,7 @@ type Device struct {
 	StopBits int    `toml:"stop_bits"`
 
 	// Of a scanner.
+	Mode      string   `toml:"mode"`
 	Prefix    string   `toml:"prefix"`
 	Suffix    string   `toml:"suffix"`
 	IdleGap   Duration `toml:"idle_gap"`
@@ -62,21 +63,12 @@ func (d Device) Validate() (known bool, err error) {
 // deviceClasses are the classes that Validate knows.
 var deviceClasses = []devices.Class{devices.Scanner, devices.NFC, devices.Button, devices.Presence, devices.Lamp, devices.Sounder}
 
-// Scanner gives the settings in the form of devices/scanner.
-func (d Device) Scanner() scanner.Config {
-	return scanner.Config{
-		ID: devices.ID(d.ID), Port: d.Port, Disabled: d.Disabled,
-		Baud: d.Baud, DataBits: d.DataBits, Parity: d.Parity, StopBits: d.StopBits,
-		Prefix: d.Prefix, Suffix: d.Suffix, IdleGap: d.IdleGap.Duration, MaxLength: d.MaxLength,
-	}
-}
-
 func validateDevices(c *Config, r *report) {
 	if n := len(c.Devices); n > maxDevices {
 		r.bad("device", itoa(n)+" tables", "at most 64", "")
 		return
 	}
-	seen := map[string]bool{}
+	seen, pages := map[string]bool{}, 0
 	for i, d := range c.Devices {
 		at := fmt.Sprintf("device[%d]", i+1)
 		if seen[d.ID] {
@@ -87,6 +79,11 @@ func validateDevices(c *Config, r *report) {
 		if !known {
 			r.bad(at+".class", string(d.Class), oneOf(deviceClasses...), "")
 			continue
+		}
+		if d.Class == devices.Scanner && d.Mode == string(scanner.ByPage) {
+			if pages++; pages > 1 {
+				r.bad(at+".mode", d.Mode, "only one scanner that the page reads: it cannot tell two apart", "")
+			}
 		}
 		r.joined(at, err, "`clinicgate devices list` shows what is plugged in and the port to write for it")
 	}

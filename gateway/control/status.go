@@ -144,6 +144,7 @@ type Device struct {
 	ID          string    `json:"id"`
 	Class       string    `json:"class"`
 	Binding     string    `json:"binding"`
+	Mode        string    `json:"mode,omitempty"` // of a scanner, as Port.Mode
 	State       string    `json:"state"`
 	Probe       string    `json:"probe,omitempty"` // ready, skipped or failed; only in the list of devices
 	Where       string    `json:"where,omitempty"`
@@ -159,11 +160,12 @@ type Device struct {
 	Passed      bool      `json:"passed,omitempty"`     // that test
 }
 
-// Port is a serial port that the system knows, with the identity to configure
-// for it.
+// Port is a serial port or another way to a device that the system knows, with
+// the identity to configure for it.
 type Port struct {
 	Path     string `json:"path"`
 	Identity string `json:"identity"`
+	Mode     string `json:"mode,omitempty"` // of a scanner that is reached this way; empty for a serial port
 	Product  string `json:"product,omitempty"`
 }
 

@@ -164,6 +164,9 @@ func (s *Server) apply(x *session, a action) (work, bool) {
 	case "ready":
 		return s.ready(x, a.Request)
 	case "scan":
+		if s.deps.Captured != nil {
+			return s.captured(phi.New(a.Code)), true
+		}
 		return s.scanned(x, phi.New(a.Code), "", a.Request)
 	case "code":
 		code := strings.TrimSpace(a.Code)

@@ -18,12 +18,13 @@ import (
 // browser is a Chromium before the kiosk of these tests.
 type browser struct {
 	*chromium.Tab
-	t *testing.T
+	t  *testing.T
+	at time.Time // of the last key of types
 }
 
 func openBrowser(t *testing.T, w, h int) *browser {
 	t.Helper()
-	return &browser{chromium.Open(t, w, h), t}
+	return &browser{Tab: chromium.Open(t, w, h), t: t}
 }
 
 func (b *browser) launch(s *web.Server) {
@@ -44,15 +45,16 @@ func (b *browser) typeCode(code string) {
 	}
 }
 
-// press comes to something by Tab and presses Enter, and tells how many keys that took.
+// press comes to something by Tab and presses Enter, and tells how many keys that
+// took. Each is pressed as a person does: what comes faster is a scanner's.
 func (b *browser) press(selector string) (keys int) {
 	b.t.Helper()
 	for keys = 1; keys < 80; keys++ {
 		if chromium.Evaluate[bool](b.Tab, fmt.Sprintf(`document.activeElement.matches(%q)`, selector)) {
-			b.Do(chromedp.KeyEvent(kb.Enter))
+			b.Do(chromedp.Sleep(50*time.Millisecond), chromedp.KeyEvent(kb.Enter))
 			return keys
 		}
-		b.Do(chromedp.KeyEvent(kb.Tab))
+		b.Do(chromedp.Sleep(50*time.Millisecond), chromedp.KeyEvent(kb.Tab))
 	}
 	b.t.Fatalf("Tab never reaches %s\n%s", selector, b.Text())
 	return 0

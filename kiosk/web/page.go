@@ -14,6 +14,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"clinicgate/kiosk"
 	"clinicgate/kiosk/web/door"
@@ -52,6 +53,8 @@ type pageData struct {
 	PanelWidth                int     // mm; 0: not known
 	Capital                   float64 // mm, of capitals in large text
 	BoardPanel, BoardDistance int     // see Config
+	ScanGap                   int64   // ms, see Config
+	ScanEnds                  string  // keys, with a blank between them
 	Speaks                    string  // languages that are read aloud, with a blank between them
 	Private                   bool    // and heard by the patient only
 	Calls                     string  // languages in which the board says a call, likewise
@@ -61,6 +64,7 @@ type pageData struct {
 const (
 	usualPanel    = 55
 	usualDistance = 6
+	usualScanGap  = 35 * time.Millisecond
 )
 
 // callLanguages is in how many languages a call is said: the next one waits for it.
@@ -118,8 +122,12 @@ func (s *Server) loadFiles(cfg Config) error {
 	data := pageData{Clinic: cfg.Clinic, Words: s.words, First: s.words[0], Many: len(s.words) > 2, KeyRows: keyRows, Tongues: kiosk.Tongues(),
 		PanelWidth: cfg.PanelWidth, Capital: capitalHeight(cfg.Distance),
 		BoardPanel: cmp.Or(cfg.BoardPanel, usualPanel), BoardDistance: cmp.Or(cfg.BoardDistance, usualDistance),
+		ScanGap: cmp.Or(cfg.ScanGap, usualScanGap).Milliseconds(), ScanEnds: "Enter Tab",
 		Speaks: strings.Join(speaks, " "), Private: cfg.Private, Calls: strings.Join(calls, " "), Rooms: s.roomWords()}
-	fmt.Fprintf(sum, "%s %d %.2f %d %d %t %q\n", data.Clinic, data.PanelWidth, data.Capital, data.BoardPanel, data.BoardDistance, data.Private, data.Calls)
+	if cfg.ScanEnds != nil {
+		data.ScanEnds = strings.Join(cfg.ScanEnds, " ")
+	}
+	fmt.Fprintf(sum, "%s %d %.2f %d %d %t %q %d %s\n", data.Clinic, data.PanelWidth, data.Capital, data.BoardPanel, data.BoardDistance, data.Private, data.Calls, data.ScanGap, data.ScanEnds)
 	for _, tag := range speaks {
 		fmt.Fprintf(sum, "%s %x\n", tag, s.voices[tag].Sum)
 	}

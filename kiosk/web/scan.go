@@ -50,6 +50,18 @@ func (s *Server) Scan(ctx context.Context, value phi.Text, kind string) error {
 	return nil
 }
 
+// captured hands on what a scanner typed into the page. What comes of it
+// comes back by Scan, as from any other scanner.
+func (s *Server) captured(keys phi.Text) work {
+	return func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, identifyWithin)
+		defer cancel()
+		if err := s.deps.Captured(ctx, keys); err != nil {
+			s.log.Warn("scan of the page was not taken", "err", err)
+		}
+	}
+}
+
 // code is what was read or typed to tell who somebody is.
 type code struct {
 	method  Method

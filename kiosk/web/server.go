@@ -37,6 +37,9 @@ type Config struct {
 	Distance    int           // optional: from which the panel is read, in millimetres; 0 is 400
 	TryDevices  bool          // a patient whose visit is by video tries camera and microphone
 
+	ScanGap  time.Duration // optional: longest between two keys of a scanner that types into the page; 0 is 35 ms
+	ScanEnds []string      // optional: keys that end its scan, "Enter" or "Tab"; nil is both, empty none: a pause ends it
+
 	Departments               Departments // what the board shows
 	BoardPanel, BoardDistance int         // the board's diagonal in inches, and the metres from which it is read; 0: 55 and 6
 	BoardMute                 bool        // the board chimes and does not say a call, although there is speech
@@ -61,6 +64,9 @@ type Deps struct {
 	// that the device could not or must not hand on. It is pure. Optional: without
 	// it all is a code.
 	Understand func(value phi.Text, kind string) Read
+	// Captured takes what a scanner typed into the page. What comes of it comes back
+	// by Scan. Optional: without it the page takes it itself.
+	Captured func(context.Context, phi.Text) error
 	// Licences tells whether a driving licence would do now. It must not block.
 	// Optional: without it the page does not ask for one.
 	Licences func() bool

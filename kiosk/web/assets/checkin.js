@@ -39,6 +39,8 @@ const line = new Line({
 });
 
 const keys = watchKeys({
+  gap: Number(root.dataset.scanGap),
+  ends: root.dataset.scanEnds.split(" ").filter(Boolean),
   onScan: (scan) => act("scan", { code: scan }),
   onType: (c) => {
     if (now?.state === "identify") type(c);

@@ -1,12 +1,11 @@
 // A scanner that types like a keyboard, and a person who types.
 //
-// A scanner sends its characters a few milliseconds apart and ends with Enter;
-// nobody types like that. Characters are held back until it is clear which of
-// the two they were. Nothing is ever typed into a field of the browser.
+// A scanner sends its keys a few milliseconds apart; nobody types like that. Keys
+// are held back until it is clear whose they were. None is typed into a field of
+// the browser, and none that comes so fast presses a button.
 
-const BURST = 50; // ms between two characters of one scan, at most
 const MIN_SCAN = 6;
-const MAX_SCAN = 4096;
+const MAX_SCAN = 4097;
 
 // plainDigit gives 0 to 9 for the digits of Arabic, Persian and full-width keyboards.
 function plainDigit(c) {
@@ -17,51 +16,74 @@ function plainDigit(c) {
   return c;
 }
 
-/** watchKeys calls onScan(code) for a scan, onType(char) and onErase() for a person. */
-export function watchKeys({ onScan, onType, onErase }) {
+// control gives the control character that Ctrl makes of a key, or "".
+function control(c) {
+  const n = c.toUpperCase().codePointAt(0);
+  return n >= 0x40 && n < 0x60 ? String.fromCharCode(n - 0x40) : "";
+}
+
+/**
+ * watchKeys calls onScan(code) for a scan, onType(char) and onErase() for a person.
+ * gap is the most ms between two keys of a scan, ends the keys that end one. Without
+ * any a pause does, as for a driving licence, which has line ends inside.
+ */
+export function watchKeys({ gap, ends, onScan, onType, onErase }) {
   let held = "";
-  let last = 0;
+  let last = -Infinity;
   let timer = 0;
 
-  const release = () => {
-    const typed = held;
+  const byPause = () => !ends.length || /^(\]\w\w)?@/.test(held);
+
+  const settle = () => {
+    clearTimeout(timer);
+    const keys = held;
+    const scan = byPause() && keys.length >= MIN_SCAN;
     held = "";
-    if (typed.length <= 3) for (const c of typed) onType(plainDigit(c));
+    if (scan) onScan(keys);
+    else if (keys.length <= 3) for (const c of keys) if (c >= " ") onType(plainDigit(c));
+  };
+
+  const hold = (c) => {
+    if (held.length < MAX_SCAN) held += c;
+    clearTimeout(timer);
+    timer = setTimeout(settle, (byPause() ? 3 * gap : gap) + 10);
   };
 
   addEventListener(
     "keydown",
     (e) => {
-      if (e.isComposing || e.altKey || e.metaKey) return;
-      const gap = e.timeStamp - last;
-      if (held && gap > BURST) {
-        clearTimeout(timer);
-        release();
-      }
-      if (e.key === "Enter" || e.key === "Tab") {
-        clearTimeout(timer);
-        if (held.length >= MIN_SCAN) {
-          e.preventDefault();
-          e.stopPropagation();
+      if (e.isComposing || e.altKey || e.metaKey || ["Shift", "Control", "CapsLock"].includes(e.key)) return;
+      const quick = e.timeStamp - last <= gap && !e.repeat;
+      if (held && e.timeStamp - last > (byPause() ? 3 * gap : gap)) settle();
+      last = e.timeStamp;
+      const swallow = () => {
+        e.preventDefault();
+        e.stopPropagation();
+      };
+      const end = { Enter: "\r", Tab: "\t" }[e.key];
+      if (end) {
+        if (held && byPause()) hold(end);
+        else if (held.length >= MIN_SCAN && ends.includes(e.key)) {
+          clearTimeout(timer);
           const code = held;
           held = "";
           onScan(code);
-        } else if (held) {
-          release();
+        } else {
+          settle();
+          if (!quick) return;
         }
+        swallow();
         return;
       }
-      if (e.key === "Backspace") {
-        onErase();
+      const c = e.ctrlKey && e.key.length === 1 ? control(e.key) : e.key;
+      if ([...c].length !== 1) {
+        if (quick) swallow();
+        else if (e.key === "Backspace") onErase();
         return;
       }
-      if ([...e.key].length !== 1 || e.ctrlKey) return;
-      if (e.key === " " && !held && e.target.closest("button")) return; // it presses the button in focus
+      if (c === " " && !held && !quick && e.target.closest("button")) return; // it presses the button in focus
       e.preventDefault();
-      last = e.timeStamp;
-      if (held.length < MAX_SCAN) held += e.key;
-      clearTimeout(timer);
-      timer = setTimeout(release, BURST + 10);
+      if (!e.repeat) hold(c);
     },
     true,
   );
