@@ -26,7 +26,8 @@
 // closes. So no read is ever blocked on a port that another goroutine closes,
 // and the bytes of the next scan wait in the kernel while the sink works. A
 // sink that takes longer than the pause between two scans that have no suffix
-// makes them one; give the scanner a suffix.
+// makes them one; give the scanner a suffix. Of keys the kernel keeps only some
+// dozens; a scan of which it lost some is Damaged.
 //
 // A scanner in keyboard mode must be set to the US keyboard. Control characters
 // come through where it types them with Ctrl. Caps Lock of the machine is not

@@ -85,7 +85,7 @@ func (f *Framer) feed(b byte, emit func(Frame)) {
 		// so does a byte with a parity error.
 		f.noise++
 		f.gapNoise++
-		f.noisy = f.noisy || f.cfg.Exact
+		f.noisy = f.noisy || f.cfg.Exact && !f.discarding
 		return
 	case b == stx:
 		f.Gap(emit) // whatever was before it is over
@@ -162,7 +162,7 @@ func (f *Framer) Silence() time.Duration {
 	case f.discarding:
 		return f.cfg.IdleGap
 	case len(f.buf) == 0 && f.noisy:
-		return 3 * f.cfg.IdleGap // what was lost belongs to nothing that comes later
+		return 3 * f.cfg.IdleGap
 	case len(f.buf) == 0:
 		return 0
 	case f.cfg.Suffix == SuffixNone || f.inLicence():
@@ -177,6 +177,8 @@ func (f *Framer) Silence() time.Duration {
 // Gap says that the line was silent for Silence.
 func (f *Framer) Gap(emit func(Frame)) {
 	switch {
+	case len(f.buf) == 0 && f.noisy:
+		f.damaged(DamageNoise, emit) // a whole scan may have been lost
 	case len(f.buf) == 0:
 		f.restart()
 	case f.cfg.Suffix == SuffixNone || f.cfg.Suffix == SuffixAuto || f.inLicence():

@@ -8,6 +8,11 @@
 // link. Any program may write to the other end, open and close it as often as
 // it likes, and the gateway may be killed and started in between.
 //
+// A Keyboard and a POS are scanners in keyboard and in HID-POS mode, made by the
+// kernel's uinput and uhid (modules that have to be there, and root's rights):
+// to everybody on the machine they are USB units, also to the browser. Strokes,
+// InputEvents and POSReports are what they send, for tests without them.
+//
 // It refuses to run where there are no pseudo-terminals, which is Windows: no
 // other object there answers the calls that a serial port answers. The demo
 // says so, and offers the typed code instead.

@@ -61,27 +61,32 @@ func (k *Keyboard) Unplug() {
 // Type presses the keys of a text with a pause between them, as a scanner does.
 func (k *Keyboard) Type(text []byte, pause time.Duration) error {
 	strokes, err := Strokes(text)
-	if err != nil {
-		return err
+	for _, s := range strokes {
+		if err := k.Press(s); err != nil {
+			return err
+		}
+		time.Sleep(pause)
 	}
+	return err
+}
+
+// Press presses one key and lets it go.
+func (k *Keyboard) Press(s Stroke) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.device == nil {
 		return ErrUnplugged
 	}
-	for _, s := range strokes {
-		for _, e := range s.events() {
-			key := evdev.InputEvent{Type: evdev.EV_KEY, Code: evdev.EvCode(e.code)}
-			if e.down {
-				key.Value = 1
-			}
-			for _, event := range []evdev.InputEvent{key, {Type: evdev.EV_SYN, Code: evdev.SYN_REPORT}} {
-				if err := k.device.WriteOne(&event); err != nil {
-					return fmt.Errorf("cannot type: %w", err)
-				}
+	for _, e := range s.events() {
+		key := evdev.InputEvent{Type: evdev.EV_KEY, Code: evdev.EvCode(e.code)}
+		if e.down {
+			key.Value = 1
+		}
+		for _, event := range []evdev.InputEvent{key, {Type: evdev.EV_SYN, Code: evdev.SYN_REPORT}} {
+			if err := k.device.WriteOne(&event); err != nil {
+				return fmt.Errorf("cannot type: %w", err)
 			}
 		}
-		time.Sleep(pause)
 	}
 	return nil
 }
