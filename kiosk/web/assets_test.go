@@ -80,6 +80,44 @@ func TestContrast(t *testing.T) {
 	}
 }
 
+// TestWhatIsServedIsLean: scripts and style sheets go out without the comments that
+// have lines of their own, and are otherwise what they were.
+func TestWhatIsServedIsLean(t *testing.T) {
+	server := newServer(t, web.Config{}, web.Deps{})
+	scripts, _ := fs.Glob(os.DirFS("."), "assets/*.[cj]s*")
+	for _, name := range scripts {
+		source, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := httptest.NewRequest("GET", "http://"+server.Addr()+"/"+name, nil)
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+		w := httptest.NewRecorder()
+		server.Handler().ServeHTTP(w, r)
+		left := w.Body.String()
+		var inBlock bool
+		for _, line := range strings.Split(string(source), "\n") {
+			text := strings.TrimSpace(line)
+			opens := strings.HasPrefix(text, "/*")
+			if inBlock || opens {
+				inBlock = !strings.Contains(text, "*/")
+				continue
+			}
+			if strings.HasSuffix(name, ".js") && strings.HasPrefix(text, "//") {
+				continue
+			}
+			head, rest, _ := strings.Cut(left, "\n")
+			if head != line {
+				t.Fatalf("%s: served %q where the source has %q", name, head, line)
+			}
+			left = rest
+		}
+		if left != "" {
+			t.Errorf("%s: served %q behind its end", name, left)
+		}
+	}
+}
+
 // greeting are the letters that the start screen fetches where it greets in
 // every language.
 var greeting = []string{"text-latin.woff2", "text-arabic.woff2", "text-han-hello.woff2", "text-viet-hello.woff2", "text-viet-latin-hello.woff2"}
@@ -96,29 +134,29 @@ func TestPageWeight(t *testing.T) {
 		_ = z.Close()
 		return min(packed.Len(), len(b))
 	}
-	weigh := func(name string) int {
+	read := func(name string) []byte {
 		b, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return pack(b)
+		return b
 	}
 	tags := map[string][]string{
 		"en": nil, "es": nil, "ar": nil, "zh-Hans": {"text-han.woff2"}, "vi": {"text-viet.woff2", "text-viet-latin.woff2"},
 	}
 	server := newServer(t, web.Config{Languages: slices.Sorted(maps.Keys(tags))}, web.Deps{})
-	words := func(tag string) []byte {
-		r := httptest.NewRequest("GET", "http://"+server.Addr()+"/words/"+tag+".json", nil)
+	served := func(name string) []byte {
+		r := httptest.NewRequest("GET", "http://"+server.Addr()+"/"+name, nil)
 		r.Header.Set("Sec-Fetch-Site", "same-origin")
 		w := httptest.NewRecorder()
 		server.Handler().ServeHTTP(w, r)
 		if w.Code != 200 {
-			t.Fatalf("the words of %s: status %d", tag, w.Code)
+			t.Fatalf("%s: status %d", name, w.Code)
 		}
 		return w.Body.Bytes()
 	}
 	for tag, letters := range tags {
-		total := weigh("pages/checkin.html") + weigh("pages/icons.html") + pack(words(tag))
+		total := pack(read("pages/checkin.html")) + pack(read("pages/icons.html")) + pack(served("words/"+tag+".json"))
 		scripts, _ := fs.Glob(os.DirFS("."), "assets/*.[cjs]*")
 		for _, f := range scripts {
 			if slices.ContainsFunc([]string{"board.", "caller.", "locked.", "reader.", "voice."}, func(other string) bool { return strings.HasPrefix(path.Base(f), other) }) {
@@ -128,11 +166,11 @@ func TestPageWeight(t *testing.T) {
 				continue // only where a form asks for a drawing, where something is measured, and for a visit by video
 			}
 			if strings.HasSuffix(f, ".js") || strings.HasSuffix(f, ".css") || strings.HasSuffix(f, ".svg") {
-				total += weigh(f)
+				total += pack(served(f))
 			}
 		}
 		for _, f := range slices.Concat(greeting, letters) {
-			total += weigh("assets/" + f)
+			total += pack(served("assets/" + f))
 		}
 		if t.Logf("%s: %d bytes compressed", tag, total); total > 150_000 {
 			t.Errorf("the page in %s weighs %d bytes, want at most 150000", tag, total)

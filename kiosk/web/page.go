@@ -88,6 +88,7 @@ func (s *Server) loadFiles(cfg Config) error {
 			return err
 		}
 		b, err := files.ReadFile(name)
+		b = lean(name, b)
 		s.static["/"+name] = b
 		fmt.Fprintf(sum, "%s %d\n%s", name, len(b), b)
 		return err

@@ -22,7 +22,7 @@ func SharedAssets() map[string][]byte {
 		if err != nil {
 			panic("embedded file " + name + " is missing")
 		}
-		out["/"+name] = b
+		out["/"+name] = lean(name, b)
 	}
 	return out
 }
