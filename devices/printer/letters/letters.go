@@ -1,0 +1,242 @@
+package letters
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	"math"
+	"slices"
+	"unicode"
+
+	"github.com/go-text/typesetting/bidi"
+	"github.com/go-text/typesetting/font"
+	"github.com/go-text/typesetting/font/opentype"
+	"github.com/go-text/typesetting/harfbuzz"
+	"golang.org/x/image/vector"
+)
+
+// Missing says that no font has a character.
+type Missing struct{ Rune rune }
+
+func (m *Missing) Error() string { return fmt.Sprintf("no font has %U", m.Rune) }
+
+// Fonts are the fonts of one piece of work, in order of preference. They have one
+// user at a time.
+type Fonts struct {
+	files [][]byte
+	faces []*font.Face // opened so far, in the order of files
+}
+
+// New takes WOFF2 files. It opens none.
+func New(files [][]byte) *Fonts { return &Fonts{files: files} }
+
+// Style is how a line looks.
+type Style struct {
+	Size   float64 // of the em, in dots
+	Weight float32 // 400 to 800, where the font has an axis of it
+	RTL    bool    // the paragraph's direction
+}
+
+// face finds the font of a character, and opens the next one until one has it.
+func (f *Fonts) face(r rune) (int, error) {
+	for i := 0; i < len(f.files); i++ {
+		if i == len(f.faces) {
+			plain, err := sfnt(f.files[i])
+			if err != nil {
+				return 0, err
+			}
+			loader, err := opentype.NewLoader(bytes.NewReader(plain))
+			if err != nil {
+				return 0, fmt.Errorf("cannot read font: %w", err)
+			}
+			opened, err := font.NewFont(loader)
+			if err != nil {
+				return 0, fmt.Errorf("cannot read font: %w", err)
+			}
+			f.faces = append(f.faces, font.NewFace(opened))
+		}
+		if _, ok := f.faces[i].NominalGlyph(r); ok {
+			return i, nil
+		}
+	}
+	return 0, &Missing{r}
+}
+
+// glyph is an outline at its place: the origin in dots, and how many dots a unit
+// of its font has.
+type glyph struct {
+	segments []font.Segment
+	x, y     float64
+	scale    float64
+}
+
+// set shapes a line and places its glyphs from the left.
+func (f *Fonts) set(text string, st Style) (glyphs []glyph, width float64, err error) {
+	runes := slices.DeleteFunc([]rune(text), func(r rune) bool { return !unicode.IsGraphic(r) })
+	for _, run := range visual(runes, st.RTL) {
+		part := runes[run.Start:run.End]
+		var pieces [][2]int // of one font each
+		var faces []int
+		for i, r := range part {
+			face, err := f.face(r)
+			if err != nil {
+				return nil, 0, err
+			}
+			if n := len(pieces); n > 0 && (faces[n-1] == face || f.keeps(faces[n-1], r)) {
+				pieces[n-1][1] = i + 1
+				continue
+			}
+			pieces, faces = append(pieces, [2]int{i, i + 1}), append(faces, face)
+		}
+		if !run.IsLeftToRight() {
+			slices.Reverse(pieces)
+			slices.Reverse(faces)
+		}
+		for i, p := range pieces {
+			face := f.faces[faces[i]]
+			face.SetVariations([]font.Variation{{Tag: opentype.MustNewTag("wght"), Value: st.Weight}})
+			buffer := harfbuzz.NewBuffer()
+			buffer.AddRunes(part, p[0], p[1]-p[0])
+			buffer.Props.Direction = harfbuzz.LeftToRight
+			if !run.IsLeftToRight() {
+				buffer.Props.Direction = harfbuzz.RightToLeft
+			}
+			buffer.GuessSegmentProperties()
+			buffer.Shape(harfbuzz.NewFont(face), nil)
+			scale := st.Size / float64(face.Upem())
+			for k, info := range buffer.Info {
+				at := buffer.Pos[k]
+				if outline, ok := face.GlyphData(info.Glyph).(font.GlyphOutline); ok {
+					glyphs = append(glyphs, glyph{outline.Segments, width + float64(at.XOffset)*scale, float64(at.YOffset) * scale, scale})
+				}
+				width += float64(at.XAdvance) * scale
+			}
+		}
+	}
+	return glyphs, width, nil
+}
+
+// keeps reports whether the font in use also has a mark or a space, so that a
+// word is not shaped in pieces.
+func (f *Fonts) keeps(face int, r rune) bool {
+	if !unicode.IsMark(r) && r != ' ' {
+		return false
+	}
+	_, ok := f.faces[face].NominalGlyph(r)
+	return ok
+}
+
+// visual gives the runs of a line from left to right: Unicode Standard Annex 9,
+// rule L2.
+func visual(text []rune, rtl bool) []bidi.Run {
+	if len(text) == 0 {
+		return nil
+	}
+	base := bidi.LeftToRight
+	if rtl {
+		base = bidi.RightToLeft
+	}
+	var p bidi.Paragraph
+	found := p.Segment(text, base)
+	var runs []bidi.Run
+	highest := bidi.Level(0)
+	for i := range found.NumRuns() {
+		r := found.Run(i)
+		runs, highest = append(runs, r), max(highest, r.Level)
+	}
+	for level := highest; level > 0; level-- {
+		for i := 0; i < len(runs); i++ {
+			end := i
+			for end < len(runs) && runs[end].Level >= level {
+				end++
+			}
+			slices.Reverse(runs[i:end])
+			i = max(i, end)
+		}
+	}
+	return runs
+}
+
+// Width is how many dots a line takes.
+func (f *Fonts) Width(text string, st Style) (int, error) {
+	_, w, err := f.set(text, st)
+	return int(math.Ceil(w)), err
+}
+
+// The height of a line in ems. There is room for two accents above a letter, as
+// Vietnamese has them, and for what Arabic puts below one.
+const (
+	above = 1.12
+	below = 0.38
+)
+
+// Draw gives a line as a picture, black where there is ink, of the style's height.
+// The error is a *Missing where no font has a character.
+func (f *Fonts) Draw(text string, st Style) (*image.Alpha, error) {
+	glyphs, width, err := f.set(text, st)
+	if err != nil {
+		return nil, err
+	}
+	const room = 2 // for what leans out of its own width
+	w, h := int(math.Ceil(width))+2*room, int(math.Ceil(st.Size*(above+below)))
+	out := image.NewAlpha(image.Rect(0, 0, w, h))
+	pen := vector.NewRasterizer(w, h)
+	for _, g := range glyphs {
+		at := func(p font.SegmentPoint) [2]float32 {
+			return [2]float32{float32(room + g.x + float64(p.X)*g.scale), float32(st.Size*above - g.y - float64(p.Y)*g.scale)}
+		}
+		pen.Reset(w, h)
+		for i, s := range g.segments {
+			a, b, c := at(s.Args[0]), at(s.Args[1]), at(s.Args[2])
+			switch s.Op {
+			case opentype.SegmentOpMoveTo:
+				if i > 0 {
+					pen.ClosePath()
+				}
+				pen.MoveTo(a[0], a[1])
+			case opentype.SegmentOpLineTo:
+				pen.LineTo(a[0], a[1])
+			case opentype.SegmentOpQuadTo:
+				pen.QuadTo(a[0], a[1], b[0], b[1])
+			case opentype.SegmentOpCubeTo:
+				pen.CubeTo(a[0], a[1], b[0], b[1], c[0], c[1])
+			}
+		}
+		pen.ClosePath()
+		pen.Draw(out, out.Bounds(), image.Opaque, image.Point{})
+	}
+	return out, nil
+}
+
+// Wrap breaks a text into lines of at most so many dots, between words, and
+// between any two Chinese characters. A word that is longer has a line of its own
+// and is broken where the line ends.
+func (f *Fonts) Wrap(text string, dots int, st Style) ([]string, error) {
+	var lines []string
+	line := ""
+	for _, word := range words(text) {
+		w, err := f.Width(trimRight(line+word), st)
+		if err != nil {
+			return nil, err
+		}
+		if w <= dots || line == "" && len([]rune(word)) == 1 {
+			line += word
+			continue
+		}
+		if line != "" {
+			lines, line = append(lines, trimRight(line)), ""
+		}
+		for _, r := range word { // fits, unless it is longer than a line
+			if w, err := f.Width(line+string(r), st); err != nil {
+				return nil, err
+			} else if w > dots && line != "" {
+				lines, line = append(lines, line), ""
+			}
+			line += string(r)
+		}
+	}
+	if line = trimRight(line); line != "" {
+		lines = append(lines, line)
+	}
+	return lines, nil
+}
