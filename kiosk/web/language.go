@@ -224,15 +224,20 @@ func subtract(a, b []string) []string {
 // found by asking for each number up to a thousand. Forms that only millions or
 // fractions take do not occur on the page; "other" is always needed.
 func pluralForms(tag language.Tag) []string {
-	names := map[plural.Form]string{
-		plural.Zero: "zero", plural.One: "one", plural.Two: "two",
-		plural.Few: "few", plural.Many: "many", plural.Other: "other",
-	}
+	names := pluralNames()
 	seen := map[string]bool{"other": true}
 	for n := range 1000 {
 		seen[names[plural.Cardinal.MatchPlural(tag, n, 0, 0, 0, 0)]] = true
 	}
 	return slices.Sorted(maps.Keys(seen))
+}
+
+// pluralNames are CLDR's names of the forms.
+func pluralNames() map[plural.Form]string {
+	return map[plural.Form]string{
+		plural.Zero: "zero", plural.One: "one", plural.Two: "two",
+		plural.Few: "few", plural.Many: "many", plural.Other: "other",
+	}
 }
 
 // laterWords are the parts of the texts that the page fetches for a step of that

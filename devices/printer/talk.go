@@ -1,0 +1,135 @@
+package printer
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"clinicgate/devices"
+)
+
+const (
+	answerWithin = 500 * time.Millisecond
+	// noiseLimit is how many bytes that nobody asked for a connection may bring.
+	noiseLimit = 4096
+	// confirmWithin is how long a printer that answers may take for a ticket that
+	// it has whole. A ticket takes two seconds.
+	confirmWithin = 12 * time.Second
+	lookWithin    = time.Second // between looks at the printer while it prints
+)
+
+// talk is the conversation over one connection.
+type talk struct {
+	wire
+	noise int // bytes that nobody asked for
+}
+
+var errNoise = &devices.Fault{Reason: "sends what no printer sends", Hint: "check the device's address: another machine may have it"}
+
+// lost explains the end of a connection.
+func lost(err error) error {
+	if f, ok := errors.AsType[*devices.Fault](err); ok {
+		return f
+	}
+	return &devices.Fault{Reason: "connection to the printer broke", Err: err, Hint: "check that it is switched on and its cable"}
+}
+
+// hear reads until take accepts a byte, the time is over (false) or the
+// connection has brought too much that was not asked for.
+func (t *talk) hear(within time.Duration, take func(byte) bool) (bool, error) {
+	buf := make([]byte, 64)
+	end := time.Now().Add(within)
+	for {
+		left := time.Until(end)
+		if left <= 0 {
+			return false, nil
+		}
+		n, err := t.Listen(buf, left)
+		for i, b := range buf[:n] {
+			if take(b) {
+				t.noise += n - i - 1
+				return true, nil
+			}
+			t.noise++
+		}
+		if t.noise > noiseLimit {
+			return false, errNoise
+		}
+		if err != nil {
+			return false, lost(err)
+		}
+	}
+}
+
+// idle takes what came since the last question, so that an old answer is not
+// taken for a new one, and notices a connection that was closed.
+func (t *talk) idle() error {
+	_, err := t.hear(time.Millisecond, func(byte) bool { return false })
+	return err
+}
+
+// ask puts the four questions. A printer that leaves the first one open is not
+// asked the others.
+func (t *talk) ask() (s Status, err error) {
+	if err := t.idle(); err != nil {
+		return s, err
+	}
+	for _, q := range []byte{askPrinter, askOffline, askError, askPaper} {
+		if _, err := t.Write([]byte{0x10, 0x04, q}); err != nil {
+			return s, lost(err)
+		}
+		heard, err := t.hear(answerWithin, func(b byte) bool { return s.Take(q, b) })
+		if err != nil {
+			return s, err
+		}
+		if !heard && !s.Answers {
+			return s, nil
+		}
+	}
+	return s, nil
+}
+
+// confirm waits until the printer says that the ticket is done. Meanwhile it is
+// asked how it is; a fault ends the wait. A printer that answers, and has no
+// fault when the time is over, does not know the question: it has taken the
+// ticket over.
+func (t *talk) confirm(ctx context.Context, within time.Duration) (s Status, confirmed bool, err error) {
+	end := time.Now().Add(within)
+	for time.Now().Before(end) && ctx.Err() == nil {
+		confirmed, err = t.hear(min(lookWithin, time.Until(end)), done)
+		if err != nil || confirmed {
+			return s, confirmed, err
+		}
+		said := false
+		if s, said, err = t.look(); err != nil || said {
+			return s, said, err
+		}
+		if f := s.Fault(); f != nil {
+			return s, false, f
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return s, false, err
+	}
+	if s.Answers {
+		return s, false, nil
+	}
+	return s, false, &devices.Fault{Reason: "printer stopped answering", Hint: "switch it off and on"}
+}
+
+// look puts the questions while the answer to GS r may come in between.
+func (t *talk) look() (s Status, confirmed bool, err error) {
+	for _, q := range []byte{askPrinter, askOffline, askError, askPaper} {
+		if _, err := t.Write([]byte{0x10, 0x04, q}); err != nil {
+			return s, false, lost(err)
+		}
+		_, err := t.hear(answerWithin, func(b byte) bool {
+			confirmed = confirmed || done(b)
+			return s.Take(q, b)
+		})
+		if err != nil || confirmed {
+			return s, confirmed, err
+		}
+	}
+	return s, false, nil
+}
