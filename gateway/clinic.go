@@ -79,6 +79,16 @@ func (g *Gateway) referenceKey() ([]byte, error) {
 	return g.ring.Secret("patient-reference-stand-in")
 }
 
+// ticketKey gives the clinic's key of ticket codes. While it has not been
+// imported, one of this kiosk's own stands in its place: then a ticket is known
+// at the kiosk that gave it.
+func (g *Gateway) ticketKey() ([]byte, error) {
+	if key := g.keys.first(keyring.Ticket); key != nil {
+		return key, nil
+	}
+	return g.ring.Secret("ticket-stand-in")
+}
+
 // online reports whether there is a way to PubNub.
 func (g *Gateway) online() bool {
 	if g.client == nil {
@@ -95,6 +105,9 @@ func (g *Gateway) openCheckIn(ctx context.Context, refKey []byte, list []queue.P
 		Earliest: g.cfg.CheckIn.Early.Duration, Latest: g.cfg.CheckIn.Late.Duration, EarlyAllowance: g.cfg.CheckIn.MayCall.Duration,
 		Zone: g.cfg.Kiosk.Location(), SessionAttempts: g.cfg.CheckIn.Attempts, Now: g.clock.Now,
 		Reasons: g.cfg.CheckIn.WalkInReasons, Online: g.online,
+	}
+	if c.TicketKey, err = g.ticketKey(); err != nil {
+		return err
 	}
 	for _, o := range g.cfg.CheckIn.Opening() {
 		c.Hours = append(c.Hours, kiosk.Opening(o))

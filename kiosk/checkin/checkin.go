@@ -37,6 +37,7 @@ type Config struct {
 	Served       []kiosk.DepartmentID // by this kiosk; none: all
 	Providers    []queue.Provider
 	RefKey       []byte // the clinic's reference key
+	TicketKey    []byte // the clinic's key of ticket codes; without it tickets have none and are not known
 
 	// EarlyAllowance is how long before the appointment arriving begins to count
 	// as waiting. Default 15 minutes.

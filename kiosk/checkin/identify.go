@@ -108,7 +108,8 @@ type Place struct {
 }
 
 // Identify finds the appointment that a code stands for and commits the visit as
-// checked-in. A wrong code, an unknown one and a forged one give NotFound alike.
+// checked-in. A ticket is as good as the code of the appointment that it was given
+// for. A wrong code, an unknown one and a forged one give NotFound alike.
 func (s *Service) Identify(ctx context.Context, in IdentifyInput) (Identified, error) {
 	if err := checkInput(in.Session, in.Language, in.Request); err != nil {
 		return Identified{}, err
@@ -121,17 +122,25 @@ func (s *Service) Identify(ctx context.Context, in IdentifyInput) (Identified, e
 	}
 	now := s.cfg.Now()
 	act := patientAct(in.Session, in.Request)
-	genuine := s.roster.Genuine(in.Method, in.Value)
+	ticket, isTicket := s.ofTicket(in.Value)
+	genuine := isTicket || s.roster.Genuine(in.Method, in.Value)
 	if !genuine && s.attempts.locked(in.Session, now.Wall) {
 		return s.refuse(ctx, act, in.Method, Locked, Visit{})
 	}
 	day := s.queue.Today()
 	var found roster.Appointment
+	listed := true
 	err := s.queue.View(ctx, func(r *storage.Reader) (err error) {
-		found, err = s.roster.Find(r, in.Method, in.Value, day)
+		if isTicket {
+			found, listed, err = s.roster.Appointment(r, day, ticket.Entry.Appointment)
+		} else {
+			found, err = s.roster.Find(r, in.Method, in.Value, day)
+		}
 		return err
 	})
 	switch {
+	case err == nil && !listed:
+		return s.standing(ctx, act, in, ticket)
 	case errors.Is(err, roster.ErrUnknown):
 		if !genuine { // else a list is missing, and the patient is not guessing
 			s.attempts.failed(in.Session, now.Wall)

@@ -51,6 +51,9 @@ func ParseTicket(s string) (Ticket, error) {
 
 var errTicket = errors.New("ticket is not of the form A-017")
 
+// TicketPrefix begins the code of every ticket.
+const TicketPrefix = "TKT1:"
+
 // TicketCode is what the code on a printed ticket says: "TKT1:" and the base32
 // form of a 128-bit HMAC of the entry's id under the clinic's ticket key. It
 // says nothing to who does not hold the key.
@@ -58,7 +61,7 @@ func TicketCode(ticketKey []byte, id kiosk.EntryID) string {
 	h := hmac.New(sha256.New, ticketKey)
 	h.Write([]byte("clinicgate/ticket/1\n"))
 	h.Write(id[:])
-	return "TKT1:" + base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(h.Sum(nil)[:16])
+	return TicketPrefix + base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(h.Sum(nil)[:16])
 }
 
 const ticketView = "ticket" // key: clinic day; value: the last number given
