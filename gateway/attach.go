@@ -28,7 +28,7 @@ func (g *Gateway) openDevices(ctx context.Context) (io.Closer, error) {
 	}
 	var list []devices.Device
 	for _, d := range g.cfg.Devices {
-		made, err := newDevice(g.units.inUse(d), deps)
+		made, err := g.newDevice(g.units.inUse(d), deps)
 		if err != nil {
 			return nil, fmt.Errorf("cannot use device %s: %w", d.ID, err)
 		}
@@ -57,7 +57,7 @@ func (g *Gateway) openDevices(ctx context.Context) (io.Closer, error) {
 	return nil, nil
 }
 
-func newDevice(d config.Device, deps devices.Deps) (devices.Device, error) {
+func (g *Gateway) newDevice(d config.Device, deps devices.Deps) (devices.Device, error) {
 	switch d.Class {
 	case devices.Scanner:
 		c := d.Scanner()
@@ -75,6 +75,8 @@ func newDevice(d config.Device, deps devices.Deps) (devices.Device, error) {
 		return gpio.NewLamp(d.GPIO(), deps)
 	case devices.Sounder:
 		return gpio.NewSounder(d.GPIO(), deps)
+	case devices.Printer:
+		return g.newPrinter(d, deps)
 	}
 	return nil, fmt.Errorf("class %q is not known", d.Class)
 }

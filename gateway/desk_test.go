@@ -46,8 +46,9 @@ type deskView struct {
 			Calls                                   int
 			Unfinished, MayUndo                     bool
 		}
-		Help []struct{ ID, Kind, By string }
-		Held []struct {
+		Help   []struct{ ID, Kind, By string }
+		Ailing []struct{ Device, Why string }
+		Held   []struct {
 			ID, Why    string
 			Importable bool
 		}

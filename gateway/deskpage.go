@@ -73,18 +73,28 @@ func (g *Gateway) deskURL() string {
 // deskClinic is the clinic as the desk's page shows it and acts on it.
 type deskClinic struct{ *Gateway }
 
-// Watch tells of changes of the queue and of calls for help.
+// watchAiling tells of changes of what needs somebody.
+func (g *Gateway) watchAiling() (<-chan struct{}, func()) {
+	if g.tickets == nil {
+		return nil, func() {}
+	}
+	return g.tickets.bell.watch()
+}
+
+// Watch tells of changes of the queue, of calls for help and of what is to be mended.
 func (g deskClinic) Watch() (<-chan struct{}, func()) {
 	queued, endQueue := g.queue.Watch()
 	helped, endHelp := g.checkin.WatchHelp()
+	ailed, endAiling := g.watchAiling()
 	rung, ended := make(chan struct{}, 1), make(chan struct{})
-	go func() { // both bells are one; it ends when cancel is called
+	go func() { // the bells are one; it ends when cancel is called
 		for {
 			select {
 			case <-ended:
 				return
 			case <-queued:
 			case <-helped:
+			case <-ailed:
 			}
 			select {
 			case rung <- struct{}{}:
@@ -92,7 +102,7 @@ func (g deskClinic) Watch() (<-chan struct{}, func()) {
 			}
 		}
 	}()
-	return rung, func() { close(ended); endQueue(); endHelp() }
+	return rung, func() { close(ended); endQueue(); endHelp(); endAiling() }
 }
 
 // View gives what staff see, with the names that this kiosk's roster holds.
@@ -126,6 +136,7 @@ func (g deskClinic) View(ctx context.Context) (desk.View, error) {
 	for _, l := range g.folder.shown() {
 		v.Held = append(v.Held, desk.HeldList{ID: l.ID, Why: l.Why, Since: l.Since, Rows: l.Rows, Days: l.Days, Importable: l.Importable})
 	}
+	v.Ailing = g.tickets.ailing()
 	for _, h := range g.checkin.OpenHelp() {
 		shown := desk.Help{ID: h.ID.String(), Kind: string(h.Kind), Department: h.Department, Kiosk: h.Kiosk, Ticket: h.Ticket, At: h.At}
 		if h.Status != kiosk.EscalationActive {

@@ -90,6 +90,7 @@ type Gateway struct {
 	devices   *devices.Set
 	units     *units
 	wedge     *scanner.Page // what the check-in page captures, also where none is configured
+	tickets   *tickets      // nil without a printer
 	control   *control.Server
 	checks    *doctor.Registry
 	madeFrom  []byte                  // fingerprint of the keys that the clinic's parts were made from
@@ -206,6 +207,7 @@ func (g *Gateway) parts() []part {
 		{"devices", func(ctx context.Context) error { return g.devices.Run(ctx, g.reading) }},
 		{"signals", g.runSignals},
 		{"page scanner", g.readPage},
+		{"tickets", g.runTickets},
 		{"control", g.control.Run},
 		{"heartbeat", g.runHeartbeat},
 		{"roster folder", g.folder.run},

@@ -25,10 +25,6 @@ func (g *Gateway) openPage(context.Context) (io.Closer, error) {
 	for _, p := range g.cfg.Providers {
 		signs = append(signs, p.Name, p.Room)
 	}
-	var texts fs.FS
-	if dir := g.cfg.Web.Texts; dir != "" {
-		texts = os.DirFS(dir)
-	}
 	var speech fs.FS
 	if dir := g.cfg.Web.Speech; dir != "" {
 		speech = os.DirFS(dir)
@@ -38,11 +34,11 @@ func (g *Gateway) openPage(context.Context) (io.Closer, error) {
 	server, err := web.New(web.Config{
 		Listen: g.cfg.Web.Listen, BoardListen: g.cfg.Board.Listen, BoardHosts: g.cfg.Board.Hosts, Languages: g.cfg.Kiosk.Languages,
 		TryDevices: g.cfg.CheckIn.Devices, Departments: g.boardDepartments(), BoardPanel: g.cfg.Board.Panel, BoardDistance: g.cfg.Board.Distance,
-		Clinic: g.cfg.Kiosk.Clinic, Texts: texts, IdleAfter: g.cfg.Web.Idle.Duration, Signs: signs, Zone: g.cfg.Kiosk.Zone,
+		Clinic: g.cfg.Kiosk.Clinic, Texts: g.texts(), IdleAfter: g.cfg.Web.Idle.Duration, Signs: signs, Zone: g.cfg.Kiosk.Zone,
 		PanelWidth: g.cfg.Web.PanelWidth, Distance: g.cfg.Web.Distance,
 		ScanGap: scanGap, ScanEnds: scanEnds,
 		Speech: speech, Private: g.cfg.Web.PrivateAudio, BoardMute: !g.cfg.Board.Speak,
-	}, web.Deps{CheckIn: pageCheckIn{g}, Board: pageBoard{g}, Understand: understand, Licences: g.licences, Captured: g.wedge.Capture, Logger: g.log.With("component", "page"), Pass: web.PassFile(filepath.Join(g.cfg.Storage.Dir, "page-pass"))})
+	}, web.Deps{CheckIn: pageCheckIn{g}, Board: pageBoard{g}, Tickets: g.pageTickets(), Understand: understand, Licences: g.licences, Captured: g.wedge.Capture, Logger: g.log.With("component", "page"), Pass: web.PassFile(filepath.Join(g.cfg.Storage.Dir, "page-pass"))})
 	if err != nil {
 		return nil, hinted{err, "if another program uses the port, stop it or set web.listen or board.listen"}
 	}
@@ -54,6 +50,14 @@ func (g *Gateway) openPage(context.Context) (io.Closer, error) {
 		}
 		return nil // Run has closed the ports already
 	}), err
+}
+
+// pageTickets is the printer as the page sees it, or nil.
+func (g *Gateway) pageTickets() web.Tickets {
+	if g.tickets == nil {
+		return nil
+	}
+	return g.tickets
 }
 
 // boardDepartments gives what the board shows where its address does not say: what

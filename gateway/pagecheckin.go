@@ -43,6 +43,7 @@ func (p pageCheckIn) Identify(ctx context.Context, in web.Identify) (web.Identif
 			return web.Identified{}, err
 		}
 		out := p.answer(found)
+		p.ticketFor(in, found)
 		if found.Outcome == checkin.NotFound {
 			out.Sentence, out.MayNumber = "no-person", found.MayProvision
 		}
@@ -67,7 +68,19 @@ func (p pageCheckIn) Identify(ctx context.Context, in web.Identify) (web.Identif
 	if err != nil {
 		return web.Identified{}, err
 	}
+	p.ticketFor(in, found)
 	return p.answer(found), nil
+}
+
+// ticketFor prints the ticket of who has a number now, and lets who had one ask for
+// another.
+func (p pageCheckIn) ticketFor(in web.Identify, found checkin.Identified) {
+	switch found.Outcome {
+	case checkin.Provisional:
+		p.tickets.issue(in.Session, found.Entry, in.Language)
+	case checkin.Already:
+		p.tickets.scanned(found.Entry)
+	}
 }
 
 // fullName parts the names by a comma, so that it is known which is which.
@@ -151,7 +164,9 @@ func (p pageCheckIn) Finish(ctx context.Context, in web.Finish) (web.Done, error
 	out.StaffFlag = done.StaffFlag
 	if !done.CheckedIn {
 		out.Ticket = ""
+		return out, nil
 	}
+	p.tickets.issue(in.Session, f.Entry, in.Language)
 	return out, nil
 }
 

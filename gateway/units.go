@@ -147,7 +147,7 @@ func (u *units) hold(ctx context.Context, d config.Device, aside devices.Sink) (
 	}
 	deps := u.deps
 	deps.Health = nil // it has no place yet
-	made, err := newDevice(d, deps)
+	made, err := u.newDevice(d, deps)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -275,7 +275,7 @@ func (u *units) Replace(ctx context.Context, by control.Caller, in control.Devic
 	if seen, ok := u.seen(d); !ok || !seen.judged {
 		return control.Device{}, &control.Error{Code: control.Conflict, Message: "the new unit was not tested", Next: "`clinicgate devices replace " + d.ID + "` tests it first"}
 	}
-	made, err := newDevice(d, u.deps)
+	made, err := u.newDevice(d, u.deps)
 	if err != nil {
 		return control.Device{}, err
 	}

@@ -38,6 +38,8 @@ const (
 	WalkInAdmitted        AuditType = "WALK_IN_ADMITTED"
 	ProvisionalArrival    AuditType = "PROVISIONAL_ARRIVAL"
 	StaffCalled           AuditType = "STAFF_CALLED"
+	TicketPrinted         AuditType = "TICKET_PRINTED"
+	TicketNotPrinted      AuditType = "TICKET_NOT_PRINTED"
 	VitalsRecorded        AuditType = "VITALS_RECORDED"
 	VitalsRefused         AuditType = "VITALS_REFUSED"     // of a live session, and cannot be: measured again
 	VitalsQuarantined     AuditType = "VITALS_QUARANTINED" // of nobody that is known: not kept
@@ -126,6 +128,8 @@ func AuditCatalogue() []AuditKind {
 		{WalkInAdmitted, Info, "queue-entry"},
 		{ProvisionalArrival, Warning, "queue-entry"},
 		{StaffCalled, Warning, "queue-entry"},
+		{TicketPrinted, Info, "queue-entry"},
+		{TicketNotPrinted, Warning, "queue-entry"},
 		{VitalsRecorded, Info, "queue-entry"},
 		{VitalsRefused, Info, "queue-entry"},
 		{VitalsQuarantined, Warning, "device"},

@@ -44,6 +44,11 @@ type Device struct {
 	// Of a lamp or a sounder.
 	Shows      []Signal `toml:"shows"`
 	AlarmLimit Duration `toml:"alarm_limit"`
+
+	// Of a printer.
+	Paper    int    `toml:"paper"`
+	CodePage string `toml:"code_page"`
+	Cut      string `toml:"cut"`
 }
 
 // Validate asks the class, which knows its settings. It reports false for a
@@ -56,12 +61,14 @@ func (d Device) Validate() (known bool, err error) {
 		return true, d.NFC().Validate()
 	case devices.Button, devices.Presence, devices.Lamp, devices.Sounder:
 		return true, errors.Join(d.GPIO().Validate(d.Class), d.validateShows())
+	case devices.Printer:
+		return true, d.Printer().Validate()
 	}
 	return false, nil
 }
 
 // deviceClasses are the classes that Validate knows.
-var deviceClasses = []devices.Class{devices.Scanner, devices.NFC, devices.Button, devices.Presence, devices.Lamp, devices.Sounder}
+var deviceClasses = []devices.Class{devices.Scanner, devices.NFC, devices.Button, devices.Presence, devices.Lamp, devices.Sounder, devices.Printer}
 
 func validateDevices(c *Config, r *report) {
 	if n := len(c.Devices); n > maxDevices {

@@ -217,6 +217,8 @@ func (s *Server) apply(x *session, a action) (work, bool) {
 			return nil, false
 		}
 		return nil, x.step(evAgain)
+	case "print":
+		return s.reprint(x, a.Request)
 	case "depart":
 		return s.move(x, evDepart, a.Request)
 	case "return":

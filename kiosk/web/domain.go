@@ -205,6 +205,7 @@ type Finish struct {
 	Decisions []Decision
 	Devices   Devices // of a visit by video
 	Signer    Signer  // who decided; empty: not asked, the patient
+	Language  string  // tag of the language that the patient chose
 
 	// Interpreter says that an interpreter was there. Unsigned says that nobody who
 	// may sign was: there are no decisions, and the desk helps.

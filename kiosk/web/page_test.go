@@ -39,6 +39,7 @@ type picture struct {
 		WaitLow, WaitHigh int
 		StaffFlag         bool
 		Provisional       bool
+		Paper             web.TicketState
 	}
 	Standing *struct {
 		Sentence            string

@@ -57,6 +57,7 @@ type Departments struct {
 type Deps struct {
 	CheckIn CheckIn
 	Board   Board
+	Tickets Tickets // optional: without it nothing is printed
 	Logger  *slog.Logger
 	Now     func() time.Time // optional: time.Now
 	// Understand says what a scan is. kind is the device's word, empty where a scan

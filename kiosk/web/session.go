@@ -231,7 +231,7 @@ func (s *Server) answered(x *session, act string, out Identified, err error) {
 		x.found = Identified{Visit: Visit{Department: out.Visit.Department}} // where to go instead, and nothing else
 	case out.Outcome == Numbered:
 		x.step(evNumbered)
-		x.found, x.done = Identified{}, out.Done
+		x.found, x.done = Identified{Entry: out.Entry}, out.Done
 	case out.Outcome == Asked && out.Ask == AppointmentTime:
 		x.step(evAskTime)
 	case out.Outcome == Asked:
@@ -327,7 +327,7 @@ func (s *Server) decided(x *session, granted bool, signature consent.Signature, 
 // finish commits. The page says "checked in" after this returned, not before.
 func (s *Server) finish(x *session, request uuid.UUID) work {
 	in := Finish{Session: x.id, Entry: x.found.Entry, NotRight: x.notRight, Decisions: x.decisions, Devices: x.devices,
-		Signer: x.signer, Interpreter: x.interpreter, Unsigned: x.nobody, Request: request}
+		Signer: x.signer, Language: x.language, Interpreter: x.interpreter, Unsigned: x.nobody, Request: request}
 	return func(ctx context.Context) {
 		var out Done
 		err := attempt(ctx, finishWithin, func(ctx context.Context) (err error) {

@@ -81,6 +81,8 @@ type doneView struct {
 	WaitHigh    int    `json:"waitHigh,omitempty"`
 	StaffFlag   bool   `json:"staffFlag,omitempty"`
 	Provisional bool   `json:"provisional,omitempty"`
+
+	Paper TicketState `json:"paper,omitempty"`
 }
 
 type standing struct {
@@ -136,8 +138,10 @@ func (s *Server) view() view {
 		v.Vitals = vitalsView(x.measuring.shown)
 	case Finished:
 		v.Done, v.Party = doneOf(x.done), x.partyView()
+		v.Done.Paper = s.ticketOf(x)
 	case Known:
 		v.Done, v.Party = doneOf(x.done), x.partyView()
+		v.Done.Paper = s.ticketOf(x)
 		v.Standing = &standing{s.standingKey(x.found.Standing), x.found.MayLeave, x.found.MayReturn}
 	case Turned:
 		v.Refusal = &refusal{Sentence: s.sentenceKey(x.sentence), Again: x.again, Number: x.mayNumber, Where: x.found.Visit.Department}

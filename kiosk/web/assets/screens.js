@@ -106,7 +106,7 @@ const FILL = {
     );
   },
   done(screen, { done, standing, party = {} }) {
-    const { ticket = "", where = "", room = "", waitLow = 0, waitHigh = 0, staffFlag = false, provisional = false } = done;
+    const { ticket = "", where = "", room = "", waitLow = 0, waitHigh = 0, staffFlag = false, provisional = false, paper = "" } = done;
     // A number is for those who are expected to come when it is called.
     const waits = ticket && (!standing || ["waiting", "called"].includes(standing.sentence));
     slot(screen, "ticket").textContent = ticket;
@@ -122,6 +122,7 @@ const FILL = {
     when(screen, "where", where && !room);
     when(screen, "wait", waitHigh && !room);
     when(screen, "staffFlag", staffFlag);
+    when(screen, "print", paper === "offered" && standing);
     when(screen, "mayLeave", standing?.mayLeave);
     when(screen, "mayReturn", standing?.mayReturn);
     const { people = [], next = false, more = false } = party;
@@ -141,6 +142,7 @@ const FILL = {
     } else if (!ticket) {
       say(screen, "done.desk.title", "done.desk.body");
     }
+    if (paper === "printed" && !provisional && !people.length) slot(screen, "remember").textContent = text("done.take");
   },
   refused(screen, { refusal, party }) {
     when(screen, "next", party?.next);

@@ -133,6 +133,7 @@ type View struct {
 	Providers   []Provider
 	Help        []Help     // not resolved, oldest first
 	Held        []HeldList // of appointments, that wait for a person; oldest first
+	Ailing      []Ailing   // what a person has to mend at this kiosk
 }
 
 // Department is one of the clinic's departments.
@@ -211,6 +212,14 @@ type HeldList struct {
 	Days  []string // that the rows are for
 
 	Importable bool // it can be accepted; else only refused
+}
+
+// Ailing is a device of the kiosk that needs somebody. Why is the last part of a key
+// of the page's texts, as in "ailing.paper".
+type Ailing struct {
+	Device string
+	Why    string
+	Since  time.Time // zero: not known
 }
 
 // Day is today's list for paper.

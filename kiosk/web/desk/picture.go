@@ -35,6 +35,7 @@ type clinics struct {
 	Providers   []providerPicture    `json:"providers"`
 	Help        []helpPicture        `json:"help"`
 	Held        []heldPicture        `json:"held"`
+	Ailing      []ailingPicture      `json:"ailing"`
 }
 
 type departmentPicture struct {
@@ -99,6 +100,12 @@ type heldPicture struct {
 	Importable bool `json:"importable,omitempty"`
 }
 
+type ailingPicture struct {
+	Device string `json:"device"`
+	Why    string `json:"why"`
+	Since  string `json:"since,omitempty"`
+}
+
 const (
 	maxLeft = 40 // rows of who left; more is the printed list's
 	maxHeld = 3  // lists; who has decided about them is shown the next
@@ -124,7 +131,7 @@ func (s *Server) picture(x *session) picture {
 	c := &clinics{Day: v.Day, Zone: s.cfg.Zone, Online: v.Online, Rooms: slices.Concat([]string{}, v.Rooms), Reasons: slices.Concat([]string{}, v.Reasons),
 		Statuses:    []kiosk.Availability{kiosk.Available, kiosk.Busy, kiosk.Away, kiosk.Offline},
 		Priorities:  kiosk.Priorities(),
-		Departments: []departmentPicture{}, Entries: []entryPicture{}, Left: []entryPicture{}, Providers: []providerPicture{}, Help: []helpPicture{}, Held: []heldPicture{}}
+		Departments: []departmentPicture{}, Entries: []entryPicture{}, Left: []entryPicture{}, Providers: []providerPicture{}, Help: []helpPicture{}, Held: []heldPicture{}, Ailing: []ailingPicture{}}
 	for _, d := range v.Departments {
 		c.Departments = append(c.Departments, departmentPicture(d))
 	}
@@ -144,6 +151,13 @@ func (s *Server) picture(x *session) picture {
 	}
 	for _, l := range v.Held[:min(len(v.Held), maxHeld)] {
 		c.Held = append(c.Held, heldPicture{l.ID, l.Why, stamp(l.Since), l.Rows, l.Days, l.Importable})
+	}
+	for _, a := range v.Ailing {
+		shown := ailingPicture{Device: a.Device, Why: a.Why}
+		if !a.Since.IsZero() {
+			shown.Since = stamp(a.Since)
+		}
+		c.Ailing = append(c.Ailing, shown)
 	}
 	p.Clinic = c
 	return p

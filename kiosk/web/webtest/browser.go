@@ -46,6 +46,7 @@ type View struct {
 	} `json:"vitals"`
 	Done *struct {
 		Ticket string `json:"ticket"`
+		Paper  string `json:"paper"` // how far it is on paper
 	} `json:"done"`
 	Refusal *struct {
 		Sentence string `json:"sentence"`

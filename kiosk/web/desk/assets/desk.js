@@ -76,9 +76,9 @@ function draw(picture) {
 function wipe() {
   shown = null;
   document.body.dataset.state = "entrance";
-  for (const el of document.querySelectorAll(".rows, #help-rows, #held-rows, #providers, #paper tbody")) el.replaceChildren();
+  for (const el of document.querySelectorAll(".rows, #help-rows, #held-rows, #ailing-rows, #providers, #paper tbody")) el.replaceChildren();
   for (const id of ["clock", "link", "person", "refused", "more-name", "more-title", "more-refused"]) $(id).textContent = "";
-  for (const id of ["desk", "person", "logoff", "print", "idle", "help", "held", "paper"]) $(id).hidden = true;
+  for (const id of ["desk", "person", "logoff", "print", "idle", "help", "held", "ailing", "paper"]) $(id).hidden = true;
   if ($("more").open) $("more").close();
   if ($("arrive").open) $("arrive").close();
   clearArrive();
@@ -114,6 +114,8 @@ function drawClinic(c) {
   drawHelp(c);
   $("held").hidden = c.held.length === 0;
   drawHeld(c);
+  $("ailing").hidden = c.ailing.length === 0;
+  drawAiling(c);
   keyed($("providers"), c.providers, $("provider"), (el, p) => drawProvider(el, p, c));
   if (openEntry) drawMore();
 }
@@ -296,6 +298,19 @@ function drawHeld(c) {
         return line;
       }),
     );
+  });
+}
+
+// drawAiling shows what a person has to mend at the kiosk.
+function drawAiling(c) {
+  const template = document.createElement("template");
+  template.content.append(make("li", ""));
+  keyed($("ailing-rows"), c.ailing.map((a) => ({ ...a, id: a.device })), template, (el, a) => {
+    const wanted = JSON.stringify([a, root.lang]);
+    if (el.dataset.wanted === wanted) return;
+    el.dataset.wanted = wanted;
+    const facts = [a.device, a.since && time(a.since)];
+    el.replaceChildren(make("b", "", text(`ailing.${a.why}`) || text("ailing.other")), make("span", "", facts.filter(Boolean).join(" · ")));
   });
 }
 
