@@ -13,6 +13,7 @@ import (
 	"clinicgate/devices"
 	"clinicgate/devices/simulator"
 	"clinicgate/gateway/config"
+	"clinicgate/gateway/control"
 	"clinicgate/kiosk"
 	"clinicgate/kiosk/web/webtest"
 )
@@ -226,4 +227,19 @@ func TestMutePrinterIsNotBelieved(t *testing.T) {
 	c.eventually("a ticket", func() bool { got := tickets(sim); return len(got) == 1 && strings.Contains(got[0].Text, number) })
 	c.eventually("it on record", func() bool { return slices.Equal(c.audited(kiosk.TicketPrinted), []string{"print, not confirmed"}) })
 	c.paper(b, "done", "offered")
+}
+
+// A technician's test prints a number that no patient gets.
+func TestTechnicianTriesThePrinter(t *testing.T) {
+	t.Parallel()
+	sim, with := withPrinter(t, simulator.Trouble{})
+	c := newClinic(t, with)
+	c.printerIs("attached")
+	got, err := c.control.TryDevice(t.Context(), control.DeviceUnit{ID: "tickets"})
+	if err != nil || !strings.Contains(got.Notice, "A-000") {
+		t.Fatalf("try: %+v, %v", got, err)
+	}
+	if papers := tickets(sim); len(papers) != 1 || !strings.Contains(papers[0].Text, "A-000") {
+		t.Errorf("papers %+v", papers)
+	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"clinicgate/devices"
 	"clinicgate/devices/gpio"
+	"clinicgate/devices/printer"
 	"clinicgate/gateway/config"
 	"clinicgate/gateway/control"
 
@@ -118,6 +119,10 @@ func testCommand(d config.Device) (devices.Command, string) {
 		return devices.Command{Verb: gpio.VerbShow, Args: map[string]string{gpio.ArgPattern: "pulse-3"}}, "Does the lamp light up three times?"
 	case devices.Sounder:
 		return devices.Command{Verb: gpio.VerbSound, Args: map[string]string{gpio.ArgPattern: "pulse-3"}}, "Does it sound three times?"
+	case devices.Printer:
+		// No patient has this number: they begin at 1.
+		ticket := printer.Ticket{Number: "A-000", Language: "en", At: time.Now()}
+		return devices.Command{Verb: printer.PrintTicket, Args: ticket.Args()}, "Did a ticket with the number A-000 come out, easy to read and cut off?"
 	}
 	return devices.Command{}, ""
 }
