@@ -61,7 +61,7 @@ fuzz: ## every fuzz target for FUZZTIME (10s) each
 		done; \
 	done
 
-e2e: build ## the check-in in a real browser and with the JavaScript SDK, cards with pcscd (needs Chromium, Node, npm, pcscd and vsmartcard-vpcd)
+e2e: build ## the check-in in a real browser and with the JavaScript SDK, cards with pcscd, MQTT with Mosquitto (needs Chromium, Node, npm, pcscd, vsmartcard-vpcd, mosquitto and mosquitto-clients)
 	$(GO) test -count=1 -timeout 45m -tags e2e -run 'E2E|JavaScriptSDK' -v ./...
 
 e2e-vm: ## GPIO and grabbed keyboards in a virtual machine with simulated hardware (amd64 Debian 12; needs qemu-system-x86, gcc, make, xz-utils, libelf1, and 226 MB from Debian once)

@@ -262,6 +262,13 @@ func (l *Link) Firmware(version string) {
 	l.status.Firmware = version[:min(len(version), 40)]
 }
 
+// Charge keeps the battery's charge in percent, for lists.
+func (l *Link) Charge(percent int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.status.Battery = &percent
+}
+
 // Info says which device this is.
 func (l *Link) Info() Info { return l.info }
 

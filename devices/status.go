@@ -22,6 +22,7 @@ type Status struct {
 	Hint        string    // what a person can do about it
 	Where       string    // port or address, while attached
 	Firmware    string    // version that the unit tells, while attached; empty: it tells none
+	Battery     *int      // percent; nil: it has none or does not tell
 	Since       time.Time // of the state
 	LastReading time.Time // zero: none since the start
 	Counters    Counters

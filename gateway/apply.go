@@ -21,6 +21,9 @@ func (g *Gateway) apply(tx *storage.Tx, b downlink.Believed) error {
 		g.log.Warn("believed message is malformed and was set aside", "kind", b.Definition.Name, "from", b.Origin.Kiosk)
 		return nil
 	}
+	if c, ok := message.(*kiosk.Command); ok {
+		return g.commanded(tx, b, c)
+	}
 	_, err = g.checkin.Apply(tx, kiosk.Received{Channel: b.Channel, ID: b.ID, Origin: b.Origin, Publisher: b.Publisher, Message: message})
 	return err
 }

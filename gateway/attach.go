@@ -8,21 +8,22 @@ import (
 
 	"clinicgate/devices"
 	"clinicgate/devices/gpio"
+	"clinicgate/devices/mqtt"
 	"clinicgate/devices/nfc"
 	"clinicgate/devices/scanner"
-	"clinicgate/gateway/bridge"
 	"clinicgate/gateway/config"
 	"clinicgate/kiosk/phi"
 	"clinicgate/kiosk/web"
 )
 
-// openDevices makes the configured devices and binds the broker.
+// openDevices makes the configured devices and the ways of MQTT to them.
 func (g *Gateway) openDevices(ctx context.Context) (io.Closer, error) {
 	hash, err := g.ring.Secret("device-readings")
 	if err != nil {
 		return nil, err
 	}
 	deps := devices.Deps{Log: g.log.With("component", "devices"), Health: g.deviceHealth, HashKey: hash}
+	g.openStation()
 	if g.units, err = g.openUnits(ctx, deps); err != nil {
 		return nil, err
 	}
@@ -46,18 +47,13 @@ func (g *Gateway) openDevices(ctx context.Context) (io.Closer, error) {
 	if g.devices, err = devices.NewSet(g.log.With("component", "devices"), list...); err != nil {
 		return nil, err
 	}
-	g.broker, err = bridge.New(bridge.Config{Listen: g.cfg.MQTT.Listen, Site: g.cfg.Kiosk.Site, Kiosk: string(g.self)},
-		g.deviceMessage, g.log.With("component", "bridge"))
-	if err != nil {
-		return nil, err
-	}
-	if err := g.broker.Open(); err != nil {
-		return nil, hinted{err, "something else uses the port: stop it, or set mqtt.listen"}
-	}
-	return nil, nil
+	return nil, g.openMQTT()
 }
 
 func (g *Gateway) newDevice(d config.Device, deps devices.Deps) (devices.Device, error) {
+	if d.OnMQTT() {
+		return mqtt.New(d.MQTT(), g.station, deps)
+	}
 	switch d.Class {
 	case devices.Scanner:
 		c := d.Scanner()
@@ -104,7 +100,7 @@ func (g *Gateway) readPage(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
-	return g.wedge.Run(ctx, g.reading)
+	return g.wedge.Run(ctx, g.observed)
 }
 
 // scanned takes what a scanner read. It is accepted when the page has it; of what
@@ -137,8 +133,15 @@ func (g *Gateway) tapped(ctx context.Context, r devices.Reading) error {
 }
 
 // pressed calls for help as the page does. It is accepted when the alarm is on;
-// the disk may follow.
+// the disk may follow. A button on MQTT sends again what it has no acknowledgement
+// of, so that it waits for the disk.
 func (g *Gateway) pressed(ctx context.Context, r devices.Reading) error {
-	_, err := g.checkin.Press(ctx, string(r.Device))
+	h, err := g.checkin.Press(ctx, string(r.Device))
+	if d, _ := g.units.named(string(r.Device)); err == nil && !h.Durable && d.OnMQTT() {
+		return errNotDurable
+	}
 	return err
 }
+
+// errNotDurable: what was said is not on disk yet. Who said it says it again.
+var errNotDurable = errors.New("not durable yet")

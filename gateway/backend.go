@@ -27,7 +27,7 @@ import (
 // openControl binds the local channel.
 func (g *Gateway) openControl(context.Context) (io.Closer, error) {
 	server, err := control.New(g.cfg.Control, control.Backend{
-		Status: statusBackend{g}, Tests: g.units, Page: pageBackend{g}, Queue: queueBackend{g}, Consent: consentBackend{g}, Desk: deskBackend{g}, Roster: rosterBackend{g},
+		Status: statusBackend{g}, Tests: g.units, MQTT: mqttBackend{g}, Page: pageBackend{g}, Queue: queueBackend{g}, Consent: consentBackend{g}, Desk: deskBackend{g}, Roster: rosterBackend{g},
 		Keys: g.keysBackend(), Audit: auditBackend{g}, Store: storeBackend{g}, Access: accessBackend{g},
 	}, g.log.With("component", "control"))
 	if err != nil {

@@ -34,6 +34,7 @@ func (g *Gateway) makeChecks() (*doctor.Registry, error) {
 		doctor.UnsignedSenders(g.cfg.Sync.Unsigned, g.cfg.PubNub.TokenFile != ""),
 		doctor.AuditSink(false),
 		doctor.Devices(g.devices.Status),
+		doctor.MQTTBroker(g.brokerStatus),
 		doctor.TicketLetter(func() string { return string(g.queue.LetterClash()) }),
 		doctor.Roster(func() (newest, today string) {
 			for d := range g.roster.Days() {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"clinicgate/devices"
+	"clinicgate/devices/mqtt"
 	"clinicgate/devices/scanner"
 	"clinicgate/gateway/bridge"
 	"clinicgate/gateway/clock"
@@ -87,14 +88,20 @@ type Gateway struct {
 	desk      *desk.Server // nil when it is off
 	broker    *bridge.Broker
 	stations  stations
-	devices   *devices.Set
-	units     *units
-	wedge     *scanner.Page // what the check-in page captures, also where none is configured
-	tickets   *tickets      // nil without a printer
-	control   *control.Server
-	checks    *doctor.Registry
-	madeFrom  []byte                  // fingerprint of the keys that the clinic's parts were made from
-	stop      context.CancelCauseFunc // ends the run; set by supervise
+	remote    *bridge.Client // the external broker; nil where there is none
+	station   *mqtt.Station
+	watched   *observatory
+
+	commandsDue chan struct{} // rings runCommands
+	brokerBack  chan struct{} // rings runHealth
+	devices     *devices.Set
+	units       *units
+	wedge       *scanner.Page // what the check-in page captures, also where none is configured
+	tickets     *tickets      // nil without a printer
+	control     *control.Server
+	checks      *doctor.Registry
+	madeFrom    []byte                  // fingerprint of the keys that the clinic's parts were made from
+	stop        context.CancelCauseFunc // ends the run; set by supervise
 }
 
 const (
@@ -136,7 +143,7 @@ func (g *Gateway) reload() {
 }
 
 func run(ctx context.Context, cfg config.Config, o Options, found string) error {
-	g := &Gateway{cfg: cfg, o: o, log: o.Logger, found: found, changed: make(chan storage.Opened, 1), self: kiosk.KioskID(cfg.Kiosk.ID), started: time.Now(), running: ctx,
+	g := &Gateway{cfg: cfg, o: o, log: o.Logger, found: found, changed: make(chan storage.Opened, 1), commandsDue: make(chan struct{}, 1), brokerBack: make(chan struct{}, 1), self: kiosk.KioskID(cfg.Kiosk.ID), started: time.Now(), running: ctx,
 		journal: kiosk.Journal{Organization: kiosk.OrganizationID(cfg.Kiosk.Organization)}}
 	for _, d := range cfg.Departments {
 		g.departments = append(g.departments, kiosk.DepartmentID(d.ID))
@@ -204,10 +211,14 @@ func (g *Gateway) parts() []part {
 		{"desk", g.runDesk},
 		{"broker", g.broker.Run},
 		{"vitals", g.runVitals},
-		{"devices", func(ctx context.Context) error { return g.devices.Run(ctx, g.reading) }},
+		{"external broker", g.runRemote},
+		{"commands", g.runCommands},
+		{"device health", g.runHealth},
+		{"devices", func(ctx context.Context) error { return g.devices.Run(ctx, g.observed) }},
 		{"signals", g.runSignals},
 		{"page scanner", g.readPage},
 		{"tickets", g.runTickets},
+		{"displays", g.runDisplays},
 		{"control", g.control.Run},
 		{"heartbeat", g.runHeartbeat},
 		{"roster folder", g.folder.run},

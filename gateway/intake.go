@@ -2,12 +2,9 @@ package gateway
 
 import (
 	"context"
-	"encoding/json"
-	"regexp"
 	"time"
 
 	"clinicgate/devices"
-	"clinicgate/gateway/bridge"
 	"clinicgate/kiosk"
 	"clinicgate/storage"
 
@@ -49,38 +46,4 @@ func (g *Gateway) recordHealthIn(tx *storage.Tx, act kiosk.Act, body kiosk.Devic
 		return err
 	}
 	return g.journal.Audit(tx, act, audit, facts)
-}
-
-// word is what a device may say about itself: a token, never a sentence.
-var word = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
-
-// deviceMessage takes what an MQTT device said: about its health, or a vital sign. It
-// returns when it is durable; then the device gets its PUBACK.
-func (g *Gateway) deviceMessage(ctx context.Context, m bridge.Message) error {
-	if r, ok := parseVital(m); ok {
-		g.stationSaid(m.Topic.Device, "")
-		return g.vital(ctx, r)
-	}
-	var said struct {
-		V      int       `json:"v"`
-		ID     uuid.UUID `json:"id"`
-		State  string    `json:"state"`
-		Reason string    `json:"reason"`
-	}
-	if len(m.Payload) > 4<<10 || json.Unmarshal(m.Payload, &said) != nil || said.V != 1 || !word.MatchString(said.State) || said.Reason != "" && !word.MatchString(said.Reason) {
-		return bridge.ErrNotAccepted
-	}
-	if m.Topic.Leaf != bridge.LeafState && m.Topic.Leaf != bridge.LeafEvent {
-		return bridge.ErrNotAccepted
-	}
-	if m.Topic.Class == string(devices.Vitals) {
-		g.stationSaid(m.Topic.Device, said.State)
-	}
-	id := uuid.Nil
-	if said.ID != uuid.Nil {
-		// The device's own id, made this kiosk's: a replay is a repeat, and no device
-		// can take another event's place.
-		id = kiosk.DeriveID(said.ID, "mqtt", m.Topic.Class, m.Topic.Device)
-	}
-	return g.recordHealth(ctx, id, kiosk.DeviceHealth{Device: m.Topic.Device, Class: m.Topic.Class, State: said.State, Reason: said.Reason}, "")
 }

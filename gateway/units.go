@@ -101,7 +101,7 @@ func (u *units) shown(s devices.Status) control.Device {
 	row := u.row(string(s.ID))
 	out := control.Device{ID: string(s.ID), Class: string(s.Class), Binding: s.Binding, State: string(s.State), Where: s.Where,
 		Reason: s.Reason, Hint: s.Hint, Since: s.Since, LastReading: s.LastReading, Readings: s.Counters.Accepted, Losses: s.Counters.Losses,
-		Firmware: s.Firmware, Tested: row.Tested, Passed: row.Passed}
+		Battery: s.Battery, Firmware: s.Firmware, Tested: row.Tested, Passed: row.Passed}
 	out.Configured = row.Configured
 	if d, ok := u.named(string(s.ID)); ok && d.Class == devices.Scanner && d.Mode != string(scanner.Serial) {
 		out.Mode = d.Mode

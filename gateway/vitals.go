@@ -9,10 +9,11 @@ import (
 	"time"
 
 	"clinicgate/devices"
+	"clinicgate/devices/mqtt"
 	"clinicgate/devices/vitals"
-	"clinicgate/gateway/bridge"
 	"clinicgate/kiosk"
 	"clinicgate/kiosk/checkin"
+	"clinicgate/kiosk/phi"
 	"clinicgate/kiosk/web"
 
 	"github.com/google/uuid"
@@ -130,7 +131,7 @@ func (g *Gateway) wanted(d kiosk.DepartmentID) []string {
 
 // vital takes a reading, whoever published it. It returns nil when the reading is
 // durable, or is not to be had and that is on record; then it is acknowledged.
-// bridge.ErrNotAccepted says that it is nobody's: it is counted, and not kept. Any
+// mqtt.ErrNotAccepted says that it is nobody's: it is counted, and not kept. Any
 // other error asks for it again.
 func (g *Gateway) vital(ctx context.Context, r vitals.Reading) error {
 	now := g.clock.Now().Wall
@@ -206,7 +207,7 @@ func (g *Gateway) quarantine(ctx context.Context, device devices.ID, why vitals.
 	hour := g.clock.Now().Wall.UTC().Format("2006-01-02T15")
 	total, first := g.stations.count(vitalsNote{string(device), why}, hour)
 	if !first {
-		return bridge.ErrNotAccepted
+		return mqtt.ErrNotAccepted
 	}
 	g.log.Warn("a measurement was not taken", "device", string(device), "reason", string(why), "count", total)
 	act := kiosk.Act{ID: kiosk.DeriveID(uuid.NewSHA1(vitalsNamespace, []byte(hour)), string(why), string(device)), Actor: kiosk.Actor{Kind: kiosk.ActorDevice, ID: string(device)}}
@@ -214,7 +215,7 @@ func (g *Gateway) quarantine(ctx context.Context, device devices.ID, why vitals.
 	if err != nil {
 		g.log.Error("a quarantined measurement was not audited", "device", string(device), "error", err)
 	}
-	return bridge.ErrNotAccepted
+	return mqtt.ErrNotAccepted
 }
 
 // stationSaid notes that a device that measures spoke. One that comes back in the
@@ -247,10 +248,15 @@ func startMeasuring(m web.Measuring, now time.Time) stationCommand {
 	return stationCommand{V: 1, ID: uuid.New(), Verb: "measure", Session: m.Token, Kinds: m.Kinds, Expires: &at}
 }
 
+// tellWithin bounds telling one device.
+const tellWithin = 2 * time.Second
+
 func (g *Gateway) tellStation(device string, c stationCommand) {
 	text, err := json.Marshal(c)
 	if err == nil {
-		err = g.broker.Publish(bridge.Topic{Site: g.cfg.Kiosk.Site, Kiosk: string(g.self), Class: string(devices.Vitals), Device: device, Leaf: bridge.LeafCommand}, text, false)
+		ctx, cancel := context.WithTimeout(g.running, tellWithin)
+		defer cancel()
+		err = g.toDevices(ctx, mqtt.Topic{Site: g.cfg.Kiosk.Site, Kiosk: string(g.self), Class: string(devices.Vitals), Device: device, Leaf: mqtt.LeafCommand}.String(), text, false)
 	}
 	if err != nil {
 		g.log.Warn("a device was not told what to measure", "device", device, "error", err)
@@ -279,12 +285,45 @@ func (g *Gateway) runVitals(ctx context.Context) error {
 	}
 }
 
-// parseVital reads an event of a device of the own scheme. What is none may be about
-// the device's health.
-func parseVital(m bridge.Message) (vitals.Reading, bool) {
-	if m.Topic.Class != string(devices.Vitals) || m.Topic.Leaf != bridge.LeafEvent {
-		return vitals.Reading{}, false
+// vitalsEvent takes an event of a device of our own scheme.
+func (g *Gateway) vitalsEvent(ctx context.Context, device string, payload []byte) error {
+	r, err := vitals.ParseEvent(devices.ID(device), payload)
+	if err != nil {
+		return mqtt.ErrNotAccepted
 	}
-	r, err := vitals.ParseEvent(devices.ID(m.Topic.Device), m.Payload)
-	return r, err == nil
+	g.stationSaid(device, "")
+	return g.vital(ctx, r)
+}
+
+// mappedVitals takes the values of one message of another maker's device: single
+// ones, and a blood pressure's two together.
+func (g *Gateway) mappedVitals(ctx context.Context, list []mqtt.Vital) error {
+	pressure := vitals.Reading{Kind: vitals.BloodPressure, Values: map[vitals.Kind]phi.Text{}}
+	var readings []vitals.Reading
+	for _, v := range list {
+		r := vitals.Reading{Device: devices.ID(v.Device), Kind: vitals.Kind(v.Kind), Value: v.Value, Unit: vitals.Unit(v.Unit), At: v.At, ID: v.ID, Session: v.Session}
+		if r.At.IsZero() {
+			r.At = g.clock.Now().Wall
+		}
+		if r.ID == "" {
+			r.ID = uuid.NewString() // that it comes again cannot be known
+		} else {
+			r.ID += " " + v.Kind // of one message there may be several
+		}
+		if r.Kind == vitals.Systolic || r.Kind == vitals.Diastolic {
+			pressure.Device, pressure.Unit, pressure.At, pressure.ID, pressure.Session = r.Device, r.Unit, r.At, r.ID, r.Session
+			pressure.Values[r.Kind] = r.Value
+			continue
+		}
+		readings = append(readings, r)
+	}
+	if len(pressure.Values) > 0 {
+		readings = append(readings, pressure)
+	}
+	for _, r := range readings {
+		if err := g.vital(ctx, r); err != nil && !errors.Is(err, mqtt.ErrNotAccepted) {
+			return err
+		}
+	}
+	return nil
 }

@@ -78,6 +78,9 @@ const (
 	DeviceLost         AuditType = "DEVICE_LOST"
 	DeviceTested       AuditType = "DEVICE_TESTED"
 	DeviceReplaced     AuditType = "DEVICE_REPLACED"
+	CredentialMade     AuditType = "DEVICE_CREDENTIAL_MADE"
+	CommandDone        AuditType = "DEVICE_COMMAND"
+	CommandRefused     AuditType = "DEVICE_COMMAND_REFUSED"
 	TechnicianAccess   AuditType = "TECHNICIAN_ACCESS"
 	AccessRefused      AuditType = "ACCESS_REFUSED"
 	KeyImported        AuditType = "KEY_IMPORTED"
@@ -164,6 +167,9 @@ func AuditCatalogue() []AuditKind {
 		{DeviceLost, Warning, "device"},
 		{DeviceTested, Info, "device"},
 		{DeviceReplaced, Warning, "device"},
+		{CredentialMade, Warning, "device"},
+		{CommandDone, Info, "device"},
+		{CommandRefused, Warning, "device"},
 		{TechnicianAccess, Warning, "service"},
 		{AccessRefused, Warning, "service"},
 		{KeyImported, Warning, "key"},

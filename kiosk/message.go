@@ -265,6 +265,8 @@ type (
 		// Of a test: how long the device took, and the version that the unit tells.
 		LatencyMicros int64  `json:"latencyMicros,omitempty"`
 		Firmware      string `json:"firmware,omitempty"`
+		// Of a device on a battery: its charge in percent.
+		Battery *int `json:"battery,omitempty"`
 	}
 	// Gap says which events of a stream will never come.
 	Gap struct {

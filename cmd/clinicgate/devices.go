@@ -9,7 +9,7 @@ import (
 )
 
 func (a *app) devicesCommand() *cobra.Command {
-	return group("devices", "The check-in devices", a.devicesTest(), a.devicesReplace(), &cobra.Command{
+	return group("devices", "The check-in devices", a.devicesTest(), a.devicesReplace(), a.devicesWatch(), a.devicesCredential(), &cobra.Command{
 		Use:   "list",
 		Short: "List configured devices and the ports that are plugged in",
 		Args:  cobra.NoArgs,
@@ -45,6 +45,10 @@ func showDevices(t *table, d control.Devices) {
 		}
 		if v.Hint != "" {
 			t.line("      hint: %s", v.Hint)
+		}
+		if v.Battery != nil {
+			t.line("")
+			t.line("%s: battery at %d %%", v.ID, *v.Battery)
 		}
 	}
 	t.line("")

@@ -20,8 +20,25 @@ import (
 
 // fakeBackend is a made-up clinic behind a control channel.
 func fakeBackend() control.Backend {
-	return control.Backend{Status: fakeStatus{}, Tests: fakeTests{}, Page: fakePage{}, Queue: fakeQueue{}, Consent: fakeConsents{}, Desk: fakeDesk{}, Roster: fakeRoster{},
+	return control.Backend{Status: fakeStatus{}, Tests: fakeTests{}, MQTT: fakeMQTT{}, Page: fakePage{}, Queue: fakeQueue{}, Consent: fakeConsents{}, Desk: fakeDesk{}, Roster: fakeRoster{},
 		Keys: fakeKeys{}, Audit: fakeAudit{}, Store: fakeStore{}, Access: fakeAccess{}}
+}
+
+type fakeMQTT struct{}
+
+func (fakeMQTT) Credential(_ context.Context, _ control.Caller, in control.MQTTClient) (control.MQTTCredential, error) {
+	if in.ID != "cuff-1" {
+		return control.MQTTCredential{}, &control.Error{Code: control.NotFound, Message: "no MQTT client of that id is configured", Next: "add a [[mqtt.client]] table"}
+	}
+	return control.MQTTCredential{ID: in.ID, Credential: "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}, nil
+}
+
+func (fakeMQTT) Watch(_ context.Context, _ control.Caller, in control.DeviceWatch) (control.DeviceWatched, error) {
+	at := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	if in.Topic != "" {
+		return control.DeviceWatched{Next: 1, Seen: []control.DeviceSeen{{At: at, Topic: "scales/a/data", Length: 20, Shape: "{kg: number}", Read: []string{"a: weight [phi] kg"}, Accepted: true}}}, nil
+	}
+	return control.DeviceWatched{Next: 1, Seen: []control.DeviceSeen{{At: at, Device: "front-scanner", Class: "scanner", Kind: "ticket", Verdict: "good", Length: 31, Accepted: true}}}, nil
 }
 
 type fakeAccess struct{}

@@ -14,7 +14,7 @@
 // without them they fail.
 //
 //	TestBench ──starts──▶ itself as another process: append, backlog, drain
-//	          ──starts──▶ bin/clinicgate, with PubNub's double: start, tap, stop
+//	          ──starts──▶ bin/clinicgate, with PubNub's double: start, tap, swarm, stop
 //	          ◀─────────── numbers ──▶ table
 //
 // A part runs in a process of its own where its memory is measured, where strace
@@ -25,5 +25,6 @@
 //	                temporary folder
 //	BENCH_BACKLOG   events of the backlog
 //	BENCH_PROFILE   folder for CPU profiles of the parts with a process of their own
+//	BENCH_SWARM     seconds that the swarm of devices reports
 //	BENCH_CHECKINS  check-ins of the page, half of them beside busy devices
 package bench

@@ -1,65 +1,103 @@
 package bridge
 
 import (
-	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	mqtt "github.com/mochi-mqtt/server/v2"
+	"clinicgate/devices/mqtt"
+
+	mochi "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/listeners"
-	"github.com/mochi-mqtt/server/v2/packets"
 )
-
-// Message is what a device said.
-type Message struct {
-	Topic   Topic
-	Payload []byte
-	QoS     byte
-}
-
-// Intake takes a device's message and returns when it is durable. An error
-// leaves the message unacknowledged.
-type Intake func(ctx context.Context, m Message) error
 
 // Config is the broker's section of the composition.
 type Config struct {
-	Listen string // loopback address; empty: no broker
+	Listen string // loopback address; empty: no listener there
 	Site   string
 	Kiosk  string
+
+	// LAN is an address for the network; empty: no listener there. It needs
+	// Certificate and Key, PEM files that are read again for each connection.
+	LAN              string
+	Certificate, Key string
+	// ClientCA has the authorities of clients' certificates; empty: clients prove
+	// who they are by a credential only.
+	ClientCA string
+	// Clients are those who may come over the network. On loopback their ids need
+	// the same proof; other ids are taken there as what a device calls itself.
+	Clients []Party
+	// Credential gives the CredentialSum of a client, if it has one.
+	Credential func(ctx context.Context, id string) (sum []byte, ok bool)
 }
 
 const (
-	maxClients     = 512
-	maxPacket      = 16 << 10
-	maxRetained    = 1024
-	intakeDeadline = 10 * time.Second
+	maxPacket     = 64 << 10 // of a kiosk; a device's payload is bounded below
+	maxDevice     = 16 << 10 // bytes of a device's payload
+	maxKept       = 4 << 10  // bytes of a retained payload
+	maxRetained   = 1024     // messages that the broker keeps
+	maxKeptEach   = 32       // of these, of one device
+	maxKeptMany   = 512      // of these, of a client that speaks for many, and of all strangers
+	maxSessions   = 1024     // clients that are known, connected or not
+	maxFilters    = 16       // subscriptions of a client
+	maxInflight   = 256      // messages to a client without its acknowledgement
+	sessionExpiry = 3600     // seconds
 )
 
 // Broker is the embedded MQTT broker. Make it with New; Run it once.
 type Broker struct {
 	cfg    Config
-	intake Intake
+	intake mqtt.Intake
 	log    *slog.Logger
+	doors  *doors
+
+	handlers []handler // not changed once Run runs
+	started  []func()  // likewise
+
+	connects  *pace // per client id
+	takeovers *pace // per client id
+	guesses   *pace // per address: logins that failed
 
 	mu       sync.Mutex
-	listener net.Listener // guarded by mu
-	server   *mqtt.Server // guarded by mu
+	loopback net.Listener      // guarded by mu
+	lan      net.Listener      // guarded by mu
+	server   *mochi.Server     // guarded by mu
+	kept     map[string]string // guarded by mu: retained topic -> client
+	serving  chan struct{}     // closed once server serves
 
-	accepted, refused, failed atomic.Int64
+	accepted, refused, failed, logins, taken, tooOften, slow atomic.Int64
+}
+
+// BrokerStatus is a snapshot. Counts are since the start.
+type BrokerStatus struct {
+	Connected int64 // now
+	Retained  int   // messages kept now
+
+	Accepted  int64 // messages that are durable
+	Refused   int64 // messages and subscriptions against the rules, or of no known form
+	Failed    int64 // messages left unacknowledged because they could not be made durable
+	Logins    int64 // connections that did not prove who they are
+	Takeovers int64 // connections that ended an earlier one of the same id
+	TooOften  int64 // connections refused because their id came too often
+	TurnedOff int64 // connections refused because there were too many
+	HalfOpen  int64 // connections that ended without saying who they are
+	Slow      int64 // connections ended because the client did not keep up
 }
 
 // ErrNotLoopback says that the listener would be open to the network.
-var ErrNotLoopback = errors.New("the embedded broker listens on loopback only")
+var ErrNotLoopback = errors.New("mqtt.listen is for loopback only; mqtt.lan_listen is for the network")
 
 // New makes a broker; it starts nothing.
-func New(cfg Config, intake Intake, log *slog.Logger) (*Broker, error) {
+func New(cfg Config, intake mqtt.Intake, log *slog.Logger) (*Broker, error) {
 	if cfg.Listen != "" {
 		host, _, err := net.SplitHostPort(cfg.Listen)
 		if err != nil {
@@ -69,152 +107,180 @@ func New(cfg Config, intake Intake, log *slog.Logger) (*Broker, error) {
 			return nil, ErrNotLoopback
 		}
 	}
-	return &Broker{cfg: cfg, intake: intake, log: log}, nil
+	if cfg.LAN != "" && (cfg.Certificate == "" || cfg.Key == "") {
+		return nil, errors.New("mqtt.lan_listen needs a certificate and its key")
+	}
+	return &Broker{cfg: cfg, intake: intake, log: log, doors: newDoors(), kept: map[string]string{}, serving: make(chan struct{}),
+		connects: newPace(20, 5*time.Second), takeovers: newPace(5, 10*time.Second), guesses: newPace(10, 10*time.Second)}, nil
 }
 
-// Open binds the listener, so that a used port is known before anything else
+// Subscribe has handle called for each message of a client that filter covers,
+// before it is acknowledged. It is called before Run. What this process itself
+// publishes does not come back.
+func (b *Broker) Subscribe(filter string, handle func(ctx context.Context, topic string, payload []byte) error) {
+	if !mqtt.ValidFilter(filter) || len(b.handlers) == maxSubscriptions {
+		panic(fmt.Sprintf("bridge: cannot subscribe to %q", filter))
+	}
+	b.handlers = append(b.handlers, handler{filter, func(ctx context.Context, m mqtt.Message) error { return handle(ctx, m.Topic, m.Payload) }})
+}
+
+// Connected has f called once the broker serves. It is called before Run.
+func (b *Broker) Connected(f func()) { b.started = append(b.started, f) }
+
+// Publish sends a message to who has subscribed, at QoS 1, not retained. It waits
+// while ctx allows until the broker serves. nil says that it is on its way: a
+// client that does not keep up is disconnected, so that it learns of a loss.
+func (b *Broker) Publish(ctx context.Context, topic string, payload []byte) error {
+	return b.publish(ctx, topic, payload, false)
+}
+
+// PublishRetained is Publish for a message that the broker keeps for who
+// subscribes later. An empty payload takes it back.
+func (b *Broker) PublishRetained(ctx context.Context, topic string, payload []byte) error {
+	return b.publish(ctx, topic, payload, true)
+}
+
+func (b *Broker) publish(ctx context.Context, topic string, payload []byte, retain bool) error {
+	select {
+	case <-b.serving:
+	case <-ctx.Done():
+		return fmt.Errorf("cannot publish: %w: %w", mqtt.ErrNotConnected, ctx.Err())
+	}
+	b.mu.Lock()
+	server := b.server
+	b.mu.Unlock()
+	return server.Publish(topic, payload, retain, 1)
+}
+
+// Open binds the listeners, so that a used port is known before anything else
 // starts.
-func (b *Broker) Open() error {
-	if b.cfg.Listen == "" {
+func (b *Broker) Open() (err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.cfg.Listen != "" {
+		if b.loopback, err = net.Listen("tcp", b.cfg.Listen); err != nil {
+			return fmt.Errorf("cannot listen for MQTT: %w", err)
+		}
+	}
+	if b.cfg.LAN == "" {
 		return nil
 	}
-	l, err := net.Listen("tcp", b.cfg.Listen)
-	if err != nil {
-		return fmt.Errorf("cannot listen for MQTT: %w", err)
+	if b.lan, err = net.Listen("tcp", b.cfg.LAN); err == nil {
+		return nil
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.listener = l
-	return nil
+	if b.loopback != nil {
+		_ = b.loopback.Close()
+	}
+	return fmt.Errorf("cannot listen for MQTT on the network: %w", err)
 }
 
-// Addr gives the bound address, or "".
-func (b *Broker) Addr() string {
+// Addr gives the bound address on loopback, or "".
+func (b *Broker) Addr() string { return b.bound(&b.loopback) }
+
+// LANAddr gives the bound address on the network, or "".
+func (b *Broker) LANAddr() string { return b.bound(&b.lan) }
+
+func (b *Broker) bound(l *net.Listener) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.listener == nil {
+	if *l == nil {
 		return ""
 	}
-	return b.listener.Addr().String()
+	return (*l).Addr().String()
 }
 
-// Counts tells how many device messages were accepted, refused by the rules,
-// and left unacknowledged because they could not be made durable.
-func (b *Broker) Counts() (accepted, refused, failed int64) {
-	return b.accepted.Load(), b.refused.Load(), b.failed.Load()
+// Status is a snapshot.
+func (b *Broker) Status() BrokerStatus {
+	s := BrokerStatus{Accepted: b.accepted.Load(), Refused: b.refused.Load(), Failed: b.failed.Load(), Logins: b.logins.Load(),
+		Takeovers: b.taken.Load(), TooOften: b.tooOften.Load(), Slow: b.slow.Load()}
+	b.doors.mu.Lock()
+	s.TurnedOff, s.HalfOpen = b.doors.refused, b.doors.timedOut
+	b.doors.mu.Unlock()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s.Retained = len(b.kept)
+	if b.server != nil {
+		s.Connected = atomic.LoadInt64(&b.server.Info.ClientsConnected)
+	}
+	return s
 }
 
 // Run serves until ctx ends. Open comes first.
 func (b *Broker) Run(ctx context.Context) error {
-	if b.cfg.Listen == "" {
+	b.mu.Lock()
+	loopback, lan := b.loopback, b.lan
+	b.mu.Unlock()
+	if loopback == nil && lan == nil {
 		<-ctx.Done()
 		return nil
 	}
-	caps := mqtt.NewDefaultServerCapabilities()
+	caps := mochi.NewDefaultServerCapabilities()
 	caps.MaximumClients = maxClients
 	caps.MaximumPacketSize = maxPacket
-	caps.MaximumClientWritesPending = 256
-	caps.MaximumSessionExpiryInterval = 3600
-	caps.MaximumInflight = 64
+	caps.MaximumClientWritesPending = maxInflight
+	caps.MaximumSessionExpiryInterval = sessionExpiry
+	caps.MaximumInflight = maxInflight
+	caps.MaximumMessageExpiryInterval = 0 // sessions expire, and their messages with them
 	caps.ReceiveMaximum = 16
-	caps.TopicAliasMaximum = 16
-	server := mqtt.New(&mqtt.Options{Capabilities: caps, InlineClient: true, Logger: slog.New(slog.DiscardHandler)})
-	if err := server.AddHook(&rules{broker: b, ctx: ctx}, nil); err != nil {
+	caps.TopicAliasMaximum = 0
+	caps.SharedSubAvailable = 0
+	server := mochi.New(&mochi.Options{Capabilities: caps, InlineClient: true, Logger: slog.New(slog.DiscardHandler), SysTopicResendInterval: 600})
+	if err := server.AddHook(&rules{Broker: b, ctx: ctx, server: server}, nil); err != nil {
 		return fmt.Errorf("cannot set broker rules: %w", err)
 	}
-	b.mu.Lock()
-	listener := b.listener
-	b.server = server
-	b.mu.Unlock()
-	if err := server.AddListener(listeners.NewNet("devices", listener)); err != nil {
-		return fmt.Errorf("cannot serve MQTT: %w", err)
+	if loopback != nil {
+		if err := server.AddListener(listeners.NewNet("loopback", &gate{Listener: loopback, doors: b.doors})); err != nil {
+			return fmt.Errorf("cannot serve MQTT: %w", err)
+		}
+	}
+	if lan != nil {
+		settings, err := b.tlsConfig()
+		if err != nil {
+			return err
+		}
+		if err := server.AddListener(listeners.NewNet("lan", &gate{Listener: lan, tls: settings, doors: b.doors})); err != nil {
+			return fmt.Errorf("cannot serve MQTT: %w", err)
+		}
 	}
 	if err := server.Serve(); err != nil {
 		return fmt.Errorf("cannot serve MQTT: %w", err)
+	}
+	b.mu.Lock()
+	b.server = server
+	b.mu.Unlock()
+	close(b.serving)
+	for _, f := range b.started {
+		f()
 	}
 	<-ctx.Done()
 	return server.Close()
 }
 
-// Publish sends to devices. Before Run it does nothing.
-func (b *Broker) Publish(t Topic, payload []byte, retain bool) error {
-	b.mu.Lock()
-	server := b.server
-	b.mu.Unlock()
-	if server == nil {
-		return nil
+func (b *Broker) tlsConfig() (*tls.Config, error) {
+	load := func() (*tls.Certificate, error) {
+		pair, err := tls.LoadX509KeyPair(b.cfg.Certificate, b.cfg.Key)
+		return &pair, err
 	}
-	return server.Publish(t.String(), payload, retain, 1)
-}
-
-// rules decides what a device may do, and holds acknowledgements back until the
-// intake is done.
-type rules struct {
-	mqtt.HookBase
-	broker *Broker
-	ctx    context.Context
-}
-
-func (*rules) ID() string { return "clinic-rules" }
-
-func (*rules) Provides(hook byte) bool {
-	return bytes.IndexByte([]byte{mqtt.OnConnectAuthenticate, mqtt.OnACLCheck, mqtt.OnPublish}, hook) >= 0
-}
-
-// OnConnectAuthenticate takes clients whose id can be a device's: on loopback
-// the id is the device's name, not a proof.
-func (r *rules) OnConnectAuthenticate(cl *mqtt.Client, _ packets.Packet) bool {
-	return isLevel(cl.ID)
-}
-
-// OnACLCheck lets a device write below its own id and read what is meant for
-// it, nothing else: no wildcards above it.
-func (r *rules) OnACLCheck(cl *mqtt.Client, topic string, write bool) bool {
-	t, err := ParseTopic(topic)
-	ok := err == nil && t.Device == cl.ID && t.Site == r.broker.cfg.Site && t.Kiosk == r.broker.cfg.Kiosk && (t.Leaf == LeafCommand) != write
-	if !ok {
-		r.broker.refused.Add(1)
-	}
-	return ok
-}
-
-// OnPublish runs before the acknowledgement is written.
-func (r *rules) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, error) {
-	if cl.Net.Inline {
-		return pk, nil
-	}
-	t, err := ParseTopic(pk.TopicName)
+	first, err := load()
 	if err != nil {
-		return pk, packets.ErrRejectPacket
+		return nil, fmt.Errorf("cannot use mqtt.lan_certificate: %w", err)
 	}
-	if pk.FixedHeader.Retain && (t.Leaf != LeafState || r.broker.retained() >= maxRetained) {
-		r.broker.refused.Add(1)
-		return pk, packets.ErrRejectPacket
-	}
-	ctx, cancel := context.WithTimeout(r.ctx, intakeDeadline)
-	defer cancel()
-	if err := r.broker.intake(ctx, Message{Topic: t, Payload: bytes.Clone(pk.Payload), QoS: pk.FixedHeader.Qos}); err != nil {
-		if errors.Is(err, ErrNotAccepted) {
-			// Sending it again would not help: acknowledge, count, go on.
-			r.broker.refused.Add(1)
-			return pk, packets.CodeSuccessIgnore
+	settings := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+		if now, err := load(); err == nil {
+			return now, nil
 		}
-		r.broker.failed.Add(1)
-		r.broker.log.Warn("device message is not durable and was not acknowledged", "device", t.Device, "error", err)
-		// The device learns it by the lost connection, and sends again.
-		cl.Stop(err)
-		return pk, packets.ErrRejectPacket
+		return first, nil // in the middle of a renewal
+	}}
+	if b.cfg.ClientCA != "" {
+		text, err := os.ReadFile(b.cfg.ClientCA)
+		if err != nil {
+			return nil, fmt.Errorf("cannot use mqtt.lan_client_ca: %w", err)
+		}
+		settings.ClientCAs = x509.NewCertPool()
+		if !settings.ClientCAs.AppendCertsFromPEM(text) {
+			return nil, errors.New("cannot use mqtt.lan_client_ca: it holds no certificate")
+		}
+		settings.ClientAuth = tls.VerifyClientCertIfGiven
 	}
-	r.broker.accepted.Add(1)
-	return pk, nil
-}
-
-// ErrNotAccepted is what an intake returns for a message that will never be
-// taken: malformed, or of a kind that the kiosk does not know.
-var ErrNotAccepted = errors.New("device message is not of a known form")
-
-func (b *Broker) retained() int64 {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return atomic.LoadInt64(&b.server.Info.Retained)
+	return settings, nil
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"clinicgate/devices/mqtt"
 	"clinicgate/gateway/bridge"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
@@ -16,12 +17,12 @@ import (
 
 type intake struct {
 	mu   sync.Mutex
-	got  []bridge.Message
+	got  []mqtt.Message
 	fail error
 	hold chan struct{}
 }
 
-func (i *intake) take(ctx context.Context, m bridge.Message) error {
+func (i *intake) take(ctx context.Context, m mqtt.Message) error {
 	if i.hold != nil {
 		select {
 		case <-i.hold:
@@ -112,8 +113,8 @@ func TestNotAcknowledgedWhenNotDurable(t *testing.T) {
 	if token.WaitTimeout(50*time.Millisecond) && token.Error() == nil {
 		t.Error("acknowledged although the intake failed")
 	}
-	if _, _, failed := b.Counts(); failed != 1 {
-		t.Errorf("failed counts %d, want 1", failed)
+	if got := b.Status().Failed; got != 1 {
+		t.Errorf("failed counts %d, want 1", got)
 	}
 }
 
@@ -159,11 +160,11 @@ func TestCommandReachesTheDevice(t *testing.T) {
 	b := serve(t, &intake{})
 	c := client(t, b, "lamp-1")
 	got := make(chan string, 1)
-	to := bridge.Topic{Site: "main", Kiosk: "lobby-1", Class: "lamp", Device: "lamp-1", Leaf: bridge.LeafCommand}
+	to := mqtt.Topic{Site: "main", Kiosk: "lobby-1", Class: "lamp", Device: "lamp-1", Leaf: mqtt.LeafCommand}
 	if token := c.Subscribe(to.String(), 1, func(_ paho.Client, m paho.Message) { got <- string(m.Payload()) }); !token.WaitTimeout(5*time.Second) || token.Error() != nil {
 		t.Fatal(token.Error())
 	}
-	if err := b.Publish(to, []byte(`{"on":true}`), false); err != nil {
+	if err := b.Publish(t.Context(), to.String(), []byte(`{"on":true}`)); err != nil {
 		t.Fatal(err)
 	}
 	select {
@@ -188,7 +189,7 @@ func FuzzParseTopic(f *testing.F) {
 	f.Add(topic)
 	f.Add("clinic/+/#")
 	f.Fuzz(func(t *testing.T, s string) {
-		if got, err := bridge.ParseTopic(s); err == nil && got.String() != s {
+		if got, err := mqtt.ParseTopic(s); err == nil && got.String() != s {
 			t.Errorf("ParseTopic(%q) gives back %q", s, got)
 		}
 	})

@@ -155,7 +155,8 @@ func TestEveryKeyIsExplained(t *testing.T) {
 		explained[strings.ReplaceAll(e.Path, "[1]", "")] = true
 	}
 	for _, key := range config.Keys() {
-		if !explained[key] && !strings.HasPrefix(key, "device.") && !strings.HasPrefix(key, "staff.") {
+		if !explained[key] && !strings.HasPrefix(key, "device.") && !strings.HasPrefix(key, "staff.") &&
+			!strings.HasPrefix(key, "mqtt.client.") && !strings.HasPrefix(key, "mqtt.map.") {
 			t.Errorf("keys.toml does not explain %s", key)
 		}
 	}
@@ -189,7 +190,7 @@ func TestSample(t *testing.T) {
 		}
 	}
 	filled := config.Sample(c)
-	filled = strings.NewReplacer("#[[staff]]", "[[staff]]", "\n#name", "\nname", "\n#roles", "\nroles", "#[[device]]", "[[device]]", "\n#id", "\nid", "\n#class", "\nclass", "\n#port", "\nport").Replace(filled)
+	filled = strings.NewReplacer("#[[staff]]", "[[staff]]", "\n#name", "\nname", "\n#roles", "\nroles", "#[[mqtt.client]]", "[[mqtt.client]]", "\n#kind = \"device", "\nkind = \"device", "#[[device]]", "[[device]]", "\n#id", "\nid", "\n#class", "\nclass", "\n#port", "\nport").Replace(filled)
 	got, err := config.Parse([]byte(filled), t.TempDir())
 	if err != nil {
 		t.Fatalf("the filled sample: %v", err)

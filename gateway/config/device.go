@@ -49,11 +49,18 @@ type Device struct {
 	Paper    int    `toml:"paper"`
 	CodePage string `toml:"code_page"`
 	Cut      string `toml:"cut"`
+	// Of a device on MQTT.
+	Speaks string   `toml:"speaks"`
+	Base   string   `toml:"base"`
+	Remote []string `toml:"remote"`
 }
 
 // Validate asks the class, which knows its settings. It reports false for a
 // class that there is not.
 func (d Device) Validate() (known bool, err error) {
+	if d.OnMQTT() {
+		return true, d.validateMQTT()
+	}
 	switch d.Class {
 	case devices.Scanner:
 		return true, d.Scanner().Validate()

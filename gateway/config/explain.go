@@ -139,8 +139,14 @@ func renderTable(b *strings.Builder, header, path string, v reflect.Value) {
 	b.WriteString("\n" + header + "\n")
 	for i := range v.NumField() {
 		name, f := v.Type().Field(i).Tag.Get("toml"), v.Field(i)
-		if isSection(f.Type()) {
+		switch {
+		case isSection(f.Type()):
 			defer renderTable(b, "["+path+"."+name+"]", path+"."+name, f)
+			continue
+		case isTables(f.Type()):
+			for j := range f.Len() {
+				defer renderTable(b, "[["+path+"."+name+"]]", path+"."+name, f.Index(f.Len()-1-j))
+			}
 			continue
 		}
 		b.WriteString(name + " = " + value(f) + "\n")

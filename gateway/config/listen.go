@@ -29,11 +29,6 @@ type Board struct {
 	Speak       bool     `toml:"speak"`
 }
 
-// MQTT is the embedded broker for devices on this machine.
-type MQTT struct {
-	Listen string `toml:"listen"`
-}
-
 func (w Web) validate(_ *Config, r *report) {
 	if w.Listen == "" {
 		r.missing("web.listen", "a loopback address such as \"127.0.0.1:8470\"")
@@ -76,18 +71,12 @@ func (b Board) validate(c *Config, r *report) {
 	}
 }
 
-func (m MQTT) validate(_ *Config, r *report) {
-	if m.Listen != "" {
-		r.loopback("mqtt.listen", m.Listen, "the embedded broker serves devices on this machine")
-	}
-}
-
 // validateListeners refuses two listeners on one port. Port 0 asks the system
 // for a free one and may be used by several.
 func validateListeners(c *Config, r *report) {
 	taken := map[string]string{}
 	for _, l := range []struct{ path, addr string }{
-		{"web.listen", c.Web.Listen}, {"board.listen", c.Board.Listen}, {"desk.listen", c.Desk.Listen}, {"mqtt.listen", c.MQTT.Listen},
+		{"web.listen", c.Web.Listen}, {"board.listen", c.Board.Listen}, {"desk.listen", c.Desk.Listen}, {"mqtt.listen", c.MQTT.Listen}, {"mqtt.lan_listen", c.MQTT.LAN},
 	} {
 		_, port, err := splitListen(l.addr)
 		if err != nil || port == "0" {

@@ -106,7 +106,8 @@ func (c *Config) validate(r *report) {
 func (c *Config) resolve(folder string) {
 	for _, p := range []*string{
 		&c.Storage.Dir, &c.KeySource.File, &c.PubNub.TokenFile, &c.PubNub.ProxyCredentialsFile,
-		&c.PubNub.CAFile, &c.Desk.Certificate, &c.Desk.Key, &c.Control.Path, &c.Consent.Forms, &c.Web.Texts, &c.Web.Speech, &c.Roster.Folder, &c.Log.File,
+		&c.PubNub.CAFile, &c.Desk.Certificate, &c.Desk.Key, &c.Control.Path, &c.MQTT.LANCertificate, &c.MQTT.LANKey, &c.MQTT.LANClientCA, &c.MQTT.BrokerCAFile, &c.MQTT.BrokerCertificate, &c.MQTT.BrokerKey, &c.MQTT.BrokerCredentials,
+		&c.Consent.Forms, &c.Web.Texts, &c.Web.Speech, &c.Roster.Folder, &c.Log.File,
 	} {
 		if *p != "" && !filepath.IsAbs(*p) && !isPipe(*p) {
 			*p = filepath.Join(folder, *p)

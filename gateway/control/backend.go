@@ -15,6 +15,7 @@ import (
 type Backend struct {
 	Status  Statuses
 	Tests   DeviceTests
+	MQTT    MQTT
 	Page    Page
 	Queue   Queue
 	Consent Consents

@@ -193,7 +193,7 @@ func (b consents) Signature(context.Context, control.Caller, control.ConsentSign
 }
 
 func (b *backend) all() control.Backend {
-	return control.Backend{Status: statuses{b}, Tests: noTests{}, Page: b, Queue: queue{b}, Consent: consents{b}, Desk: deskPage{b}, Roster: roster{b},
+	return control.Backend{Status: statuses{b}, Tests: noTests{}, MQTT: noMQTT{}, Page: b, Queue: queue{b}, Consent: consents{b}, Desk: deskPage{b}, Roster: roster{b},
 		Keys: keys{b}, Audit: audit{b}, Store: store{b}, Access: b}
 }
 
@@ -304,6 +304,8 @@ devices/await       -              -     yes         yes
 devices/try         -              -     yes         yes
 devices/judge       -              -     yes         yes
 devices/replace     -              -     yes         yes
+devices/credential  -              -     -           yes
+devices/watch       -              -     yes         yes
 keys/list           -              -     yes         yes
 keys/import         -              -     -           yes
 keys/rotate         -              -     -           yes
@@ -698,6 +700,16 @@ func FuzzRequest(f *testing.F) {
 			t.Fatalf("POST %q %q: %d %s", name, body, w.Code, w.Body)
 		}
 	})
+}
+
+// noMQTT is a kiosk without MQTT.
+type noMQTT struct{}
+
+func (noMQTT) Credential(context.Context, control.Caller, control.MQTTClient) (r control.MQTTCredential, err error) {
+	return r, nil
+}
+func (noMQTT) Watch(context.Context, control.Caller, control.DeviceWatch) (r control.DeviceWatched, err error) {
+	return r, nil
 }
 
 // noTests is a kiosk without devices.

@@ -56,6 +56,8 @@ func endpoints(b Backend) []endpoint {
 		act("devices/try", tech, b.Tests.Try),
 		act("devices/judge", tech, b.Tests.Judge),
 		act("devices/replace", tech, b.Tests.Replace),
+		act("devices/credential", Admin, b.MQTT.Credential), // whoever has it speaks as the device
+		tell(act("devices/watch", tech, b.MQTT.Watch)),
 		tell(act("log/level", tech, b.Status.SetLogLevel)),
 
 		act("page/launch", KioskSession|Admin, b.Page.Launch),

@@ -154,6 +154,7 @@ type Device struct {
 	LastReading time.Time `json:"lastReading,omitzero"`
 	Readings    int64     `json:"readings"` // accepted since the start
 	Losses      int64     `json:"losses"`
+	Battery     *int      `json:"battery,omitempty"`    // percent
 	Firmware    string    `json:"firmware,omitempty"`   // as the unit says; empty: unknown
 	Configured  string    `json:"configured,omitempty"` // the config's port, where another unit was taken into use
 	Tested      time.Time `json:"tested,omitzero"`      // when a person last tested it

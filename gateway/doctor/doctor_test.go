@@ -184,6 +184,7 @@ func TestChecks(t *testing.T) {
 	}
 	set := func(yes bool) func() bool { return func() bool { return yes } }
 
+	broker := func(b doctor.Broker) func() doctor.Broker { return func() doctor.Broker { return b } }
 	for _, c := range []struct {
 		name  string
 		check doctor.Check
@@ -249,6 +250,10 @@ func TestChecks(t *testing.T) {
 		{"no devices", doctor.Devices(list()), doctor.Skipped},
 		{"devices", doctor.Devices(list(devices.Status{State: devices.Attached}, devices.Status{State: devices.Disabled})), doctor.OK},
 		{"device lost", doctor.Devices(list(devices.Status{Info: devices.Info{ID: "front"}, State: devices.Lost, Reason: "no such device"})), doctor.Warn},
+		{"no external broker", doctor.MQTTBroker(broker(doctor.Broker{})), doctor.Skipped},
+		{"external broker", doctor.MQTTBroker(broker(doctor.Broker{Configured: true, Connected: true})), doctor.OK},
+		{"external broker restarts", doctor.MQTTBroker(broker(doctor.Broker{Configured: true, Since: time.Now(), Reason: "x"})), doctor.OK},
+		{"external broker away", doctor.MQTTBroker(broker(doctor.Broker{Configured: true, Since: time.Now().Add(-time.Hour), Reason: "the broker cannot be reached"})), doctor.Warn},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := c.check.Run(t.Context())

@@ -1,4 +1,4 @@
-package bridge
+package mqtt
 
 import (
 	"fmt"
@@ -36,7 +36,7 @@ func ParseTopic(s string) (Topic, error) {
 		return Topic{}, fmt.Errorf("topic is not clinic/site/kiosk/class/device/leaf")
 	}
 	for _, l := range levels {
-		if !isLevel(l) {
+		if !ValidLevel(l) {
 			return Topic{}, fmt.Errorf("topic has an empty, too long or unusual level")
 		}
 	}
@@ -48,7 +48,9 @@ func ParseTopic(s string) (Topic, error) {
 	return Topic{}, fmt.Errorf("topic ends in none of state, event, command, ack")
 }
 
-func isLevel(l string) bool {
+// ValidLevel reports whether a text can be a level of our own topics, as ids are:
+// 1 to 40 of A-Z a-z 0-9 _ -.
+func ValidLevel(l string) bool {
 	if l == "" || len(l) > maxLevel {
 		return false
 	}

@@ -1,0 +1,254 @@
+package mqtt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"clinicgate/devices"
+)
+
+// PortPrefix begins the port of a device that is on MQTT: "mqtt:NAME", where NAME
+// is what its publisher calls it.
+const PortPrefix = "mqtt:"
+
+// Config is one configured device.
+type Config struct {
+	ID       devices.ID
+	Class    devices.Class
+	Port     string
+	Disabled bool
+	// Speaks is whose commands the device takes: empty for our own scheme,
+	// "zigbee2mqtt" or "tasmota".
+	Speaks string
+	// Base replaces the first level of such a publisher's topics; may be empty.
+	Base string
+}
+
+// Classes lists the classes that a device on MQTT can have.
+func Classes() []devices.Class {
+	return []devices.Class{devices.Button, devices.Presence, devices.Vitals, devices.Lamp, devices.Sounder, devices.Display, devices.Door, devices.Printer}
+}
+
+// Validate gives everything that is wrong.
+func (c Config) Validate() error {
+	var errs []error
+	name, ok := strings.CutPrefix(c.Port, PortPrefix)
+	if !c.ID.Valid() {
+		errs = append(errs, errors.New("id: use 1 to 40 lower-case letters, digits and inner hyphens"))
+	}
+	if !ok || len(name) > maxName || !nameForm.MatchString(name) {
+		errs = append(errs, errors.New("port of a device on MQTT is mqtt: and the name that its publisher gives it"))
+	}
+	if !slices.Contains(Classes(), c.Class) {
+		errs = append(errs, fmt.Errorf("a %s cannot be on MQTT", c.Class))
+	}
+	switch c.Speaks {
+	case "":
+		if ok && slices.Contains(outputs(), c.Class) && !ValidLevel(name) {
+			errs = append(errs, errors.New("the name of a device that takes commands of our own scheme has 1 to 40 of A-Z a-z 0-9 _ -"))
+		}
+	case "zigbee2mqtt", "tasmota":
+		if !slices.Contains(switched(), c.Class) && slices.Contains(outputs(), c.Class) {
+			errs = append(errs, fmt.Errorf("a %s takes commands of our own scheme only", c.Class))
+		}
+	default:
+		errs = append(errs, errors.New("speaks is empty, zigbee2mqtt or tasmota"))
+	}
+	return errors.Join(errs...)
+}
+
+// Device is a configured device on MQTT. It is there once it says anything, and
+// lost when it, or its will, says that it is.
+type Device struct {
+	cfg     Config
+	name    string
+	link    *devices.Link
+	station *Station
+
+	mu      sync.Mutex
+	sink    devices.Sink // guarded by mu; nil while Run does not run
+	there   bool         // guarded by mu
+	reason  string       // guarded by mu; of not being there
+	changed chan struct{}
+	seen    []string               // guarded by mu: ids of the newest events
+	waiting map[string]chan answer // guarded by mu: commands by id
+	done    []outcome              // guarded by mu: the newest commands
+}
+
+const (
+	maxSeen  = 64
+	maxDone  = 64
+	maxWaits = 16
+)
+
+// New makes a device of a station, an Output where its class acts; it starts
+// nothing.
+func New(c Config, s *Station, deps devices.Deps) (devices.Device, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	d := &Device{cfg: c, name: strings.TrimPrefix(c.Port, PortPrefix), station: s,
+		link:    devices.NewLink(devices.Info{ID: c.ID, Class: c.Class, Binding: c.Port}, deps),
+		changed: make(chan struct{}, 1), waiting: map[string]chan answer{}}
+	if slices.Contains(outputs(), c.Class) {
+		return Output{d}, nil
+	}
+	return d, nil
+}
+
+// Info says which device this is.
+func (d *Device) Info() devices.Info { return d.link.Info() }
+
+// Status is a snapshot.
+func (d *Device) Status() devices.Status { return d.link.Status() }
+
+// Probe tells what Run knows: there is no looking for a device that speaks when
+// it wants to.
+func (d *Device) Probe(context.Context) devices.Probe {
+	switch s := d.link.Status(); s.State {
+	case devices.Attached:
+		return devices.Probe{Outcome: devices.Ready, Reason: "is there", Where: s.Where}
+	case devices.Disabled:
+		return devices.Probe{Outcome: devices.Skipped, Reason: s.Reason}
+	case devices.Lost:
+		return devices.Probe{Outcome: devices.Failed, Reason: s.Reason, Hint: s.Hint}
+	}
+	return devices.Probe{Outcome: devices.Failed, Reason: "has not said anything yet", Hint: "check its power and its broker; clinicgate devices watch --topic '#' shows who speaks"}
+}
+
+// Run takes what the station has for this device until ctx ends.
+func (d *Device) Run(ctx context.Context, sink devices.Sink) error {
+	if d.cfg.Disabled {
+		return d.link.Disabled(ctx, "disabled in the config")
+	}
+	d.mu.Lock()
+	d.sink = sink
+	d.mu.Unlock()
+	d.station.add(d)
+	defer func() {
+		d.station.remove(d)
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.sink, d.there = nil, false
+	}()
+	return d.link.Run(ctx, d.attach)
+}
+
+// attach lasts from when the device is there until it is not.
+func (d *Device) attach(ctx context.Context, up func(string)) error {
+	for was := false; ; {
+		d.mu.Lock()
+		there, reason := d.there, d.reason
+		d.mu.Unlock()
+		switch {
+		case there && !was:
+			up(d.cfg.Port)
+		case was && !there:
+			return &devices.Fault{Reason: reason, Hint: "check the device's power, its radio and its broker"}
+		}
+		was = there
+		select {
+		case <-d.changed:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// reachable notes whether the device is there; reason is a token.
+func (d *Device) reachable(there bool, reason string) {
+	d.mu.Lock()
+	d.there, d.reason = there, "said that it is offline"
+	if reason != "" {
+		d.reason = "said that it is offline: " + reason
+	}
+	d.mu.Unlock()
+	select {
+	case d.changed <- struct{}{}:
+	default:
+	}
+}
+
+// charged notes the battery, and reports whether it changed enough to tell.
+func (d *Device) charged(percent int) (told bool) {
+	was := d.link.Status().Battery
+	d.link.Charge(percent)
+	return was == nil || *was/10 != percent/10 || (*was > lowBattery) != (percent > lowBattery)
+}
+
+// lowBattery is the charge, in percent, at which somebody should change it.
+const lowBattery = 20
+
+// said takes a fact of another maker's device. It reports true for a vital sign,
+// which the station gives on with the others of its message.
+func (d *Device) said(ctx context.Context, f Fact, retained bool) (vital bool, err error) {
+	class := d.cfg.Class
+	switch f.Kind {
+	case Availability:
+		d.reachable(f.Word == WordOnline, "")
+		return false, nil
+	case Battery:
+		if d.charged(f.Number) {
+			battery := f.Number
+			err = d.station.deps.Health(ctx, Health{Device: string(d.cfg.ID), Class: string(class), State: "battery", Battery: &battery})
+		}
+		return false, err
+	case LinkQuality:
+		return false, nil
+	}
+	if retained {
+		return false, nil // it is not known when that happened
+	}
+	if !f.Kind.Vital() {
+		if want := map[Kind]devices.Class{Press: devices.Button, Presence: devices.Presence}[f.Kind]; class != want {
+			return false, nil
+		}
+		return false, d.happened(ctx, f.Word, f.ID)
+	}
+	if class != devices.Vitals {
+		return false, nil
+	}
+	d.reachable(true, "")
+	return true, nil
+}
+
+// The kinds of readings of a device on MQTT, the same as of one on a wire.
+const (
+	Pressed = "pressed"
+	Present = "present"
+	Absent  = "absent"
+)
+
+// happened hands an event to the sink. A repeat, known by its id, is dropped.
+func (d *Device) happened(ctx context.Context, event, id string) error {
+	kind := map[string]string{"button press": Pressed, "presence present": Present, "presence absent": Absent}[string(d.cfg.Class)+" "+event]
+	if kind == "" {
+		return ErrNotAccepted
+	}
+	d.reachable(true, "")
+	d.mu.Lock()
+	sink, again := d.sink, id != "" && slices.Contains(d.seen, id)
+	d.mu.Unlock()
+	switch {
+	case again:
+		return nil
+	case sink == nil:
+		return errors.New("device is not in use now")
+	}
+	if err := d.link.Deliver(ctx, sink, devices.Reading{Kind: kind, Verdict: devices.Good, At: time.Now()}); err != nil {
+		return err
+	}
+	if id != "" {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if d.seen = append(d.seen, id); len(d.seen) > maxSeen {
+			d.seen = slices.Delete(d.seen, 0, 1)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,39 @@
+// Package mqtt reads what devices on MQTT say and tells them what to do: topics
+// and payloads, not brokers, which are gateway/bridge's.
+//
+// It promises two kinds of devices. Those of our own scheme speak JSON on
+// clinic/{site}/{kiosk}/{class}/{device}/{state,event,command,ack} (Station, Topic).
+// Those of other makers are read by a table of rules (Rule, Read): what a rule does
+// not describe is no fact and no error. Ready makes the rules of known publishers
+// by name. A configured Device is there once it says anything and lost when it, or
+// its will, says so; an Output's command is done when the device has answered, once
+// per id. Size, nesting and number of what is read are bounded before anything is
+// built from it. Numbers stay the text that came: 36.60 does not become 36.6.
+//
+// It refuses to guess: a word that no rule lists means nothing, a device without a
+// name is nobody's, a retained message is not an event, because it is not known
+// when it happened. Commands have closed schemas without a place for a person.
+//
+//	topic, payload --own scheme-----------------------> Station --> Device --> Sink
+//	               --Rule: device, path, words--> Fact ----^           +--> Health
+//	                                                                   +--> Vitals
+//	Output.Do --command--> device --ack--> Station --> Do returns
+//
+// After a crash there is nothing to recover: what was not durable was not
+// acknowledged and comes again; a press that was durable already is the same call
+// for help while that is on. Which devices are there is learned anew from their
+// retained state, or from what they say next.
+//
+// The words of the ready tables are from the publishers' documentation, not from
+// recordings: Zigbee2MQTT ("action", "occupancy", "battery", "linkquality"; its
+// availability topic in both forms), Tasmota (LWT, RESULT with SetOption73 or
+// SetOption114, STATE), Homie ($state of convention 4 and 5; nodes named button,
+// motion and battery).
+//
+// BUG: a friendly name of Zigbee2MQTT that has a slash is two levels, and no rule
+// of the ready table covers it.
+//
+// BUG: other makers' events have no id, so that one that comes twice over a restart
+// of the gateway counts twice. For a help button and for presence that changes
+// nothing while the first one is on.
+package mqtt

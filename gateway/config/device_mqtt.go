@@ -1,0 +1,32 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"clinicgate/devices"
+	"clinicgate/devices/mqtt"
+)
+
+// OnMQTT reports whether the device is on MQTT rather than on a port.
+func (d Device) OnMQTT() bool { return strings.HasPrefix(d.Port, mqtt.PortPrefix) }
+
+// MQTT gives the settings in the form of gateway/mqtt.
+func (d Device) MQTT() mqtt.Config {
+	return mqtt.Config{ID: devices.ID(d.ID), Class: d.Class, Port: d.Port, Disabled: d.Disabled, Speaks: d.Speaks, Base: d.Base}
+}
+
+func (d Device) validateMQTT() error {
+	errs := []error{d.MQTT().Validate()}
+	if d.Class == devices.Lamp || d.Class == devices.Sounder {
+		errs = append(errs, d.validateShows())
+	}
+	for _, verb := range d.Remote {
+		if !slices.Contains(mqtt.Verbs(d.Class), verb) {
+			errs = append(errs, fmt.Errorf("remote: a %s has no verb %q", d.Class, verb))
+		}
+	}
+	return errors.Join(errs...)
+}

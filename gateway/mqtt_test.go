@@ -1,0 +1,322 @@
+package gateway_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"log/slog"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"clinicgate/gateway/bridge"
+	"clinicgate/gateway/config"
+	"clinicgate/gateway/control"
+	"clinicgate/kiosk"
+	"clinicgate/kiosk/wire"
+	"clinicgate/storage"
+
+	"github.com/google/uuid"
+)
+
+// selfSigned makes a certificate for this machine, and its key.
+func selfSigned(t *testing.T) (cert, key string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "broker"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	for file, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: secret}} {
+		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return cert, key
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// deviceRoom is a clinic with a broker for the network, a help button, a lamp and
+// another maker's button.
+func deviceRoom(t *testing.T) (c *clinic, connect func(id, credential string) *bridge.Client) {
+	cert, key := selfSigned(t)
+	address := freePort(t)
+	c = newClinic(t, func(cfg *config.Config) {
+		cfg.MQTT.LAN, cfg.MQTT.LANCertificate, cfg.MQTT.LANKey = address, cert, key
+		cfg.MQTT.Clients = []config.MQTTClient{{ID: "wc-button", Kind: config.MQTTDevice}, {ID: "lamp-1", Kind: config.MQTTDevice, Class: "lamp"}, {ID: "tv-1", Kind: config.MQTTDevice},
+			{ID: "zigbee", Kind: config.MQTTDevice, Topics: []string{"zigbee2mqtt/#"}}}
+		cfg.MQTT.Maps = []config.MQTTMap{{Use: "zigbee2mqtt"}}
+		cfg.Devices = []config.Device{{ID: "wc", Class: "button", Port: "mqtt:wc-button"}, {ID: "hall", Class: "button", Port: "mqtt:hall button"},
+			{ID: "lamp", Class: "lamp", Port: "mqtt:lamp-1", Remote: []string{"show"}}, {ID: "quiet-lamp", Class: "lamp", Port: "mqtt:lamp-2"}, {ID: "tv", Class: "display", Port: "mqtt:tv-1"}}
+		if err := cfg.Validate(); err != nil {
+			t.Fatal(err)
+		}
+	})
+	return c, func(id, credential string) *bridge.Client {
+		t.Helper()
+		client, err := bridge.NewClient(bridge.ClientConfig{Broker: "tls://" + address, ID: id, CAFile: cert, Clean: true,
+			Credentials: func() (string, string) { return id, credential }}, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return client
+	}
+}
+
+// runClient runs a device's client until the test ends.
+func runClient(t *testing.T, client *bridge.Client) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = client.Run(ctx) })
+	t.Cleanup(func() { cancel(); wg.Wait() })
+}
+
+func (c *clinic) credential(id string) string {
+	c.t.Helper()
+	made, err := c.control.MQTTCredential(c.t.Context(), control.MQTTClient{ID: id})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return made.Credential
+}
+
+func (c *clinic) device(id string) control.Device {
+	c.t.Helper()
+	list, err := c.control.Devices(c.t.Context())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	i := slices.IndexFunc(list.Devices, func(d control.Device) bool { return d.ID == id })
+	if i < 0 {
+		c.t.Fatalf("no device %s", id)
+	}
+	return list.Devices[i]
+}
+
+func say(t *testing.T, from *bridge.Client, topic, payload string) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	return from.Publish(ctx, topic, []byte(payload))
+}
+
+func TestADeviceOnTheNetworkCallsForHelp(t *testing.T) {
+	t.Parallel()
+	c, connect := deviceRoom(t)
+	if _, err := c.control.MQTTCredential(t.Context(), control.MQTTClient{ID: "stranger"}); err == nil {
+		t.Error("a credential for a client that is not configured")
+	}
+	old := c.credential("wc-button")
+	now := c.credential("wc-button")
+	if old == now || len(now) < 26 {
+		t.Errorf("credentials %q and %q", old, now)
+	}
+	gone := connect("wc-button", old)
+	runClient(t, gone)
+	c.eventually("the old credential refused", func() bool {
+		return gone.Status().Reason == "the broker does not let this kiosk in"
+	})
+	if made := c.audited(kiosk.CredentialMade); len(made) != 2 {
+		t.Errorf("credentials on record: %v", made)
+	}
+	if strings.Contains(c.log.String(), now) {
+		t.Error("a credential is in the log")
+	}
+
+	zigbee := connect("zigbee", c.credential("zigbee"))
+	seen := make(chan control.DeviceWatched, 1)
+	go func() {
+		w, _ := c.control.WatchDevices(context.Background(), control.DeviceWatch{Topic: "zigbee2mqtt/#"})
+		seen <- w
+	}()
+	time.Sleep(300 * time.Millisecond) // for the question to be asked
+	runClient(t, zigbee)
+	if err := say(t, zigbee, "zigbee2mqtt/hall button", `{"action":"single","battery":12}`); err != nil {
+		t.Fatal(err)
+	}
+	help, err := c.control.HelpList(t.Context())
+	if err != nil || len(help.Help) != 1 || help.Help[0].Kind != "need-help" {
+		t.Errorf("help: %+v, %v", help, err)
+	}
+	if err := say(t, zigbee, "zigbee2mqtt/hall button", `{"action":"single","battery":12}`); err != nil {
+		t.Fatal(err)
+	}
+	if help, err := c.control.HelpList(t.Context()); err != nil || len(help.Help) != 1 {
+		t.Errorf("pressed again while it is on: %+v, %v", help, err)
+	}
+	c.eventually("the button in the list", func() bool {
+		d := c.device("hall")
+		return d.State == "attached" && d.Battery != nil && *d.Battery == 12 && d.Readings == 2
+	})
+	w := <-seen
+	if len(w.Seen) == 0 || w.Seen[0].Topic != "zigbee2mqtt/hall button" || w.Seen[0].Shape != "{action: text, battery: number}" || !slices.Contains(w.Seen[0].Read, "hall button: press press") {
+		t.Errorf("watched %+v", w)
+	}
+}
+
+func TestSignedCommandsReachADevice(t *testing.T) {
+	t.Parallel()
+	c, connect := deviceRoom(t)
+	authority := ed25519.NewKeyFromSeed([]byte("0123456789abcdef0123456789abcdef"))
+	key := base64.StdEncoding.EncodeToString(authority.Public().(ed25519.PublicKey))
+	secrets, _ := json.Marshal([]map[string]string{{"kind": "kiosk-public", "owner": "authority", "value": key}})
+	if _, err := c.control.KeyImport(t.Context(), control.KeyImport{Secrets: secrets}); err != nil {
+		t.Fatal(err)
+	}
+	lamp := connect("lamp-1", c.credential("lamp-1"))
+	shown, up := make(chan string, 10), make(chan struct{}, 10)
+	lamp.Subscribe("clinic/main/lobby-1/lamp/lamp-1/command", func(_ context.Context, _ string, payload []byte) error {
+		var told struct{ ID, Verb string }
+		if err := json.Unmarshal(payload, &told); err != nil {
+			return err
+		}
+		if strings.Contains(string(payload), `"blink"`) || strings.Contains(string(payload), `"pulse-7"`) || strings.Contains(string(payload), `"on"`) { // the others are the kiosk's own
+			shown <- string(payload)
+		}
+		go func() {
+			_ = say(t, lamp, "clinic/main/lobby-1/lamp/lamp-1/ack", `{"v":1,"id":"`+told.ID+`","ok":true}`)
+		}()
+		return nil
+	})
+	lamp.Connected(func() { up <- struct{}{} })
+	runClient(t, lamp)
+	<-up
+	if err := say(t, lamp, "clinic/main/lobby-1/lamp/lamp-1/state", `{"v":1,"state":"ready"}`); err != nil {
+		t.Fatal(err)
+	}
+	c.eventually("the lamp in the list", func() bool { return c.device("lamp").State == "attached" })
+	c.eventually("a trusted time", func() bool {
+		st, err := c.control.Status(t.Context())
+		return err == nil && st.Synced
+	})
+
+	seq := uint64(0)
+	send := func(signer ed25519.PrivateKey, device, pattern, nonce string, life time.Duration) {
+		t.Helper()
+		args, _ := json.Marshal(map[string]any{"device": device, "verb": "show", "args": map[string]string{"pattern": pattern}})
+		order, _ := kiosk.Defined("kiosk/COMMAND")
+		event, err := kiosk.NewEvent(order, "kiosk.lobby-1", kiosk.Command{Type: "COMMAND", Name: "device", Args: args, Expires: kiosk.At(time.Now().Add(life)), Nonce: nonce, Timestamp: kiosk.At(time.Now())})
+		if err != nil {
+			t.Fatal(err)
+		}
+		event.ID = uuid.Must(uuid.NewV7())
+		seq++
+		text, err := wire.Signer{Kiosk: "authority", Key: signer}.Message(storage.Record{Event: event, Inc: 1, Seq: seq,
+			HLC: storage.NewHLC(time.Now()), Boot: uuid.New(), Synced: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sealed, err := c.cipher.Encrypt(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		payload, _ := json.Marshal(sealed)
+		c.pubnub.InjectRaw("kiosk.lobby-1", payload, "server")
+	}
+	const nonce = "nonce-nonce-nonce-"
+	send(authority, "lamp", "blink", nonce+"1", time.Minute)
+	c.eventually("the command done", func() bool { return len(c.audited(kiosk.CommandDone)) == 1 })
+	if payload := <-shown; !strings.Contains(payload, `"pattern":"blink"`) {
+		t.Errorf("the lamp was told %s", payload)
+	}
+	_, forger, _ := ed25519.GenerateKey(rand.Reader)
+	send(forger, "lamp", "on", nonce+"2", time.Minute)
+	seq-- // what is not believed has no place in the sequence
+	send(authority, "lamp", "on", nonce+"1", time.Minute)
+	send(authority, "lamp", "on", nonce+"3", -time.Minute)
+	send(authority, "lamp", "on", nonce+"4", 24*time.Hour)
+	send(authority, "quiet-lamp", "on", nonce+"5", time.Minute)
+	send(authority, "lamp", "Ana Example", nonce+"6", time.Minute)
+	want := []string{"nonce was used", "expired", "valid for too long", "not listed in the config", "arguments are not of their form"}
+	c.eventually("the others refused", func() bool { return len(c.audited(kiosk.CommandRefused)) == len(want) })
+	if got := c.audited(kiosk.CommandRefused); !slices.Equal(got, want) {
+		t.Errorf("refused %q, want %q", got, want)
+	}
+	send(authority, "lamp", "pulse-7", nonce+"7", time.Minute)
+	c.eventually("the next command done", func() bool { return len(c.audited(kiosk.CommandDone)) == 2 })
+	if payload := <-shown; !strings.Contains(payload, `"pattern":"pulse-7"`) {
+		t.Errorf("the lamp was told %s", payload)
+	}
+	if len(shown) != 0 {
+		t.Error("the lamp was told more than what was signed, listed and new")
+	}
+	if strings.Contains(c.log.String(), "Ana Example") {
+		t.Error("an argument is in the log")
+	}
+}
+
+// A display that comes late shows the number that was called, and nothing else.
+func TestADisplayShowsTheNumberAndTheRoom(t *testing.T) {
+	t.Parallel()
+	c, connect := deviceRoom(t)
+	c.typed(c.browser(), c.admit("apt-1"))
+	list, err := c.control.QueueList(t.Context())
+	if err != nil || len(list.Entries) != 1 {
+		t.Fatal(err)
+	}
+	if _, err := c.control.CallEntry(t.Context(), control.CallEntry{Entry: list.Entries[0].ID.String(), Room: "101"}); err != nil {
+		t.Fatal(err)
+	}
+	tv := connect("tv-1", c.credential("tv-1"))
+	shown, up := make(chan map[string]string, 10), make(chan struct{}, 10)
+	tv.Subscribe("clinic/main/lobby-1/display/tv-1/command", func(_ context.Context, _ string, payload []byte) error {
+		var told struct {
+			ID   string
+			Args map[string]string
+		}
+		if err := json.Unmarshal(payload, &told); err != nil {
+			return err
+		}
+		shown <- told.Args
+		go func() { _ = say(t, tv, "clinic/main/lobby-1/display/tv-1/ack", `{"v":1,"id":"`+told.ID+`","ok":true}`) }()
+		return nil
+	})
+	tv.Connected(func() { up <- struct{}{} })
+	runClient(t, tv)
+	<-up
+	if err := say(t, tv, "clinic/main/lobby-1/display/tv-1/state", `{"v":1,"state":"ready"}`); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case got := <-shown:
+		if len(got) != 2 || got["number"] != "A-001" || got["room"] != "101" {
+			t.Errorf("the display was told %v", got)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("the display was told nothing")
+	}
+}
