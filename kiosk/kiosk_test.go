@@ -133,6 +133,21 @@ func TestChannelNames(t *testing.T) {
 	}
 }
 
+// Kiosks of a site exchange what the queue hangs on, and nothing that is for others
+// or that only PubNub may bring.
+func TestWhatASiteExchanges(t *testing.T) {
+	for channel, want := range map[string]bool{
+		kiosk.QueueChannel("cardiology"): true, kiosk.EmergencyChannel("cardiology"): true, kiosk.RosterChannel("cardiology"): true,
+		kiosk.ConsentChannel("riverside"): true, kiosk.DeviceChannel("lobby-1"): true,
+		kiosk.CommandChannel("lobby-1"): false, kiosk.AuditChannel("riverside"): false, kiosk.ProviderNotificationChannel("dr-vega"): false,
+		kiosk.WaitingRoomChannel("dr-vega"): false, kiosk.PresenceChannel("cardiology"): false,
+	} {
+		if c, ok := kiosk.ParseChannel(channel); !ok || c.Site() != want {
+			t.Errorf("%s is exchanged: %v, want %v", channel, c.Site(), want)
+		}
+	}
+}
+
 func TestRegistryIsWholeAndWithoutAmbiguity(t *testing.T) {
 	names := map[string]bool{}
 	catalogue := map[kiosk.AuditType]bool{}

@@ -144,6 +144,18 @@ func Definitions() []Definition {
 	return list
 }
 
+// siteFamilies are what the kiosks of a site need of each other to agree while
+// there is no PubNub: the queue itself; calls for help; consents, which the entry
+// shows; who a walk-in is, with the list of appointments; and of a kiosk its
+// heartbeat (whose timers are whose), corrections of its clock (the order of the
+// queue hangs on them) and gaps (what will not come). A channel goes as a whole,
+// since its sequence does. Audit and notifications are for others than kiosks;
+// commands come from PubNub only.
+var siteFamilies = []Family{QueueFamily, EmergencyFamily, ConsentFamily, RosterFamily, DeviceFamily}
+
+// Site reports whether the kiosks of a site exchange what a channel carries.
+func (c Channel) Site() bool { return slices.Contains(siteFamilies, c.Family) }
+
 // registry holds the table by name and is not changed after it is made.
 var registry = Definitions()
 

@@ -45,6 +45,7 @@ type Store struct {
 	fences  int
 	// relieving is set from the telemetry mark down to dropTo.
 	relieving bool
+	followers map[chan struct{}]struct{}
 
 	blobBytes atomic.Int64
 
@@ -73,6 +74,7 @@ func Open(ctx context.Context, o Options) (*Store, Opened, error) {
 		pressed: make(chan struct{}, 1),
 		ended:   make(chan struct{}),
 		streams: make(map[uint32]stream), byName: make(map[streamID]uint32),
+		followers: make(map[chan struct{}]struct{}),
 	}
 	s.aside, s.blobs = o.dirs(s.path(quarantineName)), o.dirs(s.path(blobDir))
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -129,3 +131,16 @@ func (s *Store) Update(ctx context.Context, fn func(tx *Tx) error) error {
 // Changed receives a value when the outbox has something new. Several changes
 // may give one value.
 func (s *Store) Changed() <-chan struct{} { return s.changed }
+
+// Follow is Changed for one more who wants to know, until stop is called.
+func (s *Store) Follow() (news <-chan struct{}, stop func()) {
+	c := make(chan struct{}, 1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.followers[c] = struct{}{}
+	return c, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.followers, c)
+	}
+}

@@ -224,6 +224,43 @@ func TestForeignEvents(t *testing.T) {
 	}
 }
 
+func TestFollow(t *testing.T) {
+	s := open(t, options(t.TempDir()))
+	first, stop := s.Follow()
+	second, stopSecond := s.Follow()
+	defer stopSecond()
+	add := func(e storage.Event) {
+		t.Helper()
+		if _, err := s.Append(context.Background(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rang := func(c <-chan struct{}) bool {
+		select {
+		case <-c:
+			return true
+		default:
+			return false
+		}
+	}
+	add(event("queue.cardiology", "queue/PATIENT_ADDED", `{}`))
+	add(event("queue.cardiology", "queue/PATIENT_ADDED", `{}`))
+	if !rang(first) || !rang(second) || !rang(s.Changed()) || rang(first) {
+		t.Error("not everybody was told once of what is new")
+	}
+	foreign := event("queue.cardiology", "queue/PATIENT_ADDED", `{}`)
+	foreign.Origin = &storage.Origin{Kiosk: "lobby-2", Inc: 1, Seq: 1}
+	add(foreign)
+	if rang(first) {
+		t.Error("another kiosk's event is taken for one of the outbox")
+	}
+	stop()
+	add(event("queue.cardiology", "queue/PATIENT_ADDED", `{}`))
+	if rang(first) || !rang(second) {
+		t.Error("who has stopped is told, or who has not is not")
+	}
+}
+
 func TestCursors(t *testing.T) {
 	ctx := context.Background()
 	dir := t.TempDir()

@@ -447,6 +447,11 @@ func (w *writer) publish(news bool) {
 		s.byName[st.id] = num
 	}
 	s.head = w.head
+	if news {
+		for c := range s.followers {
+			poke(c)
+		}
+	}
 	s.mu.Unlock()
 	w.delta.add(w.rows)
 	if news {

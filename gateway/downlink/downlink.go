@@ -43,6 +43,7 @@ type Config struct {
 	Durable  []string         // channels read from history
 	Live     []string         // channels only listened to
 	Unsigned bool             // sync.unsigned = "bound"
+	Proofs   bool             // keep the signatures of others' events: see Inlet
 	Backfill time.Duration    // how far back a channel is read the first time, at most; default a week
 	Now      func() time.Time // trusted time; zero while nobody has told it
 	// Apply changes the clinic's state in the transaction that stores the event.
@@ -374,7 +375,7 @@ func (d *Downlink) take(ctx context.Context, channel string, at *place, page []p
 			continue
 		}
 		events, own, err := d.read(channel, m)
-		if why, ok := refusal(err); ok {
+		if why, ok := RefusalOf(err); ok {
 			refused[why]++
 			continue
 		}
@@ -397,8 +398,8 @@ func (d *Downlink) take(ctx context.Context, channel string, at *place, page []p
 					}
 					continue
 				}
-				fresh, err := d.admit(tx, b)
-				if why, ok := refusal(err); ok {
+				fresh, err := admission{proofs: d.cfg.Proofs}.admit(tx, b)
+				if why, ok := RefusalOf(err); ok {
 					late[why]++
 					continue
 				}
@@ -455,62 +456,6 @@ func (d *Downlink) read(channel string, m pubnub.Message) ([]Believed, bool, err
 		}
 	}
 	return d.judge.envelope(channel, m.Publisher, uint64(m.Timetoken), env)
-}
-
-// admit stores b when it is new. It reports false for a repeat.
-func (d *Downlink) admit(tx *storage.Tx, b Believed) (fresh bool, err error) {
-	e := storage.Event{ID: b.ID, Channel: b.Channel, Kind: b.Definition.Name, Body: b.Body, Origin: &b.Origin}
-	_, known := tx.Lookup(b.ID)
-	if !known && b.Publisher == "" {
-		if err := d.see(tx, b); err != nil {
-			return false, err
-		}
-	}
-	_, err = tx.Append(e)
-	switch {
-	case errors.Is(err, storage.ErrConflict):
-		return false, errRefused(RefusedConflict)
-	case errors.Is(err, storage.ErrTooLarge):
-		return false, errRefused(RefusedSize)
-	case err != nil || known:
-		return false, err
-	case b.Definition.Name == "device/GAP" && b.Publisher == "":
-		return true, d.skip(tx, b)
-	}
-	return true, nil
-}
-
-// see notes that an event of another kiosk has come, and refuses what came
-// before.
-func (d *Downlink) see(tx *storage.Tx, b Believed) error {
-	key := peerKey(b.Origin.Kiosk, b.Origin.Inc, b.Channel)
-	p, err := loadProgress(tx, key)
-	if err != nil {
-		return err
-	}
-	if !p.see(b.Origin.Seq) {
-		return errRefused(RefusedReplay)
-	}
-	return tx.Put(peerView, key, p.marshal())
-}
-
-// skip takes a kiosk's word for what of its own streams will never come.
-func (d *Downlink) skip(tx *storage.Tx, b Believed) error {
-	m, err := kiosk.Decode(b.Definition, b.Body)
-	gap, ok := m.(*kiosk.Gap)
-	if err != nil || !ok || gap.First == 0 || gap.Last < gap.First || gap.Last >= 1<<53 {
-		return nil // it is stored, and says nothing
-	}
-	if _, ok := kiosk.ParseChannel(gap.Channel); !ok {
-		return nil
-	}
-	key := peerKey(b.Origin.Kiosk, gap.Inc, gap.Channel)
-	p, err := loadProgress(tx, key)
-	if err != nil {
-		return err
-	}
-	p.skip(gap.First, gap.Last)
-	return tx.Put(peerView, key, p.marshal())
 }
 
 func (d *Downlink) account(channel string, applied, echoes, duplicates uint64, lists ...map[Refusal]uint64) {

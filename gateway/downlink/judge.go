@@ -45,6 +45,8 @@ const (
 	RefusedReplay     Refusal = "replay"        // unknown id at or below what was seen
 	RefusedConflict   Refusal = "conflict"      // known id or place, other content
 	RefusedSize       Refusal = "too-large"     // larger than the store takes
+	RefusedUnsigned   Refusal = "unsigned"      // did not come from PubNub and is not signed
+	RefusedAhead      Refusal = "too-far-ahead" // did not come from PubNub, and too much that lies before it is not here
 )
 
 // errRefused carries a Refusal.
@@ -52,7 +54,11 @@ type errRefused Refusal
 
 func (e errRefused) Error() string { return "message refused: " + string(e) }
 
-func refusal(err error) (Refusal, bool) {
+// Refuse gives the error that refuses a message.
+func Refuse(why Refusal) error { return errRefused(why) }
+
+// RefusalOf gives the reason of an error that refuses a message.
+func RefusalOf(err error) (Refusal, bool) {
 	var r errRefused
 	ok := errors.As(err, &r)
 	return Refusal(r), ok
@@ -66,6 +72,7 @@ type Believed struct {
 	ID         uuid.UUID
 	Origin     storage.Origin
 	Publisher  kiosk.ProviderID // of an unsigned message; empty otherwise
+	Proof      *wire.Proof      // of a signed message of one event; nil otherwise
 }
 
 // judge decides who is believed (design 4). It looks at the message and the
@@ -86,19 +93,21 @@ func (j *judge) envelope(channel string, publisher string, timetoken uint64, env
 		}
 		return []Believed{b}, false, nil
 	}
-	pub, from, until, ok := j.registry.SigningKey(env.GW.Kiosk, env.GW.KeyID)
-	if !ok {
-		return nil, false, errRefused(RefusedSigner)
+	return j.signed(channel, timetoken, env, func(from, until uint64) bool {
+		return timetoken >= from && (until == 0 || timetoken <= until)
+	})
+}
+
+// signed judges a message of a kiosk or the authority. within says whether it
+// was said between two timetokens, where 0 is no end.
+func (j *judge) signed(channel string, timetoken uint64, env wire.Envelope, within func(from, until uint64) bool) (events []Believed, own bool, err error) {
+	who, err := j.signer(channel, env, within)
+	if err != nil {
+		return nil, false, err
 	}
-	if err := env.Verify(channel, pub); err != nil {
-		return nil, false, errRefused(RefusedSignature)
-	}
-	if timetoken < from || until != 0 && timetoken > until {
-		return nil, false, errRefused(RefusedExpired)
-	}
-	who := kiosk.ByKiosk
-	if env.GW.Kiosk == Authority {
-		who = kiosk.ByAuthority
+	var proof *wire.Proof
+	if p, ok := env.Proof(); ok {
+		proof = &p
 	}
 	for _, e := range env.Events {
 		body := e.Shape()
@@ -110,7 +119,7 @@ func (j *judge) envelope(channel string, publisher string, timetoken uint64, env
 			return nil, false, errRefused(RefusedRight)
 		}
 		events = append(events, Believed{
-			Channel: channel, Definition: def, Body: body, ID: e.GW.ID,
+			Channel: channel, Definition: def, Body: body, ID: e.GW.ID, Proof: proof,
 			Origin: storage.Origin{
 				Kiosk: e.GW.Kiosk, Inc: e.GW.Inc, Seq: e.GW.Seq, HLC: e.GW.HLC,
 				Boot: e.GW.Boot, Mono: e.GW.Mono, Synced: e.GW.Synced, Timetoken: timetoken,
@@ -118,6 +127,24 @@ func (j *judge) envelope(channel string, publisher string, timetoken uint64, env
 		})
 	}
 	return events, env.GW.Kiosk == j.self, nil
+}
+
+// signer says as what the signer of a message may speak.
+func (j *judge) signer(channel string, env wire.Envelope, within func(from, until uint64) bool) (kiosk.Publishers, error) {
+	pub, from, until, ok := j.registry.SigningKey(env.GW.Kiosk, env.GW.KeyID)
+	if !ok {
+		return 0, errRefused(RefusedSigner)
+	}
+	if err := env.Verify(channel, pub); err != nil {
+		return 0, errRefused(RefusedSignature)
+	}
+	if !within(from, until) {
+		return 0, errRefused(RefusedExpired)
+	}
+	if env.GW.Kiosk == Authority {
+		return kiosk.ByAuthority, nil
+	}
+	return kiosk.ByKiosk, nil
 }
 
 // unsignedEvent judges a message of a staff app on any SDK: only what the

@@ -171,7 +171,7 @@ func TestWhoIsBelieved(t *testing.T) {
 				timetoken = test.timetoken
 			}
 			events, own, err := j.envelope(channel, test.publisher, timetoken, env)
-			if why, _ := refusal(err); why != test.want || (err == nil) != (test.want == "") {
+			if why, _ := RefusalOf(err); why != test.want || (err == nil) != (test.want == "") {
 				t.Fatalf("refused for %q (%v), want %q", why, err, test.want)
 			}
 			if test.want != "" {

@@ -29,6 +29,7 @@ type progress struct {
 	// comes all the same is seen once, for its sender may have been refused, or
 	// have lost it, after a request that PubNub had taken.
 	absent []span
+	fresh  bool // nothing was known of the stream until now; not stored
 }
 
 // span is a range of sequence numbers, both ends included.
@@ -55,6 +56,11 @@ func (p *progress) see(seq uint64) bool {
 	}
 	p.close()
 	return true
+}
+
+// full reports whether seq could only be remembered by giving up a hole.
+func (p *progress) full(seq uint64) bool {
+	return len(p.ahead) >= aheadLimit && seq > p.contiguous+1
 }
 
 // returned takes seq out of the absent ones and reports whether it was there.
@@ -148,8 +154,8 @@ func (p *progress) marshal() []byte {
 const progressForm = 2
 
 func (p *progress) unmarshal(data []byte) error {
-	*p = progress{}
-	if len(data) == 0 {
+	*p = progress{fresh: len(data) == 0}
+	if p.fresh {
 		return nil
 	}
 	if data[0] != progressForm {
@@ -189,11 +195,55 @@ func (p *progress) unmarshal(data []byte) error {
 
 var errDamaged = errors.New("peer progress is damaged")
 
-func loadProgress(tx *storage.Tx, key []byte) (*progress, error) {
-	data, err := tx.Get(peerView, key)
+// getter reads views: a transaction, or a snapshot.
+type getter interface {
+	Get(view string, key []byte) ([]byte, error)
+}
+
+func loadProgress(from getter, key []byte) (*progress, error) {
+	data, err := from.Get(peerView, key)
 	if err != nil {
 		return nil, err
 	}
 	p := new(progress)
 	return p, p.unmarshal(data)
+}
+
+// livesView lists, for each stream of another kiosk, the lives of which there is
+// progress.
+const livesView = "peer-lives"
+
+// livesLimit bounds how many lives of a kiosk are remembered, the newest.
+const livesLimit = 4
+
+func livesKey(kioskID, channel string) []byte { return fmt.Appendf(nil, "%s\n%s", kioskID, channel) }
+
+// lives gives the lives of a stream, ascending.
+func lives(from getter, kioskID, channel string) (list []uint32, err error) {
+	data, err := from.Get(livesView, livesKey(kioskID, channel))
+	if err != nil || len(data)%4 != 0 || len(data) > 4*livesLimit {
+		return nil, err
+	}
+	for ; len(data) > 0; data = data[4:] {
+		list = append(list, binary.BigEndian.Uint32(data))
+	}
+	return list, nil
+}
+
+// noteLife adds a life to a stream's.
+func noteLife(tx *storage.Tx, kioskID, channel string, inc uint32) error {
+	list, err := lives(tx, kioskID, channel)
+	if err != nil {
+		return err
+	}
+	at, known := slices.BinarySearch(list, inc)
+	if known {
+		return nil
+	}
+	list = slices.Insert(list, at, inc)
+	var data []byte
+	for _, inc := range list[max(0, len(list)-livesLimit):] {
+		data = binary.BigEndian.AppendUint32(data, inc)
+	}
+	return tx.Put(livesView, livesKey(kioskID, channel), data)
 }

@@ -26,6 +26,25 @@ func (s Signer) Message(r storage.Record) ([]byte, error) {
 	return s.sign(r.Channel, r.Body, g)
 }
 
+// Proof is what of a message's gw is not in the record of its event: who reads
+// both can show to others what the sender said.
+type Proof struct {
+	KeyID string
+	Sig   []byte
+}
+
+// Again makes the text of an event that another kiosk signed, byte for byte, from
+// its record and the proof that came with it. Only Verify tells whether they
+// belong together.
+func Again(r storage.Record, p Proof) ([]byte, error) {
+	if r.Origin == nil {
+		return nil, errors.New("an event of this kiosk is signed, not repeated")
+	}
+	g := GW{ID: r.ID, Kiosk: r.Origin.Kiosk, Stream: r.Channel, Inc: r.Inc, Seq: r.Seq, HLC: r.HLC,
+		Boot: r.Boot, Mono: r.Mono, Synced: r.Synced, KeyID: p.KeyID, Sig: p.Sig}
+	return insert(make([]byte, 0, len(r.Body)+512), r.Body, "gw", g.append(nil))
+}
+
 // outer fills what a message's gw takes from a record whether it stands alone
 // or closes a batch.
 func (s Signer) outer(r storage.Record) GW {

@@ -29,6 +29,15 @@ type Envelope struct {
 	canonical []byte // RFC 8785 form of the whole text, with gw.sig
 }
 
+// Proof gives the proof of a message of one event; of a batch, whose signature is
+// over all of it, there is none.
+func (e Envelope) Proof() (p Proof, ok bool) {
+	if !e.Signed || e.GW.First != 0 {
+		return Proof{}, false
+	}
+	return Proof{e.GW.KeyID, e.GW.Sig}, true
+}
+
 // Event is one event of a message.
 type Event struct {
 	GW   GW     // place of the event; zero when the message is not signed

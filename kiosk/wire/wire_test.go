@@ -84,6 +84,46 @@ func TestMessageIsCanonicalAndVerifies(t *testing.T) {
 	}
 }
 
+// Who holds record and proof says again what the maker said, byte for byte.
+func TestAgainIsTheSame(t *testing.T) {
+	s, _ := signer(t, "lobby-1")
+	for i, body := range bodies {
+		r := record(uint64(7+i), body)
+		text, err := s.Message(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		env, err := wire.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		proof, ok := env.Proof()
+		if !ok {
+			t.Fatal("a message of one event has no proof")
+		}
+		if _, err := wire.Again(r, proof); err == nil {
+			t.Error("an own event was said again without being signed")
+		}
+		held := r
+		held.Body = env.Events[0].Shape()
+		held.Origin = &storage.Origin{Kiosk: "lobby-1"}
+		if again, err := wire.Again(held, proof); err != nil || !bytes.Equal(again, text) {
+			t.Errorf("%s\nwas said again as\n%s (%v)", text, again, err)
+		}
+	}
+	batch, _, err := s.Batch([]storage.Record{record(1, bodies[0]), record(2, bodies[1])}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	env, err := wire.Parse(batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := env.Proof(); ok {
+		t.Error("an event of a batch has a proof of its own")
+	}
+}
+
 func TestEveryChangedByteIsNoticed(t *testing.T) {
 	s, pub := signer(t, "lobby-1")
 	text, err := s.Message(record(7, bodies[0]))
