@@ -53,6 +53,7 @@ type clinic struct {
 	t *testing.T
 	*plan
 	cloud     *cloud
+	site      *site // nil where the kiosks have no broker
 	machines  []*machine
 	forms     *consent.Forms
 	keySource keyring.Source
@@ -84,6 +85,9 @@ func newClinic(t *testing.T, p *plan) *clinic {
 		done: map[deed]int{}, refused: map[deed]int{}, unasked: map[downlink.Refusal]int{}}
 	if p.poison > 0 {
 		c.cloud.poison = c.poisoned
+	}
+	if p.lan != nil {
+		c.site = newSite(c, p.lan)
 	}
 	dir := t.TempDir()
 	keyFile := filepath.Join(dir, "key")

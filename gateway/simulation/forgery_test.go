@@ -47,12 +47,16 @@ func (c *clinic) forge(d *rand.Rand) error {
 	status := func(by string) kiosk.StatusUpdated {
 		return kiosk.StatusUpdated{Action: "STATUS_UPDATED", QueueEntryID: id, NewStatus: kiosk.Cancelled, UpdatedBy: by, Timestamp: at}
 	}
-	added := kiosk.PatientAdded{Action: "PATIENT_ADDED", Timestamp: at, Entry: kiosk.Entry{ID: kiosk.EntryID(request(d)),
-		Patient: kiosk.NewPatientRef(refKey, phi.New("mallory")), Department: dep, Status: kiosk.CheckedIn, Priority: kiosk.Emergency, CheckInTime: at.Time,
-		Metadata: kiosk.Metadata{Ticket: "Z-666", Day: calendar.Day(time.Now()), OrderAt: at.Time, Mode: kiosk.InPerson}}.Shape()}
+	added := kiosk.PatientAdded{Action: "PATIENT_ADDED", Timestamp: at, Entry: mallory(d, dep)}
 	channel, device := kiosk.QueueChannel(dep), kiosk.DeviceChannel(victim.id)
 	send := func(channel, publisher string, body any, encrypted bool) {
 		c.publish(channel, publisher, body, encrypted, byForger, 0)
+	}
+	if c.site != nil && d.IntN(2) == 0 {
+		for range 4 {
+			c.site.abuse(d)
+		}
+		return nil
 	}
 	switch d.IntN(14) {
 	case 0:
@@ -84,21 +88,34 @@ func (c *clinic) forge(d *rand.Rand) error {
 	return nil
 }
 
+// mallory is an entry that must never be seen.
+func mallory(d *rand.Rand, dep kiosk.DepartmentID) kiosk.EntryShape {
+	now := kiosk.At(time.Now()).Time
+	return kiosk.Entry{ID: kiosk.EntryID(request(d)), Patient: kiosk.NewPatientRef(refKey, phi.New("mallory")), Department: dep,
+		Status: kiosk.CheckedIn, Priority: kiosk.Emergency, CheckInTime: now,
+		Metadata: kiosk.Metadata{Ticket: "Z-666", Day: calendar.Day(now), OrderAt: now, Mode: kiosk.InPerson}}.Shape()
+}
+
+// canonical is a body as a store has it.
+func canonical(body any) []byte {
+	text, _ := json.Marshal(body)
+	text, err := jcs.Transform(text)
+	if err != nil {
+		panic(err)
+	}
+	return text
+}
+
 // signed is the text of one event, or of a batch, made as if by a kiosk.
 func (c *clinic) signed(d *rand.Rand, as string, key ed25519.PrivateKey, channel string, bodies ...any) []byte {
 	first := 1 + d.Uint64N(50)
 	var run []storage.Record
 	for i, body := range bodies {
-		text, _ := json.Marshal(body)
-		text, err := jcs.Transform(text)
-		if err != nil {
-			panic(err)
-		}
 		id := request(d)
 		c.mu.Lock()
 		c.forged = append(c.forged, id)
 		c.mu.Unlock()
-		run = append(run, storage.Record{Event: storage.Event{ID: id, Channel: channel, Body: text}, Inc: 1, Seq: first + uint64(i),
+		run = append(run, storage.Record{Event: storage.Event{ID: id, Channel: channel, Body: canonical(body)}, Inc: 1, Seq: first + uint64(i),
 			HLC: storage.NewHLC(time.Now()), Boot: uuid.UUID{1}, Synced: true})
 	}
 	s := wire.Signer{Kiosk: as, Key: key}

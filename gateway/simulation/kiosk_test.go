@@ -17,6 +17,7 @@ import (
 
 	"clinicgate/gateway/clock"
 	"clinicgate/gateway/downlink"
+	"clinicgate/gateway/exchange"
 	"clinicgate/gateway/pubnub"
 	"clinicgate/gateway/uplink"
 	"clinicgate/kiosk"
@@ -87,6 +88,8 @@ type process struct {
 	checkin  *checkin.Service
 	uplink   *uplink.Uplink
 	down     *downlink.Downlink
+	port     *port              // nil without a broker
+	exchange *exchange.Exchange // likewise
 	journal  kiosk.Journal
 
 	ctx   context.Context
@@ -182,14 +185,8 @@ func (p *process) openSync() (err error) {
 	durable := p.durable()
 	durable = slices.DeleteFunc(durable, func(c string) bool { return c == kiosk.DeviceChannel(p.id) })
 	p.down, err = downlink.New(downlink.Config{
-		Self: string(p.id), Durable: durable, Unsigned: true,
-		Now: func() time.Time {
-			if now := p.clock.Now(); now.Synced {
-				return now.Wall
-			}
-			return time.Time{}
-		},
-		Apply: p.apply,
+		Self: string(p.id), Durable: durable, Unsigned: true, Proofs: p.site != nil,
+		Now: p.trustedTime, Apply: p.apply,
 		Echo: func(tx *storage.Tx, b downlink.Believed) error {
 			if b.Definition.Family != kiosk.QueueFamily {
 				return nil
@@ -198,7 +195,18 @@ func (p *process) openSync() (err error) {
 		},
 		Refused: func(_ string, why downlink.Refusal) { p.refusals(why) },
 	}, p.line, p.cipher, p.queue, p, p, slog.New(slog.DiscardHandler))
-	return err
+	if err != nil || p.site == nil {
+		return err
+	}
+	return p.join()
+}
+
+// trustedTime is zero while nobody has told the time since the machine booted.
+func (p *process) trustedTime() time.Time {
+	if now := p.clock.Now(); now.Synced {
+		return now.Wall
+	}
+	return time.Time{}
 }
 
 // run starts every part.
@@ -221,6 +229,10 @@ func (p *process) run() {
 		"downlink": func() error { return p.down.Run(p.ctx) },
 		"beat":     func() error { return p.runHeartbeat(making) },
 		"link":     func() error { return p.runLink(p.ctx) },
+	}
+	if p.site != nil {
+		parts["broker"] = func() error { return p.port.run(p.ctx) }
+		parts["exchange"] = func() error { return p.exchange.Run(p.ctx) }
 	}
 	for name, part := range parts {
 		p.wg.Go(func() {
@@ -266,6 +278,9 @@ func (m *machine) kill() {
 func (p *process) close() {
 	p.end()
 	p.wg.Wait()
+	if p.exchange != nil {
+		p.site.left(p.exchange.Status())
+	}
 	if p.store != nil {
 		if err := p.store.Close(context.Background()); err != nil {
 			p.t.Errorf("kiosk %s: %v", p.id, err)

@@ -258,7 +258,11 @@ func (p *process) importRoster(d *rand.Rand) error {
 	act := kiosk.Act{ID: request(d), Actor: staff[0]}
 	today := calendar.Day(time.Now()) // the clinic's file is right, whatever the kiosk's clock says
 	var list []roster.Appointment
-	for n := range 1 + d.IntN(4) {
+	days := 1 + d.IntN(4)
+	if p.lists > 0 {
+		days = p.lists
+	}
+	for n := range days {
 		day := today.Add(n)
 		for i := range appointments {
 			who := providers[i%len(providers)]

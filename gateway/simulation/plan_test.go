@@ -24,10 +24,12 @@ type plan struct {
 	batch   uplink.BatchMode
 	poison  float64 // share of consent and audit events that PubNub refuses for good
 	weather *weather
+	lan     *weather // over the site's broker; nil: there is none
 	steps   []step
 
 	departments      []kiosk.DepartmentID
 	providers        []queue.Provider
+	lists            int           // days that an imported list is for; 0: one to four
 	earliest, latest time.Duration // in which a patient may check in alone; 0: any time
 }
 
@@ -87,6 +89,12 @@ func (p *plan) String() string {
 	for _, s := range p.weather.spells {
 		fmt.Fprintf(&b, "  %v\n", s)
 	}
+	if p.lan != nil {
+		fmt.Fprintf(&b, "  the site's broker: rates %+v\n", p.lan.rates)
+		for _, s := range p.lan.spells {
+			fmt.Fprintf(&b, "  broker: %v\n", s)
+		}
+	}
 	for _, s := range p.steps {
 		if s.what != look {
 			fmt.Fprintf(&b, "  %v\n", s)
@@ -127,6 +135,9 @@ func newPlan(seed uint64) *plan {
 		slowDisk: share(0.1), unknownCommit: share(0.03), fenced: share(0.02),
 	}
 	p.weather.spells = spells(d, len(p.kiosks), p.weather.end)
+	if own := die(seed, "lan"); own.IntN(2) == 0 {
+		p.lan = lan(own, p.start, p.weather.end, len(p.kiosks))
+	}
 	p.people(d, int(min(40+hours*14, 200)))
 	p.accidents(d, hours)
 	for at := time.Duration(0); at < p.weather.end+quietTime; at += 20 * time.Minute {
@@ -211,6 +222,19 @@ func spells(d *rand.Rand, kiosks int, end time.Duration) (list []spell) {
 	}
 	slices.SortStableFunc(list, func(a, b spell) int { return cmp.Compare(a.from, b.from) })
 	return list
+}
+
+// lan draws what goes wrong between the kiosks and the site's broker.
+func lan(d *rand.Rand, start time.Time, end time.Duration, kiosks int) *weather {
+	share := func(most float64) float64 { return []float64{0, 0.05, 0.3, 1}[d.IntN(4)] * most }
+	w := &weather{start: start, end: end, rates: rates{loseRequest: share(0.3), loseReply: share(0.1), duplicate: share(0.2), slow: share(0.2)}}
+	for k := -1; k < kiosks; k++ { // -1: the broker itself
+		for range d.IntN(3) {
+			from := upTo(d, 0, end)
+			w.spells = append(w.spells, spell{noRoute, k, from, min(end, from+upTo(d, 10*time.Second, max(time.Minute, end/3)))})
+		}
+	}
+	return w
 }
 
 func outage(d *rand.Rand) sky { return []sky{noRoute, blackHole}[d.IntN(2)] }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"clinicgate/gateway/downlink"
+	"clinicgate/gateway/exchange"
 )
 
 // totals say what a row of runs amounted to, to show that they were not idle.
@@ -18,6 +19,8 @@ type totals struct {
 	cloud                           counts
 	done, refused                   map[deed]int
 	unasked                         map[downlink.Refusal]int
+	sites                           int // runs with a broker
+	site                            exchange.Status
 }
 
 func newTotals() *totals {
@@ -56,6 +59,10 @@ func (t *totals) add(c *clinic) {
 	for why, n := range c.unasked {
 		t.unasked[why] += n
 	}
+	if c.site != nil {
+		t.sites++
+		t.site = sum(t.site, c.site.told)
+	}
 }
 
 func (t *totals) String() string {
@@ -64,7 +71,7 @@ func (t *totals) String() string {
 	for _, what := range slices.Sorted(maps.Keys(t.done)) {
 		fmt.Fprintf(&b, "%s %d (refused %d), ", what, t.done[what], t.refused[what])
 	}
-	fmt.Fprintf(&b, "\nnot believed: %v", t.unasked)
+	fmt.Fprintf(&b, "\nnot believed: %v\nwith a broker %d: %+v", t.unasked, t.sites, t.site)
 	return b.String()
 }
 
@@ -78,7 +85,7 @@ func (t *totals) check(test *testing.T, n int) {
 			test.Errorf("%d runs and nobody did this: %s", n, what)
 		}
 	}
-	if t.conflicts == 0 || t.cloud.lostReplies == 0 || t.cloud.batches == 0 || t.cloud.refused == 0 || len(t.unasked) < 5 {
+	if t.conflicts == 0 || t.cloud.lostReplies == 0 || t.cloud.batches == 0 || t.cloud.refused == 0 || len(t.unasked) < 5 || t.site.Taken == 0 || t.site.Forwarded == 0 || len(t.site.Refused) < 7 {
 		test.Errorf("%d runs were too calm: %v", n, t)
 	}
 }
