@@ -87,7 +87,7 @@ func (g *Gateway) syncSummary() control.SyncSummary {
 	u := g.uplink.Status()
 	t := g.token.Status()
 	s := control.SyncSummary{Online: up, Origin: g.cfg.PubNub.Origin, LastPublish: g.trusted(u.LastAccept), LastError: u.LastFailure,
-		Token: control.Token{Needed: t.Needed, Held: t.Held, Expires: t.Expires}}
+		Token: control.Token{Needed: t.Needed, Held: t.Held, Expires: t.Expires}, Exchange: g.siteStatus()}
 	if t.Problem != nil {
 		s.Token.Problem = t.Problem.Error()
 	}

@@ -31,6 +31,7 @@ func (g *Gateway) makeChecks() (*doctor.Registry, error) {
 			t := g.token.Status()
 			return doctor.Access{Needed: t.Needed, Held: t.Held, Expires: t.Expires, Expired: t.Expired, Problem: t.Problem}
 		}, now),
+		doctor.SiteExchange(g.siteHealth),
 		doctor.UnsignedSenders(g.cfg.Sync.Unsigned, g.cfg.PubNub.TokenFile != ""),
 		doctor.AuditSink(false),
 		doctor.Devices(g.devices.Status),

@@ -13,4 +13,5 @@
 //	MQTT ---bridge--> intake ---------------------------^   |
 //	PubNub --downlink--> apply -------------------------^   v
 //	PubNub <--uplink-- outbox            board, desk, control, mirror <-- Watch
+//	site's broker <--exchange--> outbox, apply: the same messages, without internet
 package gateway

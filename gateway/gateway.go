@@ -17,6 +17,7 @@ import (
 	"clinicgate/gateway/config"
 	"clinicgate/gateway/control"
 	"clinicgate/gateway/doctor"
+	"clinicgate/gateway/exchange"
 	"clinicgate/gateway/mirror"
 	"clinicgate/gateway/pubnub"
 	"clinicgate/gateway/token"
@@ -88,7 +89,8 @@ type Gateway struct {
 	desk      *desk.Server // nil when it is off
 	broker    *bridge.Broker
 	stations  stations
-	remote    *bridge.Client // the external broker; nil where there is none
+	remote    *bridge.Client     // the external broker; nil where there is none
+	exchange  *exchange.Exchange // with the site's kiosks; nil where it is off
 	station   *mqtt.Station
 	watched   *observatory
 
@@ -157,7 +159,7 @@ func run(ctx context.Context, cfg config.Config, o Options, found string) error 
 		}
 	}()
 	for _, step := range []func(context.Context) (io.Closer, error){
-		g.openKeys, g.openStore, g.openClinic, g.openPubNub, g.openDevices, g.openPage, g.openDesk, g.openControl,
+		g.openKeys, g.openStore, g.openClinic, g.openPubNub, g.openDevices, g.openSite, g.openPage, g.openDesk, g.openControl,
 	} {
 		c, err := step(ctx)
 		if c != nil {
@@ -214,6 +216,7 @@ func (g *Gateway) parts() []part {
 		{"external broker", g.runRemote},
 		{"commands", g.runCommands},
 		{"device health", g.runHealth},
+		{"exchange", g.runSite},
 		{"devices", func(ctx context.Context) error { return g.devices.Run(ctx, g.observed) }},
 		{"signals", g.runSignals},
 		{"page scanner", g.readPage},

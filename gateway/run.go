@@ -141,7 +141,7 @@ func (g *Gateway) newDownlink() (*downlink.Downlink, error) {
 	}
 	return downlink.New(downlink.Config{
 		Self: string(g.self), Durable: durable, Live: live, Unsigned: g.cfg.Sync.Unsigned == config.UnsignedBound,
-		Now: g.trustedTime, Apply: g.apply, Echo: g.echo, OnLive: g.live, Refused: g.refused,
+		Now: g.trustedTime, Apply: g.apply, Echo: g.echo, OnLive: g.live, Refused: g.refused, Proofs: g.cfg.MQTT.Exchange,
 	}, service{g.client}, g.keys, g.queue, g.keys, g, g.log.With("component", "downlink"))
 }
 

@@ -50,6 +50,12 @@ func before(d time.Duration) time.Time { return time.Now().Add(-d - 5*time.Secon
 var fakeSummary = control.SyncSummary{Online: true, Origin: "ps.pndsn.com", Queued: 3,
 	Token: control.Token{Needed: true, Held: true}}
 
+// fakeExchange is with two kiosks, of which one was heard a while ago.
+func fakeExchange(heard time.Time) *control.Exchange {
+	return &control.Exchange{Broker: "tls://broker.clinic.example:8883", Connected: true, Said: 40, Repeated: 2, Taken: 31, Duplicates: 5, LastHeard: heard,
+		Refused: control.Refusals{"unsigned": 2, "bad-signature": 1}, Kiosks: []control.SiteKiosk{{ID: "lobby-2", Heard: heard}, {ID: "lobby-3"}}}
+}
+
 type fakeStatus struct{}
 
 func (fakeStatus) Status(context.Context, control.Caller) (control.Status, error) {
@@ -69,12 +75,15 @@ func (fakeStatus) Status(context.Context, control.Caller) (control.Status, error
 		},
 	}
 	s.Sync.LastPublish, s.Sync.Oldest, s.Sync.Token.Expires = now.Add(-2*time.Second), now.Add(-10*time.Minute), now.Add(30*time.Minute)
+	s.Sync.Exchange = fakeExchange(now.Add(-12 * time.Second))
 	return s, nil
 }
 
 func (fakeStatus) Sync(context.Context, control.Caller) (control.SyncStatus, error) {
 	total := control.Counts{Accepted: 1042, Delivered: 1038, Queued: 3, Dropped: 1}
-	return control.SyncStatus{SyncSummary: fakeSummary, Total: total, Balanced: true,
+	summary := fakeSummary
+	summary.Exchange = fakeExchange(before(10 * time.Minute))
+	return control.SyncStatus{SyncSummary: summary, Total: total, Balanced: true,
 		Lanes:   []control.Lane{{Name: "emergency"}, {Name: "queue", Queued: 3, Oldest: before(10 * time.Minute)}},
 		Streams: []control.Stream{{Channel: "queue.general", Lane: "queue", Counts: total, Oldest: before(10 * time.Minute), State: "backoff"}},
 	}, nil

@@ -106,6 +106,7 @@ func showLink(t *table, s control.SyncSummary, now time.Time) {
 	if s.LastError != "" {
 		t.row("", "last failure: "+s.LastError)
 	}
+	showExchange(t, s.Exchange, now)
 	switch {
 	case !s.Token.Needed:
 	case s.Token.Problem != "":
@@ -114,6 +115,30 @@ func showLink(t *table, s control.SyncSummary, now time.Time) {
 		t.row("token", "there is none")
 	default:
 		t.row("token", tokenTime(s.Token.Expires, now))
+	}
+}
+
+// showExchange is one line of the site's kiosks.
+func showExchange(t *table, e *control.Exchange, now time.Time) {
+	if e == nil {
+		return
+	}
+	link := "connected to " + e.Broker
+	if !e.Connected {
+		link = "no connection to " + e.Broker
+	}
+	heard := 0
+	for _, p := range e.Kiosks {
+		if now.Sub(p.Heard) < control.SiteQuiet {
+			heard++
+		}
+	}
+	t.row("site", fmt.Sprintf("%s, %d of %s heard, last %s", link, heard, count(len(e.Kiosks), "other kiosk"), ago(e.LastHeard, now)))
+	if e.Reason != "" {
+		t.row("", e.Reason)
+	}
+	if e.Hint != "" {
+		t.row("", e.Hint)
 	}
 }
 

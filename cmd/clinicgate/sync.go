@@ -2,6 +2,9 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -55,6 +58,25 @@ func showSync(t *table, s control.SyncStatus, now time.Time) {
 	} else {
 		t.line("%d accepted, but %d accounted for", s.Total.Accepted, s.Total.Accounted())
 	}
+	if e := s.Exchange; e != nil {
+		t.line("")
+		t.line("with the site's kiosks: %d said, %d said again, %d taken, %d known already%s", e.Said, e.Repeated, e.Taken, e.Duplicates, reasons(e.Refused))
+		for _, p := range e.Kiosks {
+			t.row(p.ID, "heard "+ago(p.Heard, now))
+		}
+	}
+}
+
+// reasons lists why messages were not believed.
+func reasons(refused control.Refusals) string {
+	if len(refused) == 0 {
+		return ""
+	}
+	var list []string
+	for _, why := range slices.Sorted(maps.Keys(refused)) {
+		list = append(list, fmt.Sprintf("%s %d", why, refused[why]))
+	}
+	return "; not believed: " + strings.Join(list, ", ")
 }
 
 func counts(t *table, channel, lane string, c control.Counts, oldest, state string) {

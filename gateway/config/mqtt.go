@@ -27,6 +27,10 @@ type MQTT struct {
 	BrokerKey         string `toml:"broker_key"`
 	BrokerCredentials string `toml:"broker_credentials_file"`
 
+	// Exchange: with the other kiosks of the site, over the external broker where
+	// there is one, else over the embedded one.
+	Exchange bool `toml:"exchange"`
+
 	Clients []MQTTClient `toml:"client"`
 	Maps    []MQTTMap    `toml:"map"`
 }
@@ -104,6 +108,9 @@ func (m MQTT) validate(c *Config, r *report) {
 	}
 	m.validateLAN(r)
 	m.validateBroker(c, r)
+	if m.Exchange && m.Broker == "" && m.LAN == "" {
+		r.bad("mqtt.exchange", "true", "true only with mqtt.broker or mqtt.lan_listen", "the kiosks of a site meet at one broker: Mosquitto, or one kiosk's mqtt.lan_listen")
+	}
 	m.validateClients(c, r)
 	m.validateMaps(r)
 }

@@ -32,6 +32,7 @@ broker_ca_file = "ca.crt"
 broker_certificate = "kiosk.crt"
 broker_key = "kiosk.key"
 broker_credentials_file = "broker.credentials"
+exchange = true
 
 [[mqtt.client]]
 id = "lobby-2"
@@ -94,6 +95,7 @@ func TestMQTTProblems(t *testing.T) {
 		`lan_listen = "0.0.0.0:8883"`:                                      "mqtt.lan_certificate",
 		`lan_key = "x"`:                                                    "mqtt.lan_key",
 		`broker = "tcp://broker.example:1883"`:                             "mqtt.broker",
+		`exchange = true`:                                                  "mqtt.exchange",
 		`broker = "broker.example"`:                                        "mqtt.broker",
 		`broker_key = "x"`:                                                 "mqtt.broker_key",
 		"broker = \"tls://b.example\"\nbroker_key = \"x\"":                 "mqtt.broker_key",

@@ -80,6 +80,7 @@ type SyncSummary struct {
 	Queued      uint64    `json:"queued"`
 	Oldest      time.Time `json:"oldest,omitzero"` // when the oldest queued event was made
 	Token       Token     `json:"token"`
+	Exchange    *Exchange `json:"exchange,omitempty"` // with the site's kiosks; absent where it is off
 }
 
 // Token is the access token.
@@ -115,6 +116,35 @@ type SyncStatus struct {
 	Balanced bool     `json:"balanced"` // the equation holds for the total and each stream
 	Lanes    []Lane   `json:"lanes"`
 	Streams  []Stream `json:"streams"`
+}
+
+// Refusals counts messages that were not believed, by the reason.
+type Refusals map[string]uint64
+
+// Exchange is the way to the other kiosks of the site. Counts are since the start.
+type Exchange struct {
+	Broker     string      `json:"broker"` // address of the external broker; "embedded" for this kiosk's own
+	Connected  bool        `json:"connected"`
+	Reason     string      `json:"reason,omitempty"` // why there is no connection
+	Hint       string      `json:"hint,omitempty"`
+	Said       uint64      `json:"said"`     // events of this kiosk
+	Repeated   uint64      `json:"repeated"` // events said again to who lacked them
+	Taken      uint64      `json:"taken"`    // events of others that were new
+	Duplicates uint64      `json:"duplicates"`
+	Refused    Refusals    `json:"refused,omitempty"`
+	Overrun    uint64      `json:"overrun,omitempty"` // messages not taken in time and asked for again
+	LastHeard  time.Time   `json:"lastHeard,omitzero"`
+	Kiosks     []SiteKiosk `json:"kiosks"`
+}
+
+// SiteQuiet is how long a kiosk that lives is silent on the site's broker at most:
+// four heartbeats.
+const SiteQuiet = 80 * time.Second
+
+// SiteKiosk is another kiosk of the clinic, by its key.
+type SiteKiosk struct {
+	ID    string    `json:"id"`
+	Heard time.Time `json:"heard,omitzero"` // on the site's broker, last
 }
 
 // Lane is one urgency, most urgent first.

@@ -182,6 +182,7 @@ func TestChecks(t *testing.T) {
 	days := func(newest, today string) func() (string, string) {
 		return func() (string, string) { return newest, today }
 	}
+	site := func(s doctor.Site) func() doctor.Site { return func() doctor.Site { return s } }
 	set := func(yes bool) func() bool { return func() bool { return yes } }
 
 	broker := func(b doctor.Broker) func() doctor.Broker { return func() doctor.Broker { return b } }
@@ -236,6 +237,11 @@ func TestChecks(t *testing.T) {
 		{"offline for days", doctor.SyncBacklog(backlog(false, 5, 50*time.Hour), at), doctor.Warn},
 		{"stuck", doctor.SyncBacklog(backlog(true, 5, 2*time.Hour), at), doctor.Warn},
 		{"stuck for days", doctor.SyncBacklog(backlog(true, 5, 50*time.Hour), at), doctor.Fail},
+		{"no exchange", doctor.SiteExchange(site(doctor.Site{})), doctor.Skipped},
+		{"exchange", doctor.SiteExchange(site(doctor.Site{On: true, Connected: true, Others: 2, Heard: 2})), doctor.OK},
+		{"a kiosk is silent", doctor.SiteExchange(site(doctor.Site{On: true, Connected: true, Others: 2, Heard: 1})), doctor.Warn},
+		{"no other kiosk", doctor.SiteExchange(site(doctor.Site{On: true, Connected: true})), doctor.Warn},
+		{"no broker", doctor.SiteExchange(site(doctor.Site{On: true, Others: 2, Reason: "refused"})), doctor.Warn},
 		{"no token needed", doctor.Token(access(doctor.Access{}), at), doctor.Skipped},
 		{"token", doctor.Token(access(doctor.Access{Needed: true, Held: true, Expires: now.Add(time.Hour)}), at), doctor.OK},
 		{"token soon over", doctor.Token(access(doctor.Access{Needed: true, Held: true, Expires: now.Add(time.Minute)}), at), doctor.Warn},
