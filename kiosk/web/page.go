@@ -1,13 +1,11 @@
 package web
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
 	"fmt"
-	"html/template"
 	"io/fs"
 	"maps"
 	"net/http"
@@ -18,6 +16,7 @@ import (
 
 	"clinicgate/kiosk"
 	"clinicgate/kiosk/web/door"
+	"clinicgate/kiosk/web/markup"
 )
 
 //go:embed assets pages
@@ -44,21 +43,35 @@ var mediaTypes = map[string]string{
 type pageData struct {
 	Build   string
 	Clinic  string
-	Words   []Words // in the order offered
-	First   Words   // the one shown before a choice
-	Many    bool    // more languages than fit one below the other
+	Words   []greeting // in the order offered
+	First   Words      // the one shown before a choice
+	Many    bool       // more languages than fit one below the other
 	KeyRows [][]string
 	Tongues []kiosk.Tongue
 
-	PanelWidth                int     // mm; 0: not known
-	Capital                   float64 // mm, of capitals in large text
-	BoardPanel, BoardDistance int     // see Config
-	ScanGap                   int64   // ms, see Config
-	ScanEnds                  string  // keys, with a blank between them
-	Speaks                    string  // languages that are read aloud, with a blank between them
-	Private                   bool    // and heard by the patient only
-	Calls                     string  // languages in which the board says a call, likewise
-	Rooms                     string  // words for "room" on signs, likewise
+	PanelWidth                int    // mm; 0: not known
+	Capital                   string // mm, of capitals in large text
+	BoardPanel, BoardDistance int    // see Config
+	ScanGap                   int    // ms, see Config
+	ScanEnds                  string // keys, with a blank between them
+	Speaks                    string // languages that are read aloud, with a blank between them
+	Private                   bool   // and heard by the patient only
+	Calls                     string // languages in which the board says a call, likewise
+	Rooms                     string // words for "room" on signs, likewise
+}
+
+// greeting is a language among those that a screen shows at once.
+type greeting struct {
+	Words
+	Leads bool // its sentence is the heading, which a screen has one of
+}
+
+func greetings(all []Words) []greeting {
+	var gs []greeting
+	for i, w := range all {
+		gs = append(gs, greeting{Words: w, Leads: i == 0})
+	}
+	return gs
 }
 
 const (
@@ -111,25 +124,13 @@ func (s *Server) loadFiles(cfg Config) error {
 			sum.Write(b)
 		}
 	}
-	pages, err := template.ParseFS(files, "pages/*.html")
+	pages, err := markup.Parse(files, "pages/*.html")
 	if err != nil {
-		return fmt.Errorf("cannot read the pages: %w", err)
+		return err
 	}
-	speaks := s.Speaks()
-	calls := firstOf(speaks, callLanguages)
-	if cfg.BoardMute {
-		calls = nil
-	}
-	data := pageData{Clinic: cfg.Clinic, Words: s.words, First: s.words[0], Many: len(s.words) > 2, KeyRows: keyRows, Tongues: kiosk.Tongues(),
-		PanelWidth: cfg.PanelWidth, Capital: capitalHeight(cfg.Distance),
-		BoardPanel: cmp.Or(cfg.BoardPanel, usualPanel), BoardDistance: cmp.Or(cfg.BoardDistance, usualDistance),
-		ScanGap: cmp.Or(cfg.ScanGap, usualScanGap).Milliseconds(), ScanEnds: "Enter Tab",
-		Speaks: strings.Join(speaks, " "), Private: cfg.Private, Calls: strings.Join(calls, " "), Rooms: s.roomWords()}
-	if cfg.ScanEnds != nil {
-		data.ScanEnds = strings.Join(cfg.ScanEnds, " ")
-	}
-	fmt.Fprintf(sum, "%s %d %.2f %d %d %t %q %d %s\n", data.Clinic, data.PanelWidth, data.Capital, data.BoardPanel, data.BoardDistance, data.Private, data.Calls, data.ScanGap, data.ScanEnds)
-	for _, tag := range speaks {
+	data := s.pageData(cfg)
+	fmt.Fprintf(sum, "%s %d %s %d %d %t %q %d %s\n", data.Clinic, data.PanelWidth, data.Capital, data.BoardPanel, data.BoardDistance, data.Private, data.Calls, data.ScanGap, data.ScanEnds)
+	for _, tag := range s.Speaks() {
 		fmt.Fprintf(sum, "%s %x\n", tag, s.voices[tag].Sum)
 	}
 	for _, name := range []string{checkInPage, lockedPage, boardPage, "icons.html"} {
@@ -142,13 +143,29 @@ func (s *Server) loadFiles(cfg Config) error {
 	s.build = hex.EncodeToString(sum.Sum(nil)[:8])
 	data.Build = s.build
 	for _, name := range []string{checkInPage, lockedPage, boardPage} {
-		var b bytes.Buffer
-		if err := pages.ExecuteTemplate(&b, name, data); err != nil {
+		if s.static[name], err = pages.Render(name, data); err != nil {
 			return fmt.Errorf("cannot make page %s: %w", name, err)
 		}
-		s.static[name] = b.Bytes()
 	}
 	return nil
+}
+
+// pageData gathers what the templates see, but for the build.
+func (s *Server) pageData(cfg Config) pageData {
+	speaks := s.Speaks()
+	calls := firstOf(speaks, callLanguages)
+	if cfg.BoardMute {
+		calls = nil
+	}
+	data := pageData{Clinic: cfg.Clinic, Words: greetings(s.words), First: s.words[0], Many: len(s.words) > 2, KeyRows: keyRows, Tongues: kiosk.Tongues(),
+		PanelWidth: cfg.PanelWidth, Capital: fmt.Sprintf("%.2f", capitalHeight(cfg.Distance)),
+		BoardPanel: cmp.Or(cfg.BoardPanel, usualPanel), BoardDistance: cmp.Or(cfg.BoardDistance, usualDistance),
+		ScanGap: int(cmp.Or(cfg.ScanGap, usualScanGap).Milliseconds()), ScanEnds: "Enter Tab",
+		Speaks: strings.Join(speaks, " "), Private: cfg.Private, Calls: strings.Join(calls, " "), Rooms: s.roomWords()}
+	if cfg.ScanEnds != nil {
+		data.ScanEnds = strings.Join(cfg.ScanEnds, " ")
+	}
+	return data
 }
 
 // staticRoutes lists every file and every language, each by its full path.

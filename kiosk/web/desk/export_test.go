@@ -1,7 +1,9 @@
 package desk
 
 import (
+	"bytes"
 	"context"
+	"html/template"
 	"net/http"
 	"time"
 
@@ -70,4 +72,31 @@ func (s *Server) Restore() {
 	for _, l := range []*rate.Limiter{s.acts, s.logins, s.pairs} {
 		l.SetLimit(rate.Inf)
 	}
+}
+
+// PageOf makes a document as the product does and by html/template, the texts of the
+// clinic and of the languages replaced by one text, if it is not empty.
+func (s *Server) PageOf(name, text string) (own, standard string, err error) {
+	data := s.pageData()
+	if text != "" {
+		all := func(w words) words {
+			texts := map[string]string{}
+			for key := range w.Text {
+				texts[key] = text
+			}
+			return words{Tag: text, Name: text, Text: texts}
+		}
+		data = pageData{Build: text, Clinic: text, Fingerprint: []string{text, text}, Words: []words{all(s.words[0]), all(s.words[1])}, First: all(s.words[0])}
+	}
+	b, err := s.pages.Render(name, data)
+	if err != nil {
+		return "", "", err
+	}
+	pages, err := template.ParseFS(files, "pages/*.html")
+	if err != nil {
+		return "", "", err
+	}
+	var out bytes.Buffer
+	err = pages.ExecuteTemplate(&out, name, data)
+	return string(b), out.String(), err
 }

@@ -1,12 +1,10 @@
 package desk
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
 	"fmt"
-	"html/template"
 	"maps"
 	"net/http"
 	"path"
@@ -15,6 +13,7 @@ import (
 
 	"clinicgate/kiosk/web"
 	"clinicgate/kiosk/web/door"
+	"clinicgate/kiosk/web/markup"
 )
 
 //go:embed assets pages languages
@@ -59,8 +58,8 @@ func (s *Server) loadFiles() (err error) {
 		sum.Write(source)
 	}
 	s.build = hex.EncodeToString(sum.Sum(nil)[:8])
-	if s.pages, err = template.ParseFS(files, "pages/*.html"); err != nil {
-		return fmt.Errorf("cannot read the desk's pages: %w", err)
+	if s.pages, err = markup.Parse(files, "pages/*.html"); err != nil {
+		return err
 	}
 	for _, name := range []string{deskPage, pairPage} {
 		if _, err := s.page(name); err != nil {
@@ -70,20 +69,25 @@ func (s *Server) loadFiles() (err error) {
 	return nil
 }
 
+// pageData is what the templates see.
+type pageData struct {
+	Build, Clinic string
+	Fingerprint   []string // in two lines, as certificate viewers break it
+	Words         []words
+	First         words
+}
+
 // page makes a document. The fingerprint in it is that of the moment.
 func (s *Server) page(name string) ([]byte, error) {
-	data := struct {
-		Build, Clinic string
-		Fingerprint   []string // in two lines, as certificate viewers break it
-		Own           bool
-		Words         []words
-		First         words
-	}{s.build, s.cfg.Clinic, halves(s.Fingerprint()), s.cfg.Certificate == "", s.words, s.words[0]}
-	var b bytes.Buffer
-	if err := s.pages.ExecuteTemplate(&b, name, data); err != nil {
+	b, err := s.pages.Render(name, s.pageData())
+	if err != nil {
 		return nil, fmt.Errorf("cannot make page %s: %w", name, err)
 	}
-	return b.Bytes(), nil
+	return b, nil
+}
+
+func (s *Server) pageData() pageData {
+	return pageData{s.build, s.cfg.Clinic, halves(s.Fingerprint()), s.words, s.words[0]}
 }
 
 func halves(fingerprint string) []string {

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"html/template"
 	"log/slog"
 	"net"
 	"net/http"
@@ -19,6 +18,7 @@ import (
 
 	"clinicgate/kiosk"
 	"clinicgate/kiosk/web/door"
+	"clinicgate/kiosk/web/markup"
 	"clinicgate/storage"
 )
 
@@ -80,7 +80,7 @@ type Server struct {
 	gate     *door.Gate
 	static   map[string][]byte
 	words    []words
-	pages    *template.Template
+	pages    *markup.Pages
 	build    string // names the page's files: an open page of another build loads itself anew
 	epoch    string // names this run
 	certs    *certificates
