@@ -32,6 +32,8 @@ func (d *demo) act(ctx context.Context, name string, in actionInput) (string, er
 		return "help was pressed", d.patients.help(ctx)
 	case "desk":
 		return d.enterDesk(ctx)
+	case "device":
+		return d.use(ctx, in.Device, in.State)
 	case "kill":
 		pid := d.child.pid()
 		return fmt.Sprintf("killed process %d", pid), d.child.kill()
@@ -44,7 +46,7 @@ func (d *demo) act(ctx context.Context, name string, in actionInput) (string, er
 		d.patients.setRate(in.PerMinute)
 		return fmt.Sprintf("%g patients a minute", in.PerMinute), nil
 	}
-	return "", errors.New("no such action: network, pubnub, scan, help, desk, kill, limit, auto")
+	return "", errors.New("no such action: network, pubnub, scan, help, desk, device, kill, limit, auto")
 }
 
 // enterDesk says how a browser gets into the desk, the way an administrator would.
@@ -90,7 +92,7 @@ func (d *demo) answerWith(status int) (string, error) {
 
 // scanOne puts a code under the scanner: its real serial path.
 func (d *demo) scanOne(ctx context.Context, text string) (string, error) {
-	if d.scanner == nil {
+	if d.hardware.scanner == nil {
 		return "", errors.New("there is no simulated scanner on this system")
 	}
 	if text == "" {
@@ -104,7 +106,7 @@ func (d *demo) scanOne(ctx context.Context, text string) (string, error) {
 	if !strings.HasSuffix(text, "\r") {
 		text += "\r"
 	}
-	if _, err := d.scanner.Write([]byte(text)); err != nil {
+	if _, err := d.hardware.scanner.Write([]byte(text)); err != nil {
 		return "", fmt.Errorf("cannot scan: %w", err)
 	}
 	return "scanned a code", nil
@@ -210,10 +212,11 @@ type picture struct {
 	Ledger       ledgerSum               `json:"ledger"`
 	Streams      map[string]streamLedger `json:"streams"`
 	Wire         []wireLine              `json:"wire"`
+	Devices      shown                   `json:"devices"`
 }
 
 func (d *demo) picture(ctx context.Context) picture {
-	p := picture{GatewayPid: d.child.pid(), Network: d.net.get(), Board: "http://" + d.settings.board + "/board", Patients: d.patients.counts()}
+	p := picture{GatewayPid: d.child.pid(), Network: d.net.get(), Board: "http://" + d.settings.board + "/board", Patients: d.patients.counts(), Devices: d.hardware.shown()}
 	d.child.mu.Lock()
 	p.Starts = d.child.starts
 	d.child.mu.Unlock()

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/csv"
+	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -104,22 +106,28 @@ func (c *clinic) appointments(n int, now time.Time) (list []appointment) {
 func rosterCSV(list []appointment) []byte {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
-	_ = w.Write([]string{"appointment_id", "patient_id", "family_name", "given_name", "birth_date", "department", "provider", "start", "mode", "language", "phone_last2"})
+	_ = w.Write([]string{"appointment_id", "patient_id", "family_name", "given_name", "birth_date", "department", "provider", "start", "mode", "language", "phone_last2", "card"})
 	for _, a := range list {
-		_ = w.Write([]string{a.id, a.patient, a.family, a.given, a.born, a.department, a.provider, a.start.Format(time.RFC3339), a.mode, a.language, a.phone})
+		_ = w.Write([]string{a.id, a.patient, a.family, a.given, a.born, a.department, a.provider, a.start.Format(time.RFC3339), a.mode, a.language, a.phone, hex.EncodeToString(a.card())})
 	}
 	w.Flush()
 	return b.Bytes()
 }
 
+// card is the number of the patient's card.
+func (a appointment) card() []byte {
+	sum := sha256.Sum256([]byte(a.patient))
+	return append([]byte{4}, sum[:6]...) // seven bytes, the first a maker's
+}
+
 // settings are what the demo decides of the gateway's config.
 type settings struct {
-	zone                                              string
-	dayStarts                                         time.Duration
-	origin, dataDir, controlPath, passphrase, scanner string
-	publishKey, subscribeKey                          string
-	web, board, desk, mqtt                            string
-	budget                                            string
+	zone                                     string
+	dayStarts                                time.Duration
+	origin, dataDir, controlPath, passphrase string
+	publishKey, subscribeKey                 string
+	web, board, desk, mqtt                   string
+	budget                                   string
 }
 
 const (
@@ -131,7 +139,7 @@ const (
 )
 
 // configTOML writes the gateway's config as an operator would.
-func configTOML(s settings) []byte {
+func configTOML(s settings, h *hardware) []byte {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("# The demo's clinic. Nobody in it exists.")
@@ -149,8 +157,6 @@ func configTOML(s settings) []byte {
 	for _, p := range providers {
 		line("[[provider]]\nid = %q\nname = %q\ndepartment = %q\nroom = %q\n", p.id, p.name, p.department, p.room)
 	}
-	if s.scanner != "" {
-		line("[[device]]\nid = \"front-scanner\"\nclass = \"scanner\"\nport = %q\nbaud = 9600\n", s.scanner)
-	}
+	h.config(line)
 	return []byte(b.String())
 }

@@ -21,7 +21,6 @@ import (
 	"sync"
 	"time"
 
-	"clinicgate/devices/simulator"
 	"clinicgate/gateway/control"
 	"clinicgate/gateway/pubnub"
 	"clinicgate/gateway/pubnub/emulator"
@@ -45,7 +44,7 @@ type demo struct {
 	pubnub   *emulator.Emulator
 	origin   net.Listener // of pubnub
 	net      *network
-	scanner  *simulator.SerialPort // nil where there are no pseudo-terminals
+	hardware *hardware
 	child    *child
 	panel    *panel
 	ledger   *ledger
@@ -90,8 +89,8 @@ func demonstrate(ctx context.Context, o options, stdout, stderr io.Writer) error
 	}
 	start("PubNub double", d.servePubNub)
 	start("network", d.net.run)
-	if d.scanner != nil {
-		start("scanner", d.scanner.Run)
+	for name, run := range d.hardware.parts() {
+		start(name, run)
 	}
 	start("gateway", d.child.run)
 	start("panel", d.panel.run)
@@ -193,10 +192,8 @@ func (d *demo) prepare() (err error) {
 		passphrase: filepath.Join(d.dir, "passphrase"), publishKey: publishKey, subscribeKey: subscribeKey,
 		web: port(8470), board: port(8471), desk: port(8473), mqtt: port(1883), budget: d.o.dataLimit,
 	}
-	if d.scanner, err = simulator.NewSerialPort(d.dir, "scanner"); err != nil {
-		fmt.Fprintf(d.out, "no simulated scanner on this system (%v); type the codes instead\n", err)
-	} else {
-		d.settings.scanner = d.scanner.Path()
+	if d.hardware, err = newHardware(d.dir, d.settings.mqtt, func(format string, args ...any) { fmt.Fprintf(d.out, format, args...) }); err != nil {
+		return err
 	}
 	if err := os.WriteFile(d.settings.passphrase, []byte(randomText(24)+"\n"), 0o600); err != nil {
 		return err
@@ -223,7 +220,7 @@ func (d *demo) servePubNub(ctx context.Context) error {
 func (d *demo) writeConfig() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return os.WriteFile(d.child.config, configTOML(d.settings), 0o600)
+	return os.WriteFile(d.child.config, configTOML(d.settings, d.hardware), 0o600)
 }
 
 // initKeys makes the keyring the way an operator does, unless an earlier run in
@@ -423,8 +420,8 @@ func (d *demo) announce() {
 	for _, p := range providers {
 		r.PubNub.Providers = append(r.PubNub.Providers, readyProvider{ID: p.id, Department: p.department})
 	}
-	if d.scanner != nil {
-		r.Scanner = d.scanner.Input()
+	if d.hardware.scanner != nil {
+		r.Scanner = d.hardware.scanner.Input()
 	}
 	if len(r.Codes) == 0 {
 		return // not ready yet
@@ -462,7 +459,7 @@ func (d *demo) codesOf(list []appointment) (codes []code, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("cannot make a code: %w", err)
 		}
-		codes = append(codes, code{Scan: qr + "\r", Typed: roster.TypedCode(d.refKey, kiosk.AppointmentID(a.id), day)})
+		codes = append(codes, code{Scan: qr + "\r", Typed: roster.TypedCode(d.refKey, kiosk.AppointmentID(a.id), day), who: a})
 	}
 	return codes, nil
 }

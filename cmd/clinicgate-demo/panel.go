@@ -21,6 +21,7 @@ import (
 //	GET  /                   the page
 //	GET  /kiosk              a fresh launch token of the check-in page, then the page itself
 //	GET  /state              everything that the page shows, as JSON
+//	GET  /ticket.png         the newest ticket that was printed as a picture
 //	POST /action/{name}      see actions in this file
 //
 // It listens on loopback, refuses other Host values, and takes an action only
@@ -58,6 +59,7 @@ func (p *panel) run(ctx context.Context) error {
 	mux.HandleFunc("GET /panel.css", static("text/css; charset=utf-8", panelCSS))
 	mux.HandleFunc("GET /kiosk", p.kiosk)
 	mux.HandleFunc("GET /state", p.state)
+	mux.HandleFunc("GET /ticket.png", p.demo.hardware.ticket)
 	mux.HandleFunc("POST /action/{name}", p.action)
 	srv := &http.Server{Handler: p.guard(mux), ReadHeaderTimeout: 3 * time.Second, ReadTimeout: 10 * time.Second,
 		WriteTimeout: 320 * time.Second, MaxHeaderBytes: 8 << 10}
@@ -83,7 +85,7 @@ func (p *panel) guard(next http.Handler) http.Handler {
 			return
 		}
 		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cache-Control", "no-store")
@@ -130,6 +132,9 @@ func (p *panel) state(w http.ResponseWriter, r *http.Request) {
 //	scan      {"code":"..."} scans it; without a code the next unused one
 //	help      {} presses help on the check-in page
 //	desk      {} says where the desk is, with a pairing code and a PIN
+//	device    {"device":"scanner","state":"unplugged|plugged"}, {"device":"printer",
+//	          "state":"well|paper-out|cover-open|jam|silent"}, {"device":"button|card|licence"}:
+//	          what a person does with a device; a card and a licence are the next patient's
 //	kill      {} ends the gateway with SIGKILL
 //	limit     {"state":"exhausted|free"}
 //	auto      {"perMinute":N}
@@ -155,6 +160,7 @@ func (p *panel) action(w http.ResponseWriter, r *http.Request) {
 // actionInput are the parameters of all actions.
 type actionInput struct {
 	State     string  `json:"state"`
+	Device    string  `json:"device"`
 	Status    int     `json:"status"`
 	Code      string  `json:"code"`
 	PerMinute float64 `json:"perMinute"`

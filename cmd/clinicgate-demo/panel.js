@@ -27,6 +27,7 @@ async function refresh() {
     ["PubNub answers", s.pubnubStatus ? String(s.pubnubStatus) : "normally"],
     ["Data limit", `${s.limit}${s.used ? `, ${(s.used / 1e6).toFixed(1)} MB used of ${(s.budget / 1e6).toFixed(0)}` : ""}`],
     ["Patients", `${s.patients.checkedIn} checked in, ${s.patients.served} seen, ${s.patients.failed} turned away${s.patients.paused ? " (paused: a person has the kiosk)" : ""}`],
+    ["Devices", `lamp ${s.devices.lamp || "off"}, sounder ${s.devices.sounder || "off"}, ${s.devices.tickets} tickets printed${s.devices.ticket ? `, the last one: ${s.devices.ticket.replace(/\s+/g, " ")}` : ""}`],
     ["Last patient's trouble", s.patients.trouble || "none"],
   ];
   $("now").replaceChildren(...facts.flatMap(([k, v]) => {
@@ -57,6 +58,7 @@ document.addEventListener("click", async (e) => {
   const b = e.target.closest("button[data-act]");
   if (!b) return;
   const body = {};
+  if (b.dataset.device) body.device = b.dataset.device;
   if (b.dataset.state) body.state = b.dataset.state;
   if (b.dataset.status) body.status = Number(b.dataset.status);
   if (b.dataset.perMinute) body.perMinute = Number(b.dataset.perMinute);

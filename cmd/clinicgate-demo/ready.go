@@ -49,6 +49,7 @@ type readyProvider struct {
 type code struct {
 	Scan  string `json:"scan"`  // the bytes that the scanner sends, terminator included
 	Typed string `json:"typed"` // what is typed instead
+	who   appointment
 }
 
 // readyFile is the ready file; an empty path is none.

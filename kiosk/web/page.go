@@ -23,7 +23,8 @@ import (
 var files embed.FS
 
 // The documents. Each is static for the life of the process: made once from its
-// template and the texts of the chosen languages, with nothing about a person.
+// template (package markup) and the texts of the chosen languages, with nothing
+// about a person.
 const (
 	checkInPage = "checkin.html"
 	lockedPage  = "locked.html"

@@ -86,6 +86,7 @@ async function apply(picture) {
   $("gone").hidden = true;
   const screen = [picture.session, picture.state, picture.form?.id, picture.language, picture.standing?.sentence].join("/");
   const fresh = screen !== drawn;
+  let news = [];
   if (fresh) {
     drawn = screen;
     drawnAt = performance.now();
@@ -100,9 +101,9 @@ async function apply(picture) {
     if (picture.state === "sign-drawn") ink.start(stage);
     if (picture.state === "devices") tryDevices();
   } else {
-    fillIn(stage, picture);
+    news = fillIn(stage, picture);
   }
-  const news = picture.state === "measure" ? measure.show(stage, picture.vitals) : [];
+  if (picture.state === "measure") news = measure.show(stage, picture.vitals);
   frame(picture);
   reader?.show(picture.language, fresh);
   if (!fresh) for (const part of news) reader?.tell(part);

@@ -26,10 +26,21 @@ export function draw(stage, picture) {
   if (name === "consent") readOn(stage);
 }
 
-/** fillIn updates what may change while the screen stays. */
+/** fillIn updates what may change while the screen stays, and gives the parts with news. */
 export function fillIn(stage, picture) {
   when(stage, "codeRead", picture.codeRead);
   if (picture.state === "needs") showNeeds(stage, picture.needs ?? []);
+  return picture.done ? showPaper(stage, picture) : [];
+}
+
+/** showPaper tells what has become of the ticket on paper: a printer takes its time. */
+function showPaper(stage, { done, standing, party }) {
+  when(stage, "print", done.paper === "offered" && standing);
+  if (done.paper !== "printed" || done.provisional || party?.people?.length) return [];
+  const remember = slot(stage, "remember");
+  const before = remember.textContent;
+  remember.textContent = text("done.take");
+  return before === remember.textContent ? [] : [remember];
 }
 
 const slot = (root, name) => root.querySelector(`[data-slot="${name}"]`);
@@ -106,7 +117,7 @@ const FILL = {
     );
   },
   done(screen, { done, standing, party = {} }) {
-    const { ticket = "", where = "", room = "", waitLow = 0, waitHigh = 0, staffFlag = false, provisional = false, paper = "" } = done;
+    const { ticket = "", where = "", room = "", waitLow = 0, waitHigh = 0, staffFlag = false, provisional = false } = done;
     // A number is for those who are expected to come when it is called.
     const waits = ticket && (!standing || ["waiting", "called"].includes(standing.sentence));
     slot(screen, "ticket").textContent = ticket;
@@ -122,7 +133,6 @@ const FILL = {
     when(screen, "where", where && !room);
     when(screen, "wait", waitHigh && !room);
     when(screen, "staffFlag", staffFlag);
-    when(screen, "print", paper === "offered" && standing);
     when(screen, "mayLeave", standing?.mayLeave);
     when(screen, "mayReturn", standing?.mayReturn);
     const { people = [], next = false, more = false } = party;
@@ -142,7 +152,6 @@ const FILL = {
     } else if (!ticket) {
       say(screen, "done.desk.title", "done.desk.body");
     }
-    if (paper === "printed" && !provisional && !people.length) slot(screen, "remember").textContent = text("done.take");
   },
   refused(screen, { refusal, party }) {
     when(screen, "next", party?.next);

@@ -19,7 +19,7 @@
 //	{{range .A}} ... {{end}}
 //	{{define "part"}} ... {{end}}   {{template "part"}}
 //
-// where values are structs, maps by string, slices, strings, booleans and ints. A
+// where values are structs, maps of texts, slices, strings, booleans and ints. A
 // part includes no further part and sees no values, so nothing can recur.
 //
 // The standard library's html/template does all this and more. It was rejected for
