@@ -27,7 +27,7 @@ async function refresh() {
     ["PubNub answers", s.pubnubStatus ? String(s.pubnubStatus) : "normally"],
     ["Data limit", `${s.limit}${s.used ? `, ${(s.used / 1e6).toFixed(1)} MB used of ${(s.budget / 1e6).toFixed(0)}` : ""}`],
     ["Patients", `${s.patients.checkedIn} checked in, ${s.patients.served} seen, ${s.patients.failed} turned away${s.patients.paused ? " (paused: a person has the kiosk)" : ""}`],
-    ["Devices", `lamp ${s.devices.lamp || "off"}, sounder ${s.devices.sounder || "off"}, ${s.devices.tickets} tickets printed${s.devices.ticket ? `, the last one: ${s.devices.ticket.replace(/\s+/g, " ")}` : ""}`],
+    ["Devices", `lamp ${s.devices.lamp || "off"}, sounder ${s.devices.sounder || "off"}, ${s.devices.tickets} tickets printed${/[A-Z]-[0-9]+/.test(s.devices.ticket) ? `, the last one ${/[A-Z]-[0-9]+/.exec(s.devices.ticket)[0]}` : ""}`],
     ["Last patient's trouble", s.patients.trouble || "none"],
   ];
   $("now").replaceChildren(...facts.flatMap(([k, v]) => {
