@@ -28,16 +28,22 @@ func (g *Gateway) openDevices(ctx context.Context) (io.Closer, error) {
 		return nil, err
 	}
 	var list []devices.Device
+	spoken := 0
 	for _, d := range g.cfg.Devices {
 		made, err := g.newDevice(g.units.inUse(d), deps)
 		if err != nil {
 			return nil, fmt.Errorf("cannot use device %s: %w", d.ID, err)
+		}
+		g.printOn(d)
+		if d.OnMQTT() && !d.Disabled {
+			spoken++
 		}
 		list = append(list, made)
 		if p, ok := made.(*scanner.Page); ok {
 			g.wedge = p
 		}
 	}
+	g.station.Expect(spoken)
 	if g.wedge == nil {
 		c, _ := g.cfg.PageScanner()
 		if g.wedge, err = scanner.NewPage(c, devices.Deps{Log: deps.Log, HashKey: hash}); err != nil {

@@ -77,10 +77,11 @@ func deviceRoom(t *testing.T) (c *clinic, connect func(id, credential string) *b
 	c = newClinic(t, func(cfg *config.Config) {
 		cfg.MQTT.LAN, cfg.MQTT.LANCertificate, cfg.MQTT.LANKey = address, cert, key
 		cfg.MQTT.Clients = []config.MQTTClient{{ID: "wc-button", Kind: config.MQTTDevice}, {ID: "lamp-1", Kind: config.MQTTDevice, Class: "lamp"}, {ID: "tv-1", Kind: config.MQTTDevice},
-			{ID: "zigbee", Kind: config.MQTTDevice, Topics: []string{"zigbee2mqtt/#"}}}
+			{ID: "roll-1", Kind: config.MQTTDevice}, {ID: "zigbee", Kind: config.MQTTDevice, Topics: []string{"zigbee2mqtt/#"}}}
 		cfg.MQTT.Maps = []config.MQTTMap{{Use: "zigbee2mqtt"}}
 		cfg.Devices = []config.Device{{ID: "wc", Class: "button", Port: "mqtt:wc-button"}, {ID: "hall", Class: "button", Port: "mqtt:hall button"},
-			{ID: "lamp", Class: "lamp", Port: "mqtt:lamp-1", Remote: []string{"show"}}, {ID: "quiet-lamp", Class: "lamp", Port: "mqtt:lamp-2"}, {ID: "tv", Class: "display", Port: "mqtt:tv-1"}}
+			{ID: "lamp", Class: "lamp", Port: "mqtt:lamp-1", Remote: []string{"show"}}, {ID: "quiet-lamp", Class: "lamp", Port: "mqtt:lamp-2"}, {ID: "tv", Class: "display", Port: "mqtt:tv-1"},
+			{ID: "roll", Class: "printer", Port: "mqtt:roll-1"}}
 		if err := cfg.Validate(); err != nil {
 			t.Fatal(err)
 		}
@@ -318,5 +319,52 @@ func TestADisplayShowsTheNumberAndTheRoom(t *testing.T) {
 		}
 	case <-time.After(20 * time.Second):
 		t.Error("the display was told nothing")
+	}
+}
+
+// A ticket comes out of a printer on MQTT as it does of any other: once, with what is
+// public, and the page promises it when the printer has answered.
+func TestATicketComesOutOfAPrinterOnMQTT(t *testing.T) {
+	t.Parallel()
+	c, connect := deviceRoom(t)
+	roll := connect("roll-1", c.credential("roll-1"))
+	printed, up := make(chan map[string]string, 10), make(chan struct{}, 10)
+	roll.Subscribe("clinic/main/lobby-1/printer/roll-1/command", func(_ context.Context, _ string, payload []byte) error {
+		var told struct {
+			ID, Verb string
+			Args     map[string]string
+		}
+		if err := json.Unmarshal(payload, &told); err != nil {
+			return err
+		}
+		printed <- told.Args
+		go func() {
+			_ = say(t, roll, "clinic/main/lobby-1/printer/roll-1/ack", `{"v":1,"id":"`+told.ID+`","ok":true}`)
+		}()
+		return nil
+	})
+	roll.Connected(func() { up <- struct{}{} })
+	runClient(t, roll)
+	<-up
+	if err := say(t, roll, "clinic/main/lobby-1/printer/roll-1/state", `{"v":1,"state":"ready"}`); err != nil {
+		t.Fatal(err)
+	}
+	c.eventually("the printer in the list", func() bool { return c.device("roll").State == "attached" })
+	b := c.browser()
+	number := c.checkedIn(b, c.admit("apt-1"))
+	select {
+	case got := <-printed:
+		if got["number"] != number || got["where"] != "Blue chairs" || got["language"] != "en" {
+			t.Errorf("the printer was told %v, want %s", got, number)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("the printer was told nothing")
+	}
+	c.paper(b, "done", "printed")
+	if n := len(printed); n != 0 {
+		t.Errorf("%d tickets too many", n)
+	}
+	if got := c.audited(kiosk.TicketPrinted); len(got) != 1 || got[0] != "print" {
+		t.Errorf("the audit log has %q", got)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"clinicgate/devices"
+	"clinicgate/devices/mqtt"
 	"clinicgate/devices/printer"
 	"clinicgate/gateway/config"
 	"clinicgate/kiosk"
@@ -82,20 +83,24 @@ func (g *Gateway) newPrinter(d config.Device, deps devices.Deps) (devices.Device
 	if err != nil {
 		return nil, err
 	}
-	if g.tickets == nil && !d.Disabled {
-		g.tickets = &tickets{Gateway: g, device: devices.ID(d.ID), queue: make(chan printing, maxTickets), issued: map[kiosk.EntryID]*paper{}}
-	}
 	return made, nil
 }
 
-// printer is the unit that has the place of the printer now, or nil.
-func (t *tickets) printer() *printer.Printer {
+// printOn makes the first printer that is not disabled, on whatever transport, the
+// one that tickets come out of.
+func (g *Gateway) printOn(d config.Device) {
+	if g.tickets == nil && d.Class == devices.Printer && !d.Disabled {
+		g.tickets = &tickets{Gateway: g, device: devices.ID(d.ID), queue: make(chan printing, maxTickets), issued: map[kiosk.EntryID]*paper{}}
+	}
+}
+
+// unit is what has the place of the printer now, or nil.
+func (t *tickets) unit() devices.Device {
 	d, err := t.devices.Get(t.device)
 	if err != nil {
 		return nil
 	}
-	p, _ := d.(*printer.Printer)
-	return p
+	return d
 }
 
 // texts is where the clinic has its own texts of the page.
@@ -108,7 +113,7 @@ func (g *Gateway) texts() fs.FS {
 
 // Ticket implements web.Tickets.
 func (t *tickets) Ticket(entry uuid.UUID) web.TicketState {
-	unit := t.printer()
+	unit := t.unit()
 	ready := unit != nil && unit.Status().State == devices.Attached
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -231,8 +236,8 @@ func (t *tickets) print(ctx context.Context, p printing) {
 
 // confirms reports whether the printer says what became of a ticket.
 func (t *tickets) confirms() bool {
-	unit := t.printer()
-	return unit != nil && unit.Says().Answers
+	p, own := t.unit().(*printer.Printer)
+	return !own || p.Says().Answers // one on MQTT has answered, or it would have failed
 }
 
 // errPrinted: this entry's own ticket was printed before, by a process of before.
@@ -264,6 +269,9 @@ func (t *tickets) send(ctx context.Context, p printing) error {
 		if low, high, known := t.Gateway.queue.Wait(p.entry); known {
 			ticket.WaitLow, ticket.WaitHigh = low, high
 		}
+	}
+	if _, own := t.unit().(*printer.Printer); !own && !mqtt.Label(ticket.Where) {
+		ticket.Where = "" // the page has said it
 	}
 	return t.devices.Do(ctx, t.device, devices.Command{ID: p.act.ID.String(), Verb: printer.PrintTicket, Args: ticket.Args()})
 }
@@ -329,7 +337,7 @@ func (t *tickets) ailing() []desk.Ailing {
 	if t == nil {
 		return nil
 	}
-	unit := t.printer()
+	unit := t.unit()
 	if unit == nil {
 		return nil
 	}

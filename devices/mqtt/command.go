@@ -41,7 +41,7 @@ func switched() []devices.Class {
 var (
 	patternForm = regexp.MustCompile(`^(off|on|blink|fast-blink|alarm|pulse-[1-9]|pulse-1[0-9]|pulse-20)$`)
 	ticketForm  = regexp.MustCompile(`^([A-Z]-[0-9]{3,5})?$`)
-	labelForm   = regexp.MustCompile(`^[\pL\pN ./-]{0,40}$`)
+	labelForm   = regexp.MustCompile(`^[\pL\pN ,.;:()'/&-]{0,80}$`)
 	minutesForm = regexp.MustCompile(`^[0-9]{1,4}$`)
 	codeForm    = regexp.MustCompile(`^(TKT1:[A-Z2-7]{26})?$`)
 	tagForm     = regexp.MustCompile(`^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$`)
@@ -73,6 +73,9 @@ func Verbs(class devices.Class) []string {
 	}
 	return nil
 }
+
+// Label reports whether a command may carry s as a room or as where to wait.
+func Label(s string) bool { return labelForm.MatchString(s) }
 
 // Allowed reports whether a class has a verb with such arguments: all of the
 // schema's and no others.

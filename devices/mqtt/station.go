@@ -57,12 +57,25 @@ type Station struct {
 	deps        Deps
 
 	mu      sync.Mutex
-	devices []*Device // guarded by mu: those that run
+	devices []*Device     // guarded by mu: those that run
+	missing int           // guarded by mu: of those expected
+	opened  chan struct{} // closed when none is missing
 }
 
 // NewStation makes a station; it starts nothing.
 func NewStation(site, kiosk string, rules []Rule, deps Deps) *Station {
-	return &Station{site: site, kiosk: kiosk, rules: rules, deps: deps}
+	s := &Station{site: site, kiosk: kiosk, rules: rules, deps: deps, opened: make(chan struct{})}
+	close(s.opened)
+	return s
+}
+
+// Expect has Take wait until n devices run. It is called once, before anything
+// runs: devices reconnect the moment a broker is back, and what they say then must
+// find who it is for.
+func (s *Station) Expect(n int) {
+	if n > 0 {
+		s.missing, s.opened = n, make(chan struct{})
+	}
 }
 
 // Filters lists what a Client subscribes to.
@@ -72,6 +85,11 @@ func (s *Station) Filters() []string {
 
 // Take is the Intake.
 func (s *Station) Take(ctx context.Context, m Message) error {
+	select {
+	case <-s.opened:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	t, err := ParseTopic(m.Topic)
 	if err != nil {
 		return s.mapped(ctx, m)
@@ -212,6 +230,9 @@ func (s *Station) add(d *Device) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.devices = append(s.devices, d)
+	if s.missing--; s.missing == 0 {
+		close(s.opened)
+	}
 }
 
 func (s *Station) remove(d *Device) {
