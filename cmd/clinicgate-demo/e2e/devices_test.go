@@ -141,6 +141,7 @@ func (v *visit) take(says string) {
 	}
 	b.Screen("done")
 	b.Until(says, fmt.Sprintf(`document.querySelector("main").innerText.includes(%q)`, says))
+	b.Shoot("devices-" + strings.ToLower(strings.Fields(says)[0]))
 	b.Tap(`[data-act="leave"]`)
 	b.Screen("attract")
 }
