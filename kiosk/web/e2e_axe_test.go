@@ -107,7 +107,7 @@ func TestAxeAround(t *testing.T) {
 		look(0)
 		b.launch(s)
 		screen := b.Tab
-		board := &browser{b.Another(1080, 1920), t}
+		board := &browser{Tab: b.Another(1080, 1920), t: t}
 		b.Tab = board.Tab
 		b.Open("http://" + s.Addr() + "/board")
 		b.Until("numbers", `document.querySelector("#called li") !== null`)

@@ -23,6 +23,8 @@ type scene struct {
 	busy  bool // the clinic is being asked; release ends it
 	like  bool // another scene has the same template; only the words differ
 	acted bool // something was touched on the screen, and the focus is there
+
+	device bool // a device says something: only where the gateway is in the test's process
 }
 
 // displayModes are the ways in which a patient may want the page, alone and together.
@@ -36,8 +38,9 @@ type player struct {
 	scan     func(code string) // holds a code under the scanner
 	release  func()            // lets the clinic answer what it holds back
 	help     func(web.HelpState)
-	vital    func(web.Vital)     // what a device measured
-	pass     func(time.Duration) // lets time pass for the gateway
+	paper    func(web.TicketState) // what has become of the ticket
+	vital    func(web.Vital)       // what a device measured
+	pass     func(time.Duration)   // lets time pass for the gateway
 }
 
 // The codes of a scenic clinic; for a refusal it is the sentence's own name.
@@ -119,14 +122,14 @@ func scenes() []scene {
 		{name: "confirm", state: "confirm", way: func(p *player) { p.scanned(goodScan) }},
 		{name: "signer", state: "signer", way: func(p *player) { p.confirm(codeSigner) }},
 		{name: "measure", state: "measure", way: func(p *player) { p.confirm(codeMeasure) }},
-		{name: "measure, one of them again", state: "measure", way: func(p *player) {
+		{name: "measure, one of them again", state: "measure", device: true, way: func(p *player) {
 			p.confirm(codeMeasure)
 			p.Screen("measure")
 			p.vital(web.Vital{Kind: "blood-pressure", Again: true})
 			p.vital(web.Vital{Kind: "temperature", Value: phi.New("98.6"), Unit: "°F"})
 			p.Until("both", `document.querySelectorAll(".measured strong").length === 1`)
 		}},
-		{name: "measure, several", state: "measure", way: func(p *player) {
+		{name: "measure, several", state: "measure", device: true, way: func(p *player) {
 			p.confirm(codeVitals)
 			p.Screen("measure")
 			p.vital(web.Vital{Kind: "blood-pressure", Value: phi.New("122/78"), Unit: "mmHg"})
@@ -145,6 +148,20 @@ func scenes() []scene {
 		{name: "a typed name", state: "sign-typed", acted: true, way: func(p *player) { p.toForm(codeName); p.Screen("sign-typed"); p.put(p.letter()) }},
 		{name: "done", state: "done", way: func(p *player) { p.toSecondForm(); p.Tap(`[data-granted="true"]`) }},
 		{name: "done, a person will come", state: "done", way: func(p *player) { p.toSecondForm(); p.Tap(`[data-granted="false"]`) }},
+		{name: "done, with a ticket", state: "done", device: true, way: func(p *player) {
+			p.toSecondForm()
+			p.Tap(`[data-granted="true"]`)
+			p.Screen("done")
+			before := chromium.Evaluate[string](p.Tab, `document.querySelector('main [data-slot="remember"]').textContent`)
+			p.paper(web.TicketPrinted)
+			p.Until("that it is out", `document.querySelector('main [data-slot="remember"]').textContent !== `+"`"+before+"`")
+		}},
+		{name: "already, another ticket", state: "already", device: true, way: func(p *player) {
+			p.scanned("already " + string(web.StandingWaiting))
+			p.Screen("already")
+			p.paper(web.TicketOffered)
+			p.Until("the button", `document.querySelector('main [data-act="print"]')?.checkVisibility()`)
+		}},
 		{name: "refused, unreadable", state: "refused", like: true, way: func(p *player) { p.toIdentify(); p.scan("\x01\x02") }},
 		{name: "refused, no such person", state: "refused", like: true, way: func(p *player) { p.toName(); p.put(p.letter()); p.Tap("[data-go]") }},
 		{name: "out of order", state: "refused", like: true, way: func(p *player) { p.scanned(codeBroken) }},
@@ -169,6 +186,7 @@ func (p *player) play(s scene) {
 // over goes back to the start screen, whatever is shown.
 func (p *player) over(s scene) {
 	p.t.Helper()
+	p.paper(web.TicketNone)
 	if s.busy {
 		p.release()
 		p.Until("the answer", `document.body.dataset.state !== "`+s.state+`"`)
@@ -359,7 +377,8 @@ func stage(t *testing.T, b *browser, language string, cfg web.Config) (*player, 
 	c := scenic()
 	var passed atomic.Int64
 	cfg.IdleAfter, cfg.TryDevices = time.Minute, true
-	s := start(t, cfg, web.Deps{CheckIn: c, Licences: licences, Now: func() time.Time { return time.Now().Add(time.Duration(passed.Load())) }})
+	paper := &paperPrinter{}
+	s := start(t, cfg, web.Deps{CheckIn: c, Licences: licences, Tickets: paper, Now: func() time.Time { return time.Now().Add(time.Duration(passed.Load())) }})
 	return &player{browser: b, language: language, clinic: c,
 		scan: func(code string) {
 			t.Helper()
@@ -376,6 +395,12 @@ func stage(t *testing.T, b *browser, language string, cfg web.Config) (*player, 
 		vital: func(v web.Vital) {
 			m, _ := s.Measuring()
 			s.Measured(m.Token, v)
+		},
+		paper: func(state web.TicketState) {
+			paper.mu.Lock()
+			paper.state = state
+			paper.mu.Unlock()
+			s.TicketChanged()
 		},
 		help: func(h web.HelpState) { c.set(func(c *clinic) { c.state = h }) },
 		pass: func(d time.Duration) { passed.Add(int64(d)) },

@@ -338,7 +338,7 @@ func TestE2EKilled(t *testing.T) {
 	b.Open(g.launch(t))
 	b.Screen("attract")
 	p := &player{browser: b, scan: func(code string) { _, _ = fmt.Fprintln(g.in, code) }}
-	list := slices.DeleteFunc(scenes(), func(s scene) bool { return s.like })
+	list := slices.DeleteFunc(scenes(), func(s scene) bool { return s.like || s.device })
 	for _, question := range []string{"help", "idle"} {
 		list = append(list, scene{name: "consent, " + question, state: "consent", way: func(p *player) {
 			p.toConsent()
