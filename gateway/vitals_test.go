@@ -337,7 +337,7 @@ func TestVitalsOfALiveSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	find := func(where, text string) {
-		for _, value := range []string{"131.7391", "83.9173", "9431", "81.4397", "77.7913", "37.7913"} {
+		for _, value := range []string{"131.7391", "83.9173", "9431.7", `"9431"`, "81.4397", "77.7913", "37.7913"} {
 			if strings.Contains(text, value) {
 				t.Errorf("%s has %s", where, value)
 			}
