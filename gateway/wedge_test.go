@@ -79,7 +79,7 @@ func TestScanThatThePageCaptured(t *testing.T) {
 				list.Devices[0].Readings != 2 || list.Devices[0].LastReading.IsZero() {
 				t.Errorf("devices %+v", list.Devices)
 			}
-			if strings.Contains(c.log.String(), "4111") || strings.Contains(c.log.String(), code) {
+			if strings.Contains(c.log.String(), "41111111") || strings.Contains(c.log.String(), code) {
 				t.Errorf("the log holds a scan:\n%s", c.log.String())
 			}
 		})
