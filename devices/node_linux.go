@@ -137,23 +137,33 @@ func readAll(dir, name string) string {
 	return string(b[:min(len(b), 4096)])
 }
 
-// nodeAt follows links, so that a link that udev points elsewhere is seen as
-// another node.
+// nodeAt finds a device node by its path.
 func nodeAt(path string) (Node, error) {
-	name, err := filepath.EvalSymlinks(path)
+	name, number, err := charDevice(path, "device", "not a device", "the device's port must name a device node")
+	if err != nil {
+		return Node{}, err
+	}
+	return Node{Name: name, Identity: Identity{Path: path}, number: number}, nil
+}
+
+// charDevice follows links, so that a link that udev points elsewhere is seen as
+// another device. The error is a *Fault in which it is called what; other and hint
+// are those of a path that is something else.
+func charDevice(path, what, other, hint string) (name string, number uint64, err error) {
+	const list = "clinicgate devices list shows what is there"
+	name, err = filepath.EvalSymlinks(path)
 	if err == nil {
 		var info os.FileInfo
 		if info, err = os.Stat(name); err == nil {
 			st, ok := info.Sys().(*syscall.Stat_t)
 			if !ok || info.Mode()&os.ModeCharDevice == 0 {
-				return Node{}, &Fault{Reason: "not a device",
-					Hint: "the device's port must name a device node; clinicgate devices list shows what is there"}
+				return "", 0, &Fault{Reason: other, Hint: hint + "; " + list}
 			}
-			return Node{Name: name, Identity: Identity{Path: path}, number: uint64(st.Rdev)}, nil
+			return name, uint64(st.Rdev), nil
 		}
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return Node{}, &Fault{Reason: "not plugged in", Hint: "plug the device in; clinicgate devices list shows what is there"}
+		return "", 0, &Fault{Reason: "not plugged in", Hint: "plug the device in; " + list}
 	}
-	return Node{}, &Fault{Reason: "cannot look at the device", Hint: "check the path and the rights of its folders", Err: err}
+	return "", 0, &Fault{Reason: "cannot look at the " + what, Hint: "check the path and the rights of its folders", Err: err}
 }

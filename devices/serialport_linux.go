@@ -2,14 +2,12 @@ package devices
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -128,23 +126,11 @@ func shown(b []byte) string {
 	return string(b)
 }
 
-// portAt follows links, so that a link that udev points elsewhere is seen as
-// another port.
+// portAt finds a serial port by its path.
 func portAt(path string) (SerialPort, error) {
-	node, err := filepath.EvalSymlinks(path)
-	if err == nil {
-		var info os.FileInfo
-		if info, err = os.Stat(node); err == nil {
-			st, ok := info.Sys().(*syscall.Stat_t)
-			if !ok || info.Mode()&os.ModeCharDevice == 0 {
-				return SerialPort{}, &Fault{Reason: "not a serial port",
-					Hint: "the device's port must name a terminal device; clinicgate devices list shows what is there"}
-			}
-			return SerialPort{Name: node, Identity: Identity{Path: path}, node: uint64(st.Rdev)}, nil
-		}
+	name, number, err := charDevice(path, "port", "not a serial port", "the device's port must name a terminal device")
+	if err != nil {
+		return SerialPort{}, err
 	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return SerialPort{}, &Fault{Reason: "not plugged in", Hint: "plug the device in; clinicgate devices list shows what is there"}
-	}
-	return SerialPort{}, &Fault{Reason: "cannot look at the port", Hint: "check the path and the rights of its folders", Err: err}
+	return SerialPort{Name: name, Identity: Identity{Path: path}, node: number}, nil
 }
