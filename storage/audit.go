@@ -157,12 +157,13 @@ func (r boltRows) get(b bucket, key []byte) []byte {
 // auditor brings the records of a store, which lie by stream, into the order of
 // its logs.
 type auditor struct {
-	ctx  context.Context
-	o    AuditOptions
-	src  rows
-	head head
-	out  Audit
-	logs map[uint32]*auditedLog
+	ctx   context.Context
+	o     AuditOptions
+	src   rows
+	head  head
+	out   Audit
+	logs  map[uint32]*auditedLog
+	start uint64 // of the part that is verified
 }
 
 type auditedLog struct {
@@ -329,7 +330,7 @@ func (a *auditor) verify(life uint32, excused []auditlog.Range) (auditlog.Report
 	slices.SortFunc(l.places, func(x, y leafPlace) int { return cmp.Compare(x.pos, y.pos) })
 	origin := logOrigin(a.o.Kiosk, a.head.store, life)
 	ev := auditlog.Evidence{
-		Origin: origin, Keys: a.o.Public, Checkpoints: l.checkpoints, Head: l.end, Excused: excused,
+		Origin: origin, Keys: a.o.Public, Checkpoints: l.checkpoints, Head: l.end, Excused: excused, Start: a.start,
 	}
 	for _, note := range a.o.Notes {
 		if bytes.HasPrefix(note, []byte(origin+"\n")) {

@@ -38,11 +38,14 @@ type Report struct {
 	WrongKeys bool `json:"wrongKeys,omitempty"`
 	// Newer means that a newer version wrote it.
 	Newer bool `json:"newer,omitempty"`
+	// Format is the version of the file's layout.
+	Format int `json:"format,omitempty"`
 
 	Clean   bool   `json:"clean"` // closed properly
 	Store   string `json:"store,omitempty"`
 	Life    uint32 `json:"life"`
 	Commits uint64 `json:"commits"`
+	Unsent  uint64 `json:"unsent"` // events that are still to be published, as the store counts them
 
 	Rows        map[string]uint64 `json:"rows,omitempty"` // per bucket, where it was walked
 	Opened      uint64            `json:"opened"`         // records opened
@@ -206,6 +209,9 @@ func (c *check) expect() {
 	each := max(newestRecords/uint64(len(c.streams)), 200)
 	for num := uint32(1); num <= c.head.streams; num++ {
 		s := c.stream(num)
+		if s.published() {
+			c.report.Unsent += s.counts.Queued
+		}
 		if !s.cold || !s.hot {
 			c.reject("state of stream %d is missing", num)
 		}
@@ -243,6 +249,9 @@ func (c *check) row(bucket string, key, value []byte) {
 func (c *check) headRow(key, value []byte) {
 	switch {
 	case string(key) == string(headKey):
+		if len(value) >= 2 {
+			c.report.Format = int(binary.BigEndian.Uint16(value))
+		}
 		h, err := openHead(value, c.o.Keys)
 		switch {
 		case errors.Is(err, ErrWrongKey):

@@ -187,15 +187,35 @@ type copying struct {
 	sync bool
 }
 
-func (s *Store) copyRows(ctx context.Context, from *bolt.Tx) (c *copying, err error) {
-	db, err := bolt.Open(s.path(compactName), 0o600, &bolt.Options{
+// newCopy makes a file with every bucket, to be filled.
+func (s *Store) newCopy(name string) (*copying, error) {
+	db, err := bolt.Open(s.path(name), 0o600, &bolt.Options{
 		PageSize: pageSize, NoSync: true, NoGrowSync: true, NoFreelistSync: true,
 		FreelistType: bolt.FreelistMapType, Timeout: lockTimeout,
 	})
 	if err != nil {
 		return nil, err
 	}
-	c = &copying{db, !s.o.NoSync}
+	c := &copying{db, !s.o.NoSync}
+	err = c.update(func(tx *bolt.Tx) (err error) {
+		for b := range buckets {
+			if _, err = tx.CreateBucketIfNotExists([]byte(bucketNames[b])); err != nil {
+				break
+			}
+		}
+		return err
+	})
+	if err != nil {
+		c.close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (s *Store) copyRows(ctx context.Context, from *bolt.Tx) (c *copying, err error) {
+	if c, err = s.newCopy(compactName); err != nil {
+		return nil, err
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			d := damage{p}
@@ -222,10 +242,7 @@ func (c *copying) copyBucket(ctx context.Context, from *bolt.Tx, b bucket) error
 	for {
 		size := 0
 		err := c.update(func(tx *bolt.Tx) error {
-			to, err := tx.CreateBucketIfNotExists(name)
-			if err != nil {
-				return err
-			}
+			to := tx.Bucket(name)
 			to.FillPercent = b.fill()
 			for ; k != nil && size < compactBatch; k, v = cursor.Next() {
 				size += len(k) + len(v)

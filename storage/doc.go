@@ -77,6 +77,9 @@
 //   - What an earlier process left in the page cache only is made durable before
 //     anything is built on it: the newest meta page is written again, and each
 //     opening begins with a commit of its own.
+//   - While a store of an older format is written anew (migrate.go): the old file is
+//     the store until the new one, whole and checked, has its name; it is kept until
+//     the new one has committed, and while the program is on trial.
 //   - The head file may be behind, which is normal. Ahead of the store it means
 //     that commits were lost: the store goes on in a new life and Opened says so.
 //   - A blob whose event was not committed is swept after a day.

@@ -49,6 +49,12 @@ func (s *rowSum) toggle(value []byte) {
 	}
 }
 
+func (s *rowSum) xor(other rowSum) {
+	for i := range s {
+		s[i] ^= other[i]
+	}
+}
+
 const (
 	headVersion    = 1
 	headPrefixSize = 2 + 16

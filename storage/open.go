@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
@@ -40,6 +41,8 @@ type Opened struct {
 	Rolled *Rollback
 	// Salvaged is set where the file was damaged.
 	Salvaged *Salvaged
+	// Migrated is set where the file was of an older format.
+	Migrated *Migrated
 	Report   Report
 }
 
@@ -81,15 +84,26 @@ func (s *Store) open(ctx context.Context) (opened Opened, w *writer, err error) 
 		opened.Created, opened.Lost = true, side.found != nil
 	} else if err != nil {
 		return opened, nil, err
+	} else if opened.Migrated, err = s.migrate(ctx); err != nil {
+		return opened, nil, err
 	}
 	w, err = s.openChecked(ctx, &opened, side)
 	if err != nil {
 		return opened, nil, err
 	}
 	opened.Clean = opened.Report.Clean
+	if err := s.sign(); err != nil {
+		w.file.close()
+		return opened, nil, err
+	}
 	if err := w.first(&opened); err != nil {
 		w.file.close()
 		return opened, nil, err
+	}
+	if err := s.forgetOld(); err != nil {
+		s.o.Logger.Warn("a file of an older format stays", "err", err) // the next start tries again
+	} else if opened.Migrated != nil && !s.o.Trial {
+		opened.Migrated.Kept = ""
 	}
 	if err := s.measureBlobs(); err != nil {
 		w.file.close()
@@ -138,12 +152,25 @@ func (s *Store) takeLock(ctx context.Context) error {
 	}
 }
 
+// Lock takes a data directory for who works on its files: no store opens there
+// before the answer is closed. ErrLocked says that one is open.
+func Lock(ctx context.Context, dir string) (io.Closer, error) {
+	s := &Store{o: Options{Dir: dir}}
+	if err := s.takeLock(ctx); err != nil {
+		if s.lock != nil {
+			_ = s.lock.Close()
+		}
+		return nil, err
+	}
+	return s.lock, nil
+}
+
 // settleNames finishes or drops what an earlier process was doing to the files.
 func (s *Store) settleNames(ctx context.Context) error {
 	if err := s.settleStore(ctx); err != nil {
 		return err
 	}
-	for _, name := range []string{newName, salvageName, compactName} {
+	for _, name := range []string{newName, salvageName, compactName, migrateName} {
 		if err := s.dir.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -151,8 +178,8 @@ func (s *Store) settleNames(ctx context.Context) error {
 	return nil
 }
 
-// settleStore gives a salvaged copy the name of the store, where that was not
-// come to, and makes the name sure.
+// settleStore gives a salvaged copy the name of the store, or a file of an older
+// format its name back, where that was not come to, and makes the name sure.
 func (s *Store) settleStore(ctx context.Context) error {
 	_, err := os.Stat(s.path(storeName))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -167,6 +194,10 @@ func (s *Store) settleStore(ctx context.Context) error {
 				to = s.asideName()
 			}
 			if err := s.dir.Rename(salvageName, to); err != nil {
+				return err
+			}
+		} else if kept := s.kept(); len(kept) > 0 { // a migration stopped between its renames
+			if err := s.dir.Rename(kept[len(kept)-1], storeName); err != nil {
 				return err
 			}
 		}
@@ -319,7 +350,7 @@ func (s *Store) openChecked(ctx context.Context, opened *Opened, side *sideFile)
 	case report.WrongKeys:
 		return nil, hint("give the key source that the store was made with, or the recovery key", "%w", ErrWrongKey)
 	case report.Newer:
-		return nil, hint("install the newer version again", "%w", ErrNewer)
+		return nil, s.newer(report)
 	case report.OK && side.found != nil && behind(*side.found, report) && holdsNewer(path, s.o.Keys, report, *side.found):
 		report.OK, report.Explanation = false, "the newest commit has lost its meta page"
 		opened.Report = report

@@ -39,6 +39,12 @@ type Options struct {
 	Keys   Keys
 	Now    func() Instant
 	Logger *slog.Logger
+	// Program is the version of this program. It is kept beside the store, so that an
+	// older version can say which one to install. Empty: nothing is kept.
+	Program string
+	// Trial says that the version before may come back: the file that a migration
+	// replaced is kept. The first opening without it removes that file.
+	Trial bool
 
 	// Budget bounds the bytes in Dir, a copy made by compaction included.
 	Budget int64
@@ -51,6 +57,9 @@ type Options struct {
 	// survives the end of the process, not that of the machine.
 	NoSync bool
 
+	// OnDone is told how long each Append and Update that succeeded took, from the
+	// call until it was durable. It must be quick. Nil is told nothing.
+	OnDone func(time.Duration)
 	// OnGap makes the event that tells readers of a stream what they will never
 	// get. It is appended in the same commit. Nil appends none, and so does the
 	// zero Event: of gaps in the stream that carries the gap records.
@@ -66,6 +75,7 @@ type Options struct {
 	// For tests to fail:
 	dirs   func(path string) keyring.FS
 	commit func(*bolt.Tx) error
+	steps  []step
 }
 
 // Verifier checks the store file at path. An error means that the check itself

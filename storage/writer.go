@@ -75,6 +75,7 @@ func (s *Store) do(ctx context.Context, r *request) error {
 	if s.fenced.Load() {
 		return ErrFenced
 	}
+	began := time.Now()
 	r.done = make(chan struct{})
 	select {
 	case s.requests <- r:
@@ -103,6 +104,9 @@ func (s *Store) do(ctx context.Context, r *request) error {
 	}
 	if r.panicked != nil {
 		panic(r.panicked)
+	}
+	if s.o.OnDone != nil && r.err == nil {
+		s.o.OnDone(time.Since(began))
 	}
 	return r.err
 }

@@ -72,6 +72,20 @@ func (c Checkpoint) Sign(key ed25519.PrivateKey) ([]byte, error) {
 	return b, nil
 }
 
+// SignText signs any text that ends with a newline as a note under an origin of its
+// own, such as the certificate of a kiosk that is retired.
+func SignText(origin, text string, key ed25519.PrivateKey) ([]byte, error) {
+	v, err := noteVerifier(origin, key.Public().(ed25519.PublicKey))
+	if err != nil {
+		return nil, err
+	}
+	b, err := note.Sign(&note.Note{Text: text}, signer{v, key})
+	if err != nil {
+		return nil, fmt.Errorf("cannot sign text: %w", err)
+	}
+	return b, nil
+}
+
 // OpenCheckpoint reads a signed checkpoint of the named log. One valid signature
 // by one of the keys is enough; signatures by others (witnesses) are ignored.
 func OpenCheckpoint(signed []byte, origin string, keys ...ed25519.PublicKey) (Checkpoint, error) {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"clinicgate/storage/internal/planted"
 )
@@ -63,10 +64,14 @@ func (d Dir) Create(name string) (File, error) {
 }
 
 // Rename implements FS.
-func (d Dir) Rename(from, to string) error { return rename(d.path(from), d.path(to)) }
+func (d Dir) Rename(from, to string) error {
+	return whileHeld(func() error { return rename(d.path(from), d.path(to)) }, isHeld, time.Sleep)
+}
 
 // Remove implements FS.
-func (d Dir) Remove(name string) error { return os.Remove(d.path(name)) }
+func (d Dir) Remove(name string) error {
+	return whileHeld(func() error { return os.Remove(d.path(name)) }, isHeld, time.Sleep)
+}
 
 // SyncDir implements FS.
 func (d Dir) SyncDir() error { return syncDir(string(d)) }

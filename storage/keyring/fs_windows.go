@@ -1,7 +1,9 @@
 package keyring
 
 import (
+	"errors"
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/windows"
 )
@@ -22,6 +24,18 @@ func rename(from, to string) error {
 		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
 	}
 	return nil
+}
+
+// isHeld reports what Windows answers while another program has the file open or
+// mapped. ERROR_ACCESS_DENIED is among it, and the answer to a missing right too,
+// which then comes some seconds later.
+func isHeld(err error) bool {
+	for _, code := range []syscall.Errno{windows.ERROR_SHARING_VIOLATION, windows.ERROR_LOCK_VIOLATION, windows.ERROR_ACCESS_DENIED, windows.ERROR_USER_MAPPED_FILE, windows.ERROR_DELETE_PENDING} {
+		if errors.Is(err, code) {
+			return true
+		}
+	}
+	return false
 }
 
 func syncDir(string) error { return nil }

@@ -61,7 +61,9 @@ func ParseSecrets(r io.Reader) ([]Named, error) {
 func (f importForm) secret() (Named, error) {
 	rule, ok := f.Kind.rule()
 	if !ok || !rule.imported {
-		return Named{}, fmt.Errorf("%w: kind %.40q cannot be imported", ErrSecret, f.Kind)
+		// What stands there is not repeated: who took the members for each other has
+		// written a key.
+		return Named{}, fmt.Errorf("%w: its kind cannot be imported", ErrSecret)
 	}
 	value := []byte(f.Value)
 	if !rule.text {

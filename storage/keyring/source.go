@@ -11,8 +11,7 @@ import (
 // The ring can therefore rotate everything below the root by itself, also where
 // the source is read-only.
 //
-// Passphrase and KeyFile are Sources; others (a systemd credential, Windows
-// DPAPI) fit the same interface.
+// Passphrase, KeyFile, Credential (systemd) and DPAPI (Windows) are Sources.
 type Source interface {
 	// Name is what the keyring remembers its source by: "passphrase".
 	Name() string
