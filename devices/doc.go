@@ -28,4 +28,10 @@
 // After a crash there is nothing to recover: a scan whose Sink had not returned
 // was not acknowledged to anybody, and the person scans again. Counters start
 // at zero; the events that the Sink and the Health function wrote do not.
+//
+// BUG: units of one model without serial numbers are told apart by their USB ports.
+// Two that change ports change places, and nothing in them says so.
+//
+// BUG: Windows tells neither the USB port nor the version of a unit. There a unit
+// without a serial number is named by its COM number, and its firmware is not shown.
 package devices

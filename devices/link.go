@@ -70,7 +70,7 @@ func (l *Link) Run(ctx context.Context, attach Attach) error {
 // Disabled stands in for Run when the configuration says not to use the
 // device.
 func (l *Link) Disabled(ctx context.Context, reason string) error {
-	l.become(Disabled, "", &Fault{Reason: reason})
+	l.become(Disabled, "", &Fault{Reason: reason, Hint: "nothing to do"})
 	<-ctx.Done()
 	return nil
 }
@@ -127,7 +127,7 @@ func (l *Link) attachment(ctx context.Context, attach Attach) (held time.Duratio
 			}
 			f := FaultOf(err)
 			if f == nil {
-				f = &Fault{Reason: "device code ended without a reason"}
+				f = &Fault{Reason: "device code ended without a reason", Hint: "report this with the service's log"}
 			}
 			l.become(Lost, "", f)
 			l.say(Lost, "", f.Reason)

@@ -98,9 +98,9 @@ func TestKeyboardsAndRawNodesAreFoundByWhatStaysTheSame(t *testing.T) {
 		}
 		for identity, want := range map[string]string{
 			"usb:05e0:1200":     "more than one device matches",
-			"usb:05e0:1200:A3":  "not plugged in",
+			"usb:05e0:1200:A3":  "not plugged in, but another unit of its model is",
 			"usb:05e0:2000":     "not plugged in",
-			"usb:05e0:1200@1-3": "not plugged in",
+			"usb:05e0:1200@1-3": "not in its USB port",
 		} {
 			got, err := h.find(identity, list)
 			if err == nil || FaultOf(err).Reason != want || FaultOf(err).Hint == "" {

@@ -6,6 +6,9 @@ import (
 	"strings"
 )
 
+// PrinterPorts lists the USB printers that are plugged in.
+func PrinterPorts() []SerialPort { return printerPorts("/sys", "/dev") }
+
 // FindPrinterPort gives the device node that a USB printer has now, such as
 // /dev/usb/lp0. The error is a *Fault.
 func FindPrinterPort(id Identity) (SerialPort, error) {

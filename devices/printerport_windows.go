@@ -2,6 +2,9 @@ package devices
 
 import "errors"
 
+// PrinterPorts is empty, see FindPrinterPort.
+func PrinterPorts() []SerialPort { return nil }
+
 // FindPrinterPort: Windows shows a USB printer as a queue or as a COM port, not
 // as a node.
 func FindPrinterPort(Identity) (SerialPort, error) {

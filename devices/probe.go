@@ -46,7 +46,7 @@ func (f *Fault) Error() string {
 func (f *Fault) Unwrap() error { return f.Err }
 
 // FaultOf finds the Fault in err, or makes one whose reason is the error's
-// text. It is nil for a nil error.
+// text and whose next step is the log. It is nil for a nil error.
 func FaultOf(err error) *Fault {
 	if err == nil {
 		return nil
@@ -54,5 +54,5 @@ func FaultOf(err error) *Fault {
 	if f, ok := errors.AsType[*Fault](err); ok {
 		return f
 	}
-	return &Fault{Reason: err.Error()}
+	return &Fault{Reason: err.Error(), Hint: "see the service's log"}
 }

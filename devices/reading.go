@@ -19,6 +19,10 @@ type Reading struct {
 	// "appointment-code". Each class documents its kinds.
 	Kind string
 
+	// ID names what happened, so that a repeat is known as one; empty where the
+	// device has no name for it. At most 64 bytes, and not about a person.
+	ID string
+
 	// Verdict says whether Value may be used.
 	Verdict Verdict
 

@@ -24,14 +24,16 @@ func FindSerialPort(id Identity) (SerialPort, error) {
 // among picks the unit from what is plugged in.
 func (id Identity) among(ports []SerialPort) (SerialPort, error) {
 	var found []SerialPort
+	var there []Identity
 	for _, p := range ports {
+		there = append(there, p.Identity)
 		if id.names(p.Identity) {
 			found = append(found, p)
 		}
 	}
 	switch len(found) {
 	case 0:
-		return SerialPort{}, &Fault{Reason: "not plugged in", Hint: "plug the device in; clinicgate devices list shows what is there"}
+		return SerialPort{}, id.missing(there)
 	case 1:
 		return found[0], nil
 	default:

@@ -83,11 +83,11 @@ func TestUnitIsFoundByWhatStaysTheSame(t *testing.T) {
 	}
 	for identity, want := range map[string]string{
 		"usb:0c2e:0b61":       "more than one port matches",
-		"usb:0c2e:0b61:A3":    "not plugged in",
-		"usb:0c2e:0b61@1-3":   "not plugged in",
+		"usb:0c2e:0b61:A3":    "not plugged in, but another unit of its model is",
+		"usb:0c2e:0b61@1-3":   "not in its USB port",
 		"usb:0c2e:ffff":       "not plugged in",
-		"usb:0403:6001:A1":    "not plugged in",
-		"usb:0403:6001@1-4.2": "not plugged in",
+		"usb:0403:6001:A1":    "not plugged in, but another unit of its model is",
+		"usb:0403:6001@1-4.2": "not in its USB port",
 	} {
 		got, err := u.find(identity)
 		if err == nil || FaultOf(err).Reason != want || FaultOf(err).Hint == "" {
@@ -126,5 +126,31 @@ func TestPathOfAPort(t *testing.T) {
 		if _, err := FindSerialPort(Identity{Path: path}); err == nil || FaultOf(err).Reason != want {
 			t.Errorf("FindSerialPort(%s) = %v, want %q", path, err, want)
 		}
+	}
+}
+
+// Two units of one model without serial numbers: each is found by its port alone, and
+// a third one in a port of its own is nobody's.
+func TestUnitsWithoutSerialNumbersAreTheirPorts(t *testing.T) {
+	u := newUSBTree(t)
+	model := map[string]string{"idVendor": "0c2e", "idProduct": "0b61"}
+	u.plug("ttyACM0", "/dev/null", "1-1", "1-1:1.0/tty", model)
+	u.plug("ttyACM1", "/dev/zero", "1-2", "1-2:1.0/tty", model)
+	for identity, want := range map[string]string{"usb:0c2e:0b61@1-1": "/dev/null", "usb:0c2e:0b61@1-2": "/dev/zero"} {
+		if got, err := u.find(identity); err != nil || got.Name != want || got.Identity.String() != identity {
+			t.Errorf("find(%s) = %+v, %v, want %s", identity, got, err, want)
+		}
+	}
+	if _, err := u.find("usb:0c2e:0b61"); err == nil || FaultOf(err).Reason != "more than one port matches" {
+		t.Errorf("the model alone: %v", err)
+	}
+
+	// Plugged in again the other way round, each has the other one's node, and the
+	// port still says which is which.
+	u = newUSBTree(t)
+	u.plug("ttyACM0", "/dev/null", "1-2", "1-2:1.0/tty", model)
+	u.plug("ttyACM1", "/dev/zero", "1-1", "1-1:1.0/tty", model)
+	if got, err := u.find("usb:0c2e:0b61@1-1"); err != nil || got.Name != "/dev/zero" {
+		t.Errorf("after the nodes changed: %+v, %v", got, err)
 	}
 }

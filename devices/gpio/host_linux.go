@@ -93,6 +93,18 @@ func (f *fence) open(l Line) (*held, error) {
 	}, nil
 }
 
+// Ready has periph read what this machine has, for hardware of another package
+// that periph's registries lead to, such as a bus and a line beside it. Nobody
+// else of ours may have periph do that: it is safe behind the fence only.
+func Ready() error {
+	chips.mu.Lock()
+	defer chips.mu.Unlock()
+	_ = chips.read() // a chip that is missing or forbidden is a line that the caller does not find
+	_, err := driverreg.Init()
+	keepFileZero()
+	return err
+}
+
 // read brings periph's list to the chips that are there now. mu is held.
 func (f *fence) read() error {
 	paths, err := filepath.Glob("/dev/gpiochip*")
@@ -121,11 +133,6 @@ func (f *fence) read() error {
 		// periph closes what it finds twice, see above. Once, at the start, that
 		// hits our standard input, which stands ready for it.
 		return &devices.Fault{Reason: "GPIO chips changed", Hint: "restart the service: where one chip has two names, they are read at its start only"}
-	}
-	if f.readings == 0 && links && len(gpioioctl.Chips) > 0 {
-		// A card reader on SPI had periph read them: the once is over.
-		f.nodes, f.denied, f.readings = nodes, denied, 1
-		return nil
 	}
 	for _, chip := range gpioioctl.Chips[f.current:] {
 		for _, line := range chip.Lines() { // or the new ones could not have their names

@@ -14,3 +14,6 @@ func Chips() []Chip { return nil }
 func openLine(Line) (*held, error) {
 	return nil, &devices.Fault{Reason: unsupported, Hint: "use a device on MQTT or USB"}
 }
+
+// Ready does nothing: there is nothing that periph could read.
+func Ready() error { return nil }

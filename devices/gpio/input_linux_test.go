@@ -100,6 +100,27 @@ func TestButtonHeldDown(t *testing.T) {
 	})
 }
 
+// Somebody leans on it while the service starts, and lets go: that was no press, and
+// the next one is.
+func TestButtonDownAtStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench()
+		d := button(t, b, Config{})
+		low := gpio.Low
+		b.atStart = &low
+		runs(t, d, b, func() {
+			time.Sleep(stuckAfter / 2)
+			b.edges(100*time.Millisecond, gpio.High)
+			wantKinds(t, b)
+			b.edges(100*time.Millisecond, gpio.Low, gpio.High)
+			wantKinds(t, b, Pressed)
+			if got := b.health(); !slices.Equal(got, []string{"attached"}) {
+				t.Errorf("health %v, want no loss", got)
+			}
+		})
+	})
+}
+
 // A line that nothing pulls is a loss, and no flood of readings.
 func TestButtonChatters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

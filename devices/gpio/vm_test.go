@@ -17,8 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"periph.io/x/conn/v3/driver/driverreg"
-
 	"clinicgate/devices"
 	"clinicgate/devices/simulator"
 )
@@ -346,7 +344,7 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	if before := os.Getenv("CLINICGATE_VM_BEFORE"); before != "" {
-		if _, err := driverreg.Init(); err != nil {
+		if err := Ready(); err != nil {
 			panic(err)
 		}
 		f, err := os.Open(before)
@@ -393,16 +391,14 @@ func TestVMChipWithTwoNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.Remove("/dev/gpiochip99") })
-	for _, c := range []struct{ before, want string }{
-		{"", "/dev/null"},
-		{"/proc/version", "/proc/version"}, // opened after another device had periph read the chips
-	} {
-		cmd := child(t, "gpio:pi/3", On, "CLINICGATE_VM_BEFORE="+c.before)
+	const want = "/dev/null"
+	for _, before := range []string{"", "/proc/version"} { // opened after another device had periph read the machine
+		cmd := child(t, "gpio:pi/3", On, "CLINICGATE_VM_BEFORE="+before)
 		if v := chip.value(3); v != "1" {
 			t.Errorf("lamp %s, want 1", v)
 		}
-		if file, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/0", cmd.Process.Pid)); err != nil || file != c.want {
-			t.Errorf("file 0 of the process is %q, %v, want %s", file, err, c.want)
+		if file, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/0", cmd.Process.Pid)); err != nil || file != want {
+			t.Errorf("file 0 of the process is %q, %v, want %s", file, err, want)
 		}
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()

@@ -143,25 +143,16 @@ func (d Output) Do(ctx context.Context, c devices.Command) error {
 }
 
 func (d *Device) send(ctx context.Context, c devices.Command, came chan answer) error {
-	topic, payload := d.foreign(c)
-	retain := false
-	if topic == "" {
-		var err error
-		topic = Topic{d.station.site, d.station.kiosk, string(d.cfg.Class), d.name, LeafCommand}.String()
-		retain = d.cfg.Class == devices.Display
-		payload, err = json.Marshal(map[string]any{"v": 1, "id": c.ID, "verb": c.Verb, "args": c.Args, "expires": time.Now().Add(answerDeadline).UTC().Format(time.RFC3339)})
-		if err != nil {
-			return fmt.Errorf("cannot encode a command: %w", err)
-		}
-	}
-	switch err := d.station.deps.Publish(ctx, topic, payload, retain); {
-	case errors.Is(err, ErrNotConnected):
-		return devices.ErrAbsent
-	case err != nil:
-		return &devices.Fault{Reason: "the command could not be sent", Hint: "clinicgate status shows the broker", Err: err}
-	}
 	if d.cfg.Speaks != "" {
-		return nil
+		return d.flip(ctx, c)
+	}
+	topic := Topic{d.station.site, d.station.kiosk, string(d.cfg.Class), d.name, LeafCommand}.String()
+	payload, err := json.Marshal(map[string]any{"v": 1, "id": c.ID, "verb": c.Verb, "args": c.Args, "expires": time.Now().Add(answerDeadline).UTC().Format(time.RFC3339)})
+	if err != nil {
+		return fmt.Errorf("cannot encode a command: %w", err)
+	}
+	if err := d.tell(ctx, topic, payload, d.cfg.Class == devices.Display); err != nil {
+		return err
 	}
 	select {
 	case a := <-came:
@@ -174,25 +165,15 @@ func (d *Device) send(ctx context.Context, c devices.Command, came chan answer) 
 	}
 }
 
-// foreign gives a command in another maker's words; an empty topic: our own.
-func (d *Device) foreign(c devices.Command) (topic string, payload []byte) {
-	word := "ON"
-	if c.Args["pattern"] == "off" {
-		word = "OFF"
+// tell publishes a command; devices.ErrAbsent where there is no broker.
+func (d *Device) tell(ctx context.Context, topic string, payload []byte, retain bool) error {
+	switch err := d.station.deps.Publish(ctx, topic, payload, retain); {
+	case errors.Is(err, ErrNotConnected):
+		return devices.ErrAbsent
+	case err != nil:
+		return &devices.Fault{Reason: "the command could not be sent", Hint: "clinicgate status shows the broker", Err: err}
 	}
-	switch base := d.cfg.Base; d.cfg.Speaks {
-	case "zigbee2mqtt":
-		if base == "" {
-			base = "zigbee2mqtt"
-		}
-		return base + "/" + d.name + "/set", []byte(`{"state":"` + word + `"}`)
-	case "tasmota":
-		if base != "" {
-			base += "/"
-		}
-		return base + "cmnd/" + d.name + "/POWER", []byte(word)
-	}
-	return "", nil
+	return nil
 }
 
 // answered gives an answer to whoever waits for it.

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"clinicgate/devices"
+
+	"github.com/google/uuid"
 )
 
 // PortPrefix begins the port of a device that is on MQTT: "mqtt:NAME", where NAME
@@ -22,11 +24,16 @@ type Config struct {
 	Class    devices.Class
 	Port     string
 	Disabled bool
-	// Speaks is whose commands the device takes: empty for our own scheme,
-	// "zigbee2mqtt" or "tasmota".
+	// Speaks is whose commands the device takes: empty for our own scheme, or one
+	// of Makers.
 	Speaks string
 	// Base replaces the first level of such a publisher's topics; may be empty.
 	Base string
+	// Property is what is switched: a member of Zigbee2MQTT's payload ("state" where
+	// empty), a relay of Tasmota's ("POWER"), node and property of Homie's.
+	Property string
+	// On and Off are the words for it; empty: the maker's usual ones.
+	On, Off string
 }
 
 // Classes lists the classes that a device on MQTT can have.
@@ -47,18 +54,10 @@ func (c Config) Validate() error {
 	if !slices.Contains(Classes(), c.Class) {
 		errs = append(errs, fmt.Errorf("a %s cannot be on MQTT", c.Class))
 	}
-	switch c.Speaks {
-	case "":
-		if ok && slices.Contains(outputs(), c.Class) && !ValidLevel(name) {
-			errs = append(errs, errors.New("the name of a device that takes commands of our own scheme has 1 to 40 of A-Z a-z 0-9 _ -"))
-		}
-	case "zigbee2mqtt", "tasmota":
-		if !slices.Contains(switched(), c.Class) && slices.Contains(outputs(), c.Class) {
-			errs = append(errs, fmt.Errorf("a %s takes commands of our own scheme only", c.Class))
-		}
-	default:
-		errs = append(errs, errors.New("speaks is empty, zigbee2mqtt or tasmota"))
+	if c.Speaks == "" && ok && slices.Contains(outputs(), c.Class) && !ValidLevel(name) {
+		errs = append(errs, errors.New("the name of a device that takes commands of our own scheme has 1 to 40 of A-Z a-z 0-9 _ -"))
 	}
+	errs = append(errs, c.validateSwitch()...)
 	return errors.Join(errs...)
 }
 
@@ -75,10 +74,23 @@ type Device struct {
 	there   bool         // guarded by mu
 	reason  string       // guarded by mu; of not being there
 	changed chan struct{}
-	seen    []string               // guarded by mu: ids of the newest events
+	seen    []happening            // guarded by mu: the newest
 	waiting map[string]chan answer // guarded by mu: commands by id
 	done    []outcome              // guarded by mu: the newest commands
+	steady  string                 // guarded by mu: what another maker's lamp or sounder was told to show until told otherwise
+	pulses  int                    // guarded by mu: under way at another maker's device
 }
+
+// happening is an event that was handed over.
+type happening struct {
+	id string
+	at time.Time
+}
+
+// countedAgain is how long a repeated number is a repeat. A device counts from one
+// again when its battery was changed, and a press for help must not be taken for an
+// old one then. A uuid is one event for good.
+const countedAgain = time.Minute
 
 const (
 	maxSeen  = 64
@@ -200,6 +212,9 @@ func (d *Device) said(ctx context.Context, f Fact, retained bool) (vital bool, e
 		return false, err
 	case LinkQuality:
 		return false, nil
+	case Firmware:
+		d.link.Firmware(f.Word)
+		return false, nil
 	}
 	if retained {
 		return false, nil // it is not known when that happened
@@ -231,8 +246,11 @@ func (d *Device) happened(ctx context.Context, event, id string) error {
 		return ErrNotAccepted
 	}
 	d.reachable(true, "")
+	_, err := uuid.Parse(id)
+	unique, now := err == nil, time.Now()
 	d.mu.Lock()
-	sink, again := d.sink, id != "" && slices.Contains(d.seen, id)
+	sink := d.sink
+	again := id != "" && slices.ContainsFunc(d.seen, func(e happening) bool { return e.id == id && (unique || now.Sub(e.at) < countedAgain) })
 	d.mu.Unlock()
 	switch {
 	case again:
@@ -240,13 +258,17 @@ func (d *Device) happened(ctx context.Context, event, id string) error {
 	case sink == nil:
 		return errors.New("device is not in use now")
 	}
-	if err := d.link.Deliver(ctx, sink, devices.Reading{Kind: kind, Verdict: devices.Good, At: time.Now()}); err != nil {
+	r := devices.Reading{Kind: kind, Verdict: devices.Good, At: now}
+	if unique {
+		r.ID = id
+	}
+	if err := d.link.Deliver(ctx, sink, r); err != nil {
 		return err
 	}
 	if id != "" {
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		if d.seen = append(d.seen, id); len(d.seen) > maxSeen {
+		if d.seen = append(d.seen, happening{id, now}); len(d.seen) > maxSeen {
 			d.seen = slices.Delete(d.seen, 0, 1)
 		}
 	}

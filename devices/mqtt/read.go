@@ -29,7 +29,7 @@ const (
 type Fact struct {
 	Device string // as its publisher names it
 	Kind   Kind
-	Word   string   // of press, presence, availability
+	Word   string   // of press, presence, availability, firmware
 	Number int      // of battery and link quality
 	Value  phi.Text // of a vital sign: a decimal as it came
 	Unit   string   // of it
@@ -50,6 +50,7 @@ var (
 var (
 	nameForm    = regexp.MustCompile(`^[\pL\pN_][\pL\pN_.: -]*$`)
 	decimalForm = regexp.MustCompile(`^-?[0-9]{1,9}(\.[0-9]{1,9})?$`)
+	versionForm = regexp.MustCompile(`^[vV]?[0-9][A-Za-z0-9._+-]{0,39}$`)
 	idForm      = regexp.MustCompile(`^[A-Za-z0-9_.:-]{1,64}$`)
 )
 
@@ -110,6 +111,10 @@ func (r Rule) read(tree any, topic string, payload []byte) (f Fact, ok bool, err
 	case r.Kind == Battery || r.Kind == LinkQuality:
 		if f.Number, ok = whole(text, map[Kind]int{Battery: 100, LinkQuality: 255}[r.Kind]); !ok {
 			return f, false, ErrNumber
+		}
+	case r.Kind == Firmware:
+		if f.Word, ok = release(text); !ok {
+			return f, false, nil
 		}
 	default:
 		words := r.Words
@@ -226,6 +231,13 @@ func whole(text string, most int) (int, bool) {
 	text, _, _ = strings.Cut(text, ".")
 	n, err := strconv.Atoi(text)
 	return n, err == nil && n >= 0 && n <= most
+}
+
+// release reads a version: it begins with a digit, as no name does. What follows in
+// brackets, Tasmota's kind of build, is left out.
+func release(text string) (string, bool) {
+	text, _, _ = strings.Cut(text, "(")
+	return text, versionForm.MatchString(text)
 }
 
 // instant reads RFC 3339, or seconds or milliseconds since 1970; the zero time

@@ -34,6 +34,7 @@ func Ready(name, base string) []Rule {
 			with(state, "presence", Presence, nil),
 			with(state, "battery", Battery, nil),
 			with(state, "linkquality", LinkQuality, nil),
+			with(state, "update.installed_version", Firmware, nil),
 			with(Rule{Filter: at("+/availability"), DeviceLevel: level}, "", Availability, nil),
 			with(Rule{Filter: at("+/availability"), DeviceLevel: level}, "state", Availability, nil),
 		}
@@ -49,6 +50,7 @@ func Ready(name, base string) []Rule {
 			with(stat("RESULT"), "Switch1.Action", Presence, nil),
 			with(tele("STATE"), "Wifi.RSSI", LinkQuality, nil),
 			with(tele("SENSOR"), "Battery.Percentage", Battery, nil),
+			with(tele("INFO1"), "Info1.Version", Firmware, nil),
 		}
 	case "homie":
 		state := map[string]string{"ready": WordOnline, "sleeping": WordOnline, "alert": WordOnline, "disconnected": WordOffline, "lost": WordOffline}
@@ -59,6 +61,7 @@ func Ready(name, base string) []Rule {
 			}
 			rules = append(rules,
 				with(device("$state"), "", Availability, state),
+				with(device("$fw/version"), "", Firmware, nil),
 				with(device("button/action"), "", Press, nil),
 				with(device("motion/motion"), "", Presence, nil),
 				with(device("battery/battery-level"), "", Battery, nil))

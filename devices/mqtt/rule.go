@@ -18,6 +18,7 @@ const (
 	Availability Kind = "availability" // Word is "online" or "offline"
 	Battery      Kind = "battery"      // Number is percent
 	LinkQuality  Kind = "link-quality" // Number is 0 to 255, more is better
+	Firmware     Kind = "firmware"     // Word is the version, such as "1.4.0"
 )
 
 // The words of facts.
@@ -37,7 +38,7 @@ func vitalSigns() []Kind {
 
 // Kinds lists every kind.
 func Kinds() []Kind {
-	return append([]Kind{Press, Presence, Availability, Battery, LinkQuality}, vitalSigns()...)
+	return append([]Kind{Press, Presence, Availability, Battery, LinkQuality, Firmware}, vitalSigns()...)
 }
 
 // Vital reports whether a value of this kind is about a person.

@@ -113,10 +113,12 @@ const maxOwn = 4 << 10 // bytes of a message of our own scheme
 
 // own reads a message of our own scheme:
 //
-//	{"v":1, "id":"<uuid>", "seq":12, "state":"ready", "reason":"…", "battery":80}   how the device is
+//	{"v":1, "id":"<uuid>", "seq":12, "state":"ready", "reason":"…", "battery":80,
+//	 "firmware":"1.4.0"}                                                           how the device is
 //	{"v":1, "id":"<uuid>", "seq":12, "event":"press"}                              what happened, never retained
 //
-// id or seq make a repeat known; both may be left out. Events of class vitals are
+// id or seq make a repeat known. They, reason, battery and firmware may be left out;
+// a firmware that is no version is. Events of class vitals are
 // the form of devices/vitals.
 func (s *Station) own(ctx context.Context, t Topic, m Message) error {
 	var said struct {
@@ -127,6 +129,8 @@ func (s *Station) own(ctx context.Context, t Topic, m Message) error {
 		Reason  string    `json:"reason"`
 		Event   string    `json:"event"`
 		Battery *int      `json:"battery"`
+
+		Firmware string `json:"firmware"`
 	}
 	vitals := t.Class == string(devices.Vitals) && t.Leaf == LeafEvent
 	if len(m.Payload) > maxOwn || json.Unmarshal(m.Payload, &said) != nil || said.V != 1 {
@@ -166,6 +170,9 @@ func (s *Station) own(ctx context.Context, t Topic, m Message) error {
 	for _, d := range mine {
 		if said.Battery != nil {
 			d.charged(*said.Battery)
+		}
+		if v, ok := release(said.Firmware); ok {
+			d.link.Firmware(v)
 		}
 		d.reachable(!slices.Contains([]string{"offline", "lost", "stopped", "disconnected"}, said.State), said.Reason)
 	}

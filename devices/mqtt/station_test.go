@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"clinicgate/devices"
 	"clinicgate/devices/mqtt"
@@ -22,14 +23,17 @@ type room struct {
 	events    []string
 	readings  []devices.Reading
 	published []string
-	fail      error // of everything that should become durable
-	send      error // of publishing
+	fail      error     // of everything that should become durable
+	send      error     // of publishing
+	until     time.Time // when send ends; zero: never
 	answer    func(topic string, payload []byte)
+	sent      func() // after each message that was published
 }
 
-func newRoom() *room {
+func newRoom(more ...mqtt.Rule) *room {
 	r := &room{}
 	rules := append(mqtt.Ready("zigbee2mqtt", ""), mqtt.Ready("tasmota", "")...)
+	rules = append(rules, more...)
 	rules = append(rules, mqtt.Rule{Filter: "cuff/+", DeviceLevel: 2, Path: "sys", Kind: "systolic", Unit: "mm[Hg]", IDPath: "n"},
 		mqtt.Rule{Filter: "cuff/+", DeviceLevel: 2, Path: "dia", Kind: "diastolic", Unit: "mm[Hg]", IDPath: "n"})
 	r.Station = mqtt.NewStation("main", "lobby-1", rules, mqtt.Deps{
@@ -40,12 +44,15 @@ func newRoom() *room {
 			return r.fail
 		},
 		Publish: func(_ context.Context, topic string, payload []byte, retain bool) error {
-			if r.send != nil {
+			if r.send != nil && (r.until.IsZero() || time.Now().Before(r.until)) {
 				return r.send
 			}
 			r.published = append(r.published, fmt.Sprintf("%s %s %v", topic, payload, retain))
 			if r.answer != nil {
 				go r.answer(topic, payload)
+			}
+			if r.sent != nil {
+				r.sent()
 			}
 			return nil
 		},
@@ -129,6 +136,13 @@ func TestButtonOfEitherScheme(t *testing.T) {
 		if err := r.say(t, topic, `{"v":1,"seq":7,"event":"press"}`); err != nil || len(r.readings) != 3 {
 			t.Errorf("sent again: %v, %d readings", err, len(r.readings))
 		}
+		if err := r.say(t, topic, `{"v":1,"seq":7,"event":"press"}`); err != nil || len(r.readings) != 3 {
+			t.Errorf("sent a third time: %v, %d readings, want no more", err, len(r.readings))
+		}
+		time.Sleep(2 * time.Minute) // its battery was changed, and it counts from the start
+		if err := r.say(t, topic, `{"v":1,"seq":7,"event":"press"}`); err != nil || len(r.readings) != 4 {
+			t.Errorf("the number again, later: %v, %d readings, want a new press", err, len(r.readings))
+		}
 	})
 }
 
@@ -145,9 +159,16 @@ func TestDeviceComesAndGoes(t *testing.T) {
 				t.Errorf("after %s: %s %s", payload, st.State, st.Reason)
 			}
 		}
-		state(`{"v":1,"state":"ready"}`, devices.Attached)
+		state(`{"v":1,"state":"ready","firmware":"1.4.0"}`, devices.Attached)
+		if got := d.Status().Firmware; got != "1.4.0" {
+			t.Errorf("its firmware is %q", got)
+		}
+		state(`{"v":1,"state":"ready","firmware":"Ana Example"}`, devices.Attached)
+		if got := d.Status().Firmware; got != "1.4.0" {
+			t.Errorf("its firmware became %q", got)
+		}
 		state(`{"v":1,"state":"lost"}`, devices.Lost)
-		if n := len(r.health); n != 2 {
+		if n := len(r.health); n != 3 {
 			t.Errorf("%d health events", n)
 		}
 		for _, bad := range []string{`{"v":2,"state":"ready"}`, `{"v":1,"state":"Ana Example"}`, `{"v":1}`, `{"v":1,"state":"ok","battery":101}`, `nonsense`,
@@ -250,28 +271,118 @@ func TestCommandIsDoneOnceAndAnswered(t *testing.T) {
 	})
 }
 
-func TestOtherMakersLamps(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRoom()
-		z := r.run(t, mqtt.Config{ID: "lamp-z", Class: devices.Lamp, Port: "mqtt:hall lamp", Speaks: "zigbee2mqtt"}).(devices.Output)
-		s := r.run(t, mqtt.Config{ID: "lamp-t", Class: devices.Lamp, Port: "mqtt:lamp-1", Speaks: "tasmota"}).(devices.Output)
-		for topic, payload := range map[string]string{"zigbee2mqtt/hall lamp/availability": `{"state":"online"}`, "tele/lamp-1/LWT": "Online"} {
-			if err := r.say(t, topic, payload); err != nil {
+// TestOtherMakersOutputs holds what a lamp, a sounder and a door of each maker are
+// told, byte by byte: what is to end by itself is ended.
+func TestOtherMakersOutputs(t *testing.T) {
+	type told struct{ pattern, want string }
+	on := func(topic, on, off string) []told { // of a lamp or a sounder
+		set, unset := topic+" "+on+" false", topic+" "+off+" false"
+		return []told{{"off", unset}, {"pulse-2", set + "; " + unset}, {"on", set}, {"pulse-3", unset + "; " + set}, {"blink", set}, {"pulse-1", ""}, {"fast-blink", set}, {"alarm", set}, {"pulse-2", ""}, {"off", unset}}
+	}
+	open := func(topic, on, off string) []told {
+		return []told{{"", topic + " " + on + " false; " + topic + " " + off + " false"}}
+	}
+	for _, c := range []struct {
+		mqtt.Config
+		seen [2]string // topic and payload by which it is known to be there
+		want []told
+	}{
+		{mqtt.Config{Class: devices.Lamp, Port: "mqtt:hall lamp", Speaks: "zigbee2mqtt"}, [2]string{"zigbee2mqtt/hall lamp/availability", `{"state":"online"}`},
+			on("zigbee2mqtt/hall lamp/set", `{"state":"ON"}`, `{"state":"OFF"}`)},
+		{mqtt.Config{Class: devices.Sounder, Port: "mqtt:siren", Speaks: "zigbee2mqtt", Base: "zb", Property: "alarm", On: "true", Off: "false"}, [2]string{"zb/siren/availability", `online`},
+			on("zb/siren/set", `{"alarm":true}`, `{"alarm":false}`)},
+		{mqtt.Config{Class: devices.Door, Port: "mqtt:lock", Speaks: "zigbee2mqtt", On: "UNLOCK", Off: "LOCK"}, [2]string{"zigbee2mqtt/lock/availability", `online`},
+			open("zigbee2mqtt/lock/set", `{"state":"UNLOCK"}`, `{"state":"LOCK"}`)},
+		{mqtt.Config{Class: devices.Lamp, Port: "mqtt:lamp-1", Speaks: "tasmota"}, [2]string{"tele/lamp-1/LWT", "Online"}, on("cmnd/lamp-1/POWER", "ON", "OFF")},
+		{mqtt.Config{Class: devices.Sounder, Port: "mqtt:horn", Speaks: "tasmota", Base: "house", Property: "POWER2"}, [2]string{"house/tele/horn/LWT", "Online"}, on("house/cmnd/horn/POWER2", "ON", "OFF")},
+		{mqtt.Config{Class: devices.Door, Port: "mqtt:door", Speaks: "tasmota"}, [2]string{"tele/door/LWT", "Online"}, open("cmnd/door/POWER", "ON", "OFF")},
+		{mqtt.Config{Class: devices.Lamp, Port: "mqtt:lamp-5", Speaks: "homie", Property: "light/power"}, [2]string{"homie/5/lamp-5/$state", "ready"}, on("homie/5/lamp-5/light/power/set", "true", "false")},
+		{mqtt.Config{Class: devices.Sounder, Port: "mqtt:siren-4", Speaks: "homie4", Property: "siren/on"}, [2]string{"homie/siren-4/$state", "ready"}, on("homie/siren-4/siren/on/set", "true", "false")},
+		{mqtt.Config{Class: devices.Door, Port: "mqtt:door-5", Speaks: "homie", Base: "house", Property: "strike/open"}, [2]string{"house/5/door-5/$state", "ready"}, open("house/5/door-5/strike/open/set", "true", "false")},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRoom(append(mqtt.Ready("homie", ""), append(mqtt.Ready("zigbee2mqtt", "zb"), append(mqtt.Ready("tasmota", "house"), mqtt.Ready("homie", "house")...)...)...)...)
+			c.ID = "it"
+			d := r.run(t, c.Config).(devices.Output)
+			verb := mqtt.Verbs(c.Class)[0]
+			do := func(id, pattern string) error {
+				command := devices.Command{ID: id, Verb: verb, Args: map[string]string{"pattern": pattern}}
+				if c.Class == devices.Door {
+					command.Args = nil
+				}
+				return d.Do(t.Context(), command)
+			}
+			if err := do("early", "on"); !errors.Is(err, devices.ErrAbsent) {
+				t.Errorf("%s: before it was there: %v", c.Port, err)
+			}
+			if err := r.say(t, c.seen[0], c.seen[1]); err != nil {
 				t.Fatal(err)
 			}
-		}
-		for i, d := range []devices.Output{z, s} {
-			for _, pattern := range []string{"blink", "off"} {
-				if err := d.Do(t.Context(), devices.Command{ID: pattern + fmt.Sprint(i), Verb: "show", Args: map[string]string{"pattern": pattern}}); err != nil {
-					t.Fatal(err)
+			for i, w := range c.want {
+				r.published = nil
+				for range 2 { // the second is a repeat
+					if err := do(fmt.Sprint("c", i), w.pattern); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if got := strings.Join(r.published, "; "); got != w.want {
+					t.Errorf("%s %s: told %q, want %q", c.Port, w.pattern, got, w.want)
 				}
 			}
+		})
+	}
+}
+
+// What was begun is ended though the service stops meanwhile, and a door that could
+// not be closed at once is closed when the broker is back.
+func TestADoorIsClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRoom()
+		d := r.run(t, mqtt.Config{ID: "door", Class: devices.Door, Port: "mqtt:door", Speaks: "tasmota"}).(devices.Output)
+		if err := r.say(t, "tele/door/LWT", "Online"); err != nil {
+			t.Fatal(err)
 		}
-		want := []string{`zigbee2mqtt/hall lamp/set {"state":"ON"} false`, `zigbee2mqtt/hall lamp/set {"state":"OFF"} false`, "cmnd/lamp-1/POWER ON false", "cmnd/lamp-1/POWER OFF false"}
-		if strings.Join(r.published, "\n") != strings.Join(want, "\n") {
-			t.Errorf("published %q, want %q", r.published, want)
+		ctx, cancel := context.WithCancel(t.Context())
+		r.sent = func() { cancel() }
+		if err := d.Do(ctx, devices.Command{ID: "1", Verb: "open"}); err != nil || strings.Join(r.published, "; ") != "cmnd/door/POWER ON false; cmnd/door/POWER OFF false" {
+			t.Errorf("stopped: %v, %q", err, r.published)
+		}
+		r.published = nil
+		r.sent = func() {
+			if r.sent = nil; r.send == nil {
+				r.send, r.until = mqtt.ErrNotConnected, time.Now().Add(9*time.Second)
+			}
+		}
+		if err := d.Do(t.Context(), devices.Command{ID: "2", Verb: "open"}); err != nil || len(r.published) != 2 {
+			t.Errorf("the broker was away: %v, %q", err, r.published)
+		}
+		r.published = nil
+		r.sent = func() { r.send, r.until = errors.New("broken"), time.Time{} }
+		if err := d.Do(t.Context(), devices.Command{ID: "3", Verb: "open"}); devices.FaultOf(err) == nil || !strings.Contains(devices.FaultOf(err).Hint, "door may stand open") || errors.Is(err, devices.ErrAbsent) {
+			t.Errorf("it was never closed: %v", err)
 		}
 	})
+}
+
+func TestSwitchSettings(t *testing.T) {
+	for text, c := range map[string]mqtt.Config{
+		"speaks is empty or one of":   {Class: devices.Lamp, Speaks: "esphome"},
+		"set speaks":                  {Class: devices.Lamp, Property: "state"},
+		"base is the topic's":         {Class: devices.Lamp, Speaks: "zigbee2mqtt", Base: "zb/#"},
+		"property is missing":         {Class: devices.Lamp, Speaks: "homie"},
+		"property is the node":        {Class: devices.Door, Speaks: "homie4", Property: "light"},
+		"property is the member":      {Class: devices.Lamp, Speaks: "zigbee2mqtt", Property: `a":1,"b`},
+		"property is POWER":           {Class: devices.Lamp, Speaks: "tasmota", Property: "Backlog"},
+		"on and off are":              {Class: devices.Door, Speaks: "zigbee2mqtt", On: "UNLOCK"},
+		"on and off are two":          {Class: devices.Door, Speaks: "zigbee2mqtt", On: `"`, Off: "x"},
+		"commands of our own scheme":  {Class: devices.Display, Speaks: "zigbee2mqtt"},
+		"commands of our own scheme ": {Class: devices.Printer, Speaks: "homie"},
+	} {
+		c.ID, c.Port = "it", "mqtt:it"
+		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), strings.TrimSpace(text)) {
+			t.Errorf("%+v gave %v, want %q", c, err, text)
+		}
+	}
 }
 
 func FuzzTake(f *testing.F) {

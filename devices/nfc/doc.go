@@ -36,12 +36,17 @@
 // record types; NXP MFRC522 and NTAG213/215/216 data sheets; PC/SC parts 3 and 5;
 // PC/SC lite's winscard_msg.h. The register scripts in the tests were recorded from
 // the simulator, which was written from the data sheets; no byte in them came from
-// a real chip. The socket was proved with pcscd 1.9.9 and a virtual reader.
+// a real chip, and testdata/README.md says which of them are published. The dialogues
+// with PC/SC are written by hand. The socket was proved with pcscd 1.9.9 and a virtual
+// reader, which tells no version of its driver.
 //
 // BUG: winscard.dll was called by no test: there is no Windows with a reader here.
 //
 // BUG: pcscd's table has room for 16 slots on one machine, as it is built for
 // Debian; one that is built for more is read wrongly and not used.
+//
+// BUG: what libccid and Windows' driver tell as a reader's version was read in their
+// sources and documents, and from no reader.
 //
 // BUG: the numbers of ISO/IEC 14443-3 type B cards change with each tap, and
 // nothing in them says so: such a card is looked up in vain.

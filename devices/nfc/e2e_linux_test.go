@@ -129,6 +129,9 @@ func TestE2ERealService(t *testing.T) {
 	}()
 	c := start(t, s, nfc.Config{Port: "pcsc:Virtual PCD", Socket: s.socket()})
 	c.tapAround()
+	if st := c.nfc.Status(); st.State != devices.Attached || st.Firmware != "" { // the virtual driver knows no such attribute
+		t.Errorf("after its version was asked for: %+v", st)
+	}
 	r, err := nfc.New(nfc.Config{ID: "other", Port: "pcsc:", Socket: s.socket()}, devices.Deps{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)

@@ -14,9 +14,9 @@ import (
 	"periph.io/x/conn/v3/spi"
 	"periph.io/x/conn/v3/spi/spireg"
 	"periph.io/x/devices/v3/mfrc522/commands"
-	"periph.io/x/host/v3"
 
 	"clinicgate/devices"
+	clinicgpio "clinicgate/devices/gpio"
 )
 
 // Commands to a card (ISO/IEC 14443-3, 6.4; Type 2 Tag 1.2, chapter 5).
@@ -59,7 +59,7 @@ type mfrc522 struct {
 var _ reader = (*mfrc522)(nil)
 
 func openMFRC522(name, reset string) (reader, string, error) {
-	if _, err := host.Init(); err != nil {
+	if err := clinicgpio.Ready(); err != nil {
 		return nil, "", &devices.Fault{Reason: "cannot look for SPI on this machine", Hint: "use a reader with a USB plug instead", Err: err}
 	}
 	line := gpioreg.ByName(reset)
@@ -212,8 +212,11 @@ func (m *mfrc522) card(lastBits byte, b ...byte) ([]byte, int) {
 // version implements reader: the chip and its version (data sheet, 9.3.4.8).
 func (m *mfrc522) version() string {
 	b, err := m.chip.DevRead(commands.VersionReg)
-	if err != nil || b>>4 != 9 {
-		return "" // a copy of the chip, or a later one
+	if err != nil {
+		return ""
+	}
+	if b>>4 != 9 { // a copy of the chip, or a later one
+		return fmt.Sprintf("VersionReg %02Xh", b)
 	}
 	return fmt.Sprintf("MFRC522 %d.0", b&0x0f)
 }

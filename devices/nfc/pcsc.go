@@ -1,6 +1,7 @@
 package nfc
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"regexp"
@@ -18,6 +19,9 @@ type service interface {
 	connect(reader string) (cardHandle, error)
 	transmit(h cardHandle, apdu []byte) ([]byte, error)
 	disconnect(h cardHandle) error
+	// driverVersion is the attribute SCARD_ATTR_VENDOR_IFD_VERSION of a reader, which
+	// is asked without a card.
+	driverVersion(reader string) ([]byte, error)
 	close()
 }
 
@@ -63,6 +67,7 @@ const muteAfter = 5
 type pcscReader struct {
 	service service
 	unit    string // its name with its number
+	first   string // its first slot
 	quiet   bool   // its buzzer was turned off, or it has none
 
 	in      slot     // the slot whose card was looked at last
@@ -87,6 +92,11 @@ func openPCSC(name, socket string) (reader, string, error) {
 	if err != nil {
 		s.close()
 		return nil, "", serviceFault(err)
+	}
+	for _, s := range slices.Backward(slots) {
+		if _, unit := stableName(s.name); unit == r.unit {
+			r.first = s.name
+		}
 	}
 	r.quiet = !strings.Contains(r.unit, "ACR122")
 	return r, r.unit, nil
@@ -272,8 +282,33 @@ func (r *pcscReader) with(f func(cardHandle) error) error {
 	return err
 }
 
-// version implements reader. The service does not ask a reader for its own.
-func (r *pcscReader) version() string { return "" }
+// version implements reader.
+func (r *pcscReader) version() string {
+	b, err := r.service.driverVersion(r.first)
+	if err != nil {
+		return "" // it tells none, or another program has the reader for itself
+	}
+	return unitVersion(b)
+}
+
+// vendorVersion is SCARD_ATTR_VENDOR_IFD_VERSION (PC/SC part 3, 3.1.3).
+const vendorVersion = 1<<16 | 0x0102
+
+// unitVersion reads that attribute: 0xMMmmbbbb, major and minor number and build.
+// libccid and Windows' driver fill it with the unit's bcdDevice.
+func unitVersion(b []byte) string {
+	if len(b) != 4 {
+		return ""
+	}
+	v := binary.NativeEndian.Uint32(b)
+	switch build := v & 0xffff; {
+	case v == 0:
+		return ""
+	case build != 0:
+		return fmt.Sprintf("%x.%02x build %d", v>>24, v>>16&0xff, build)
+	}
+	return fmt.Sprintf("%x.%02x", v>>24, v>>16&0xff)
+}
 
 // close implements reader.
 func (r *pcscReader) close() { r.service.close() }

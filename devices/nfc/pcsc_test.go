@@ -2,6 +2,7 @@ package nfc
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -13,8 +14,9 @@ import (
 	"clinicgate/devices"
 )
 
-// script is a recorded dialogue with a service: each call with its outcome, in
-// order. It fails the test on any other.
+// script is a dialogue with a service: each call with its outcome, in order. It
+// fails the test on any other. The dialogues are written by hand, see
+// testdata/README.md.
 type script struct {
 	t     *testing.T
 	steps []string
@@ -73,6 +75,11 @@ func (s *script) transmit(_ cardHandle, apdu []byte) ([]byte, error) {
 		s.t.Fatal(err)
 	}
 	return b, nil
+}
+
+func (s *script) driverVersion(reader string) ([]byte, error) {
+	text, err := s.next("version " + reader)
+	return []byte(text), err
 }
 
 func (s *script) disconnect(cardHandle) error {
@@ -201,5 +208,21 @@ func TestFindUnit(t *testing.T) {
 		if unit != tt.unit || reason != tt.reason {
 			t.Errorf("findUnit(%v, %q) = %q, %q; want %q, %q", tt.slots, tt.name, unit, reason, tt.unit, tt.reason)
 		}
+	}
+}
+
+// The attribute is a number in the machine's order, as libccid makes it of bcdDevice.
+func TestUnitVersion(t *testing.T) {
+	for want, v := range map[string]uint32{"2.14": 0x02140000, "10.00": 0x10000000, "1.00 build 7": 0x01000007, "": 0} {
+		if got := unitVersion(binary.NativeEndian.AppendUint32(nil, v)); got != want {
+			t.Errorf("%08x is %q, want %q", v, got, want)
+		}
+	}
+	if got := unitVersion([]byte{1, 2, 3}); got != "" {
+		t.Errorf("three bytes are %q", got)
+	}
+	refuses := &script{t: t, steps: []string{"version Reader 00 00 -> error 80100024"}}
+	if got := (&pcscReader{service: refuses, first: "Reader 00 00"}).version(); got != "" {
+		t.Errorf("a reader that tells none has version %q", got)
 	}
 }

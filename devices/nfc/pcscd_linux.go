@@ -31,6 +31,7 @@ const (
 	cmdConnect    = 0x04
 	cmdDisconnect = 0x06
 	cmdTransmit   = 0x09
+	cmdAttribute  = 0x0F
 	cmdVersion    = 0x11
 	cmdStates     = 0x12
 
@@ -43,11 +44,13 @@ const (
 
 	scopeSystem   = 2
 	shareShared   = 2
+	shareDirect   = 3     // the reader, card or none
 	anyProtocol   = 1 | 2 // T=0 or T=1
 	leaveCard     = 0
 	cardPresent   = 0x0004
 	maxATR        = 33
 	maxSlots      = 16
+	maxAttribute  = 264
 	maxResponse   = 264 // of a short APDU: 256 bytes and the status, and room
 	stateBytes    = maxReaderName + 3*4 + maxATR + 3 + 2*4
 	statesBytes   = maxSlots * stateBytes
@@ -201,13 +204,17 @@ func readStates(table []byte) (list []slot) {
 
 // connect implements service.
 func (d *pcscd) connect(reader string) (cardHandle, error) {
+	return d.open(reader, shareShared, anyProtocol)
+}
+
+func (d *pcscd) open(reader string, share, protocols uint32) (cardHandle, error) {
 	body := struct {
 		Context          uint32
 		Reader           [maxReaderName]byte
 		Share, Protocols uint32
 		Card             int32
 		Protocol, Status uint32
-	}{Context: d.context, Share: shareShared, Protocols: anyProtocol}
+	}{Context: d.context, Share: share, Protocols: protocols}
 	copy(body.Reader[:maxReaderName-1], reader)
 	if err := d.call(cmdConnect, &body); err != nil {
 		return cardHandle{}, err
@@ -247,6 +254,25 @@ func (d *pcscd) disconnect(h cardHandle) error {
 		return err
 	}
 	return status(body.Status)
+}
+
+// driverVersion implements service.
+func (d *pcscd) driverVersion(reader string) ([]byte, error) {
+	h, err := d.open(reader, shareDirect, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = d.disconnect(h) }() // a connection that broke is found by the next look
+	body := struct {
+		Card           int32
+		Attribute      uint32
+		Value          [maxAttribute]byte
+		Length, Status uint32
+	}{Card: int32(h.id), Attribute: vendorVersion, Length: maxAttribute}
+	if err := d.call(cmdAttribute, &body); err != nil {
+		return nil, err
+	}
+	return body.Value[:min(body.Length, maxAttribute)], status(body.Status)
 }
 
 // close implements service. pcscd frees what a client leaves behind, so a release

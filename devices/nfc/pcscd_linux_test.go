@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"clinicgate/devices"
@@ -36,7 +37,11 @@ func pcscd(t *testing.T, path string) *simulator.PCSCD {
 func TestPCSC(t *testing.T) {
 	t.Parallel()
 	socket := filepath.Join(t.TempDir(), "pcscd.comm")
-	start(t, pcscd(t, socket), nfc.Config{Port: "pcsc:Simulated Reader", Socket: socket}).tapAround()
+	c := start(t, pcscd(t, socket), nfc.Config{Port: "pcsc:Simulated Reader", Socket: socket})
+	c.tapAround()
+	if got := c.nfc.Status().Firmware; got != "2.14" {
+		t.Errorf("the reader's version is %q, want 2.14", got)
+	}
 }
 
 func TestServiceRestart(t *testing.T) {
@@ -55,6 +60,12 @@ func TestServiceRestart(t *testing.T) {
 // service answers each connection with the given bytes, and then with nothing more.
 func service(t *testing.T, answers ...[]byte) (socket string) {
 	t.Helper()
+	return serviceInPieces(t, 64<<10, answers...)
+}
+
+// serviceInPieces gives them so many at a time.
+func serviceInPieces(t *testing.T, piece int, answers ...[]byte) (socket string) {
+	t.Helper()
 	socket = filepath.Join(t.TempDir(), "pcscd.comm")
 	l, err := net.Listen("unix", socket)
 	if err != nil {
@@ -68,7 +79,9 @@ func service(t *testing.T, answers ...[]byte) (socket string) {
 				return
 			}
 			if i < len(answers) {
-				_, _ = conn.Write(answers[i])
+				for b := range slices.Chunk(answers[i], piece) {
+					_, _ = conn.Write(b)
+				}
 				if c, ok := conn.(*net.UnixConn); ok {
 					_ = c.CloseWrite()
 				}
@@ -85,6 +98,19 @@ func words(list ...uint32) (b []byte) {
 		b = binary.NativeEndian.AppendUint32(b, w)
 	}
 	return b
+}
+
+// TestAnswersInPieces: however the socket parts the service's answers, they are the
+// same.
+func TestAnswersInPieces(t *testing.T) {
+	table := make([]byte, 16*184)
+	copy(table, "ACS ACR122U 00 00")
+	for _, piece := range []int{1, 3, 12, 183, 1000} {
+		got := nfc.Readers(serviceInPieces(t, piece, append(words(4, 4, 0, 2, 1, 0), table...)))
+		if len(got) != 1 || got[0].Port != "pcsc:ACS ACR122U" {
+			t.Errorf("%d bytes at a time: %+v", piece, got)
+		}
+	}
 }
 
 func TestPCSCProbe(t *testing.T) {

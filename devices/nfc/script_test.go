@@ -14,8 +14,8 @@ import (
 	"periph.io/x/conn/v3/spi"
 	"periph.io/x/conn/v3/spi/spireg"
 	"periph.io/x/conn/v3/spi/spitest"
-	"periph.io/x/host/v3"
 
+	clinicgpio "clinicgate/devices/gpio"
 	"clinicgate/devices/simulator"
 )
 
@@ -93,7 +93,7 @@ func recordScript(t *testing.T, from string) {
 		rec.Port = chip
 	} else {
 		name, line, _ := strings.Cut(from, " ")
-		if _, err := host.Init(); err != nil {
+		if err := clinicgpio.Ready(); err != nil {
 			t.Fatal(err)
 		}
 		port, err := spireg.Open(name)
@@ -134,4 +134,17 @@ func readScript(t *testing.T) (uid, code string, ops []conntest.IO) {
 		}
 	}
 	return uid, code, ops
+}
+
+// The chip's version, and that of a copy (FM17522), are told as they are.
+func TestVersionOfTheChip(t *testing.T) {
+	for value, want := range map[byte]string{0x91: "MFRC522 1.0", 0x92: "MFRC522 2.0", 0x88: "VersionReg 88h"} {
+		m := &mfrc522{port: simulator.NewMFRC522Version(value)}
+		if err := m.start(resetLine{gpio.INVALID}); err != nil {
+			t.Fatal(err)
+		}
+		if got := m.version(); got != want {
+			t.Errorf("%02x is %q, want %q", value, got, want)
+		}
+	}
 }

@@ -14,6 +14,7 @@ const serviceHint = "start the service Smart Card (SCardSvr), and set it to star
 const (
 	scopeSystem   = 2
 	shareShared   = 2
+	shareDirect   = 3     // the reader, card or none
 	anyProtocol   = 1 | 2 // T=0 or T=1
 	leaveCard     = 0
 	cardPresent   = 0x0020 // SCARD_STATE_PRESENT
@@ -28,7 +29,7 @@ const (
 type winscard struct {
 	context uintptr
 
-	release, list, status, open, send, shut *windows.LazyProc
+	release, list, status, open, send, shut, attribute *windows.LazyProc
 }
 
 var _ service = (*winscard)(nil)
@@ -40,8 +41,9 @@ func openService(string) (service, error) {
 	w := &winscard{
 		release: dll.NewProc("SCardReleaseContext"), list: dll.NewProc("SCardListReadersW"), status: dll.NewProc("SCardGetStatusChangeW"),
 		open: dll.NewProc("SCardConnectW"), send: dll.NewProc("SCardTransmit"), shut: dll.NewProc("SCardDisconnect"),
+		attribute: dll.NewProc("SCardGetAttrib"),
 	}
-	for _, p := range []*windows.LazyProc{establish, w.release, w.list, w.status, w.open, w.send, w.shut} {
+	for _, p := range []*windows.LazyProc{establish, w.release, w.list, w.status, w.open, w.send, w.shut, w.attribute} {
 		if err := p.Find(); err != nil {
 			return nil, &devices.Fault{Reason: "this Windows has no smart card service", Hint: "use a card reader on another computer", Err: err}
 		}
@@ -117,12 +119,16 @@ func readNames(text []uint16) (list []string) {
 
 // connect implements service.
 func (w *winscard) connect(reader string) (cardHandle, error) {
+	return w.use(reader, shareShared, anyProtocol)
+}
+
+func (w *winscard) use(reader string, share, protocols uintptr) (cardHandle, error) {
 	name, err := windows.UTF16PtrFromString(reader)
 	if err != nil {
 		return cardHandle{}, err
 	}
 	var h cardHandle
-	err = called(w.open.Call(w.context, uintptr(unsafe.Pointer(name)), shareShared, anyProtocol,
+	err = called(w.open.Call(w.context, uintptr(unsafe.Pointer(name)), share, protocols,
 		uintptr(unsafe.Pointer(&h.id)), uintptr(unsafe.Pointer(&h.protocol))))
 	return h, err
 }
@@ -142,6 +148,22 @@ func (w *winscard) transmit(h cardHandle, apdu []byte) ([]byte, error) {
 
 // disconnect implements service.
 func (w *winscard) disconnect(h cardHandle) error { return called(w.shut.Call(h.id, leaveCard)) }
+
+// driverVersion implements service.
+func (w *winscard) driverVersion(reader string) ([]byte, error) {
+	h, err := w.use(reader, shareDirect, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = w.disconnect(h) }()
+	value := make([]byte, 4)
+	size := uint32(len(value))
+	err = called(w.attribute.Call(h.id, vendorVersion, uintptr(unsafe.Pointer(&value[0])), uintptr(unsafe.Pointer(&size))))
+	if err != nil {
+		return nil, err
+	}
+	return value[:min(int(size), len(value))], nil
+}
 
 // close implements service.
 func (w *winscard) close() { _, _, _ = w.release.Call(w.context) }

@@ -39,6 +39,9 @@
 // BUG: a printer of another make may know a code page by another number than
 // Epson's; set the code page to "picture" where letters come out wrong.
 //
+// BUG: a printer that answers DLE EOT and not GS I (the version of its firmware) makes
+// the first ticket of a connection wait for up to two seconds.
+//
 // BUG: a serial line is written without flow control: a printer whose memory is
 // smaller than a picture loses rows at high speed. Use its USB or network plug.
 package printer

@@ -196,6 +196,13 @@ func (p *Printer) attach(ctx context.Context, up func(string)) error {
 			return err
 		}
 	}
+	if p.Says().Answers && len(p.queue) == 0 { // nobody waits for it who has a ticket to come
+		v, err := t.version()
+		if err != nil {
+			return err
+		}
+		p.link.Firmware(v)
+	}
 	poll := time.NewTicker(pollEvery)
 	defer poll.Stop()
 	asked := time.Now()

@@ -136,6 +136,7 @@ func TestTicketIsPrintedOnce(t *testing.T) {
 			t.Errorf("the ticket lacks %q:\n%s", want, last.Text)
 		}
 	}
+	b.until("the version of its firmware", func() bool { return b.dev.Status().Firmware == simulator.PrinterFirmware })
 	if got := b.dev.Status().Counters.Commands; got != 2 {
 		t.Errorf("%d commands were counted, want 2", got)
 	}
@@ -234,6 +235,19 @@ func TestPrinterThatNeverAnswers(t *testing.T) {
 	b.until("the ticket", func() bool { return b.tickets("A-017") == 1 })
 	if b.dev.Says().Answers || b.dev.Status().Reason == "" {
 		t.Errorf("a mute printer is said to answer: %+v", b.dev.Status())
+	}
+}
+
+// A printer that tells no version, and takes the question for text at worst, prints
+// its tickets all the same.
+func TestPrinterWithoutAVersion(t *testing.T) {
+	b := newBench(t, nil, simulator.Trouble{Nameless: true})
+	b.attached()
+	if err := b.do(ticket("cmd", "A-017")); err != nil {
+		t.Fatal(err)
+	}
+	if st := b.dev.Status(); st.Firmware != "" || st.State != devices.Attached || b.tickets("A-017") != 1 {
+		t.Errorf("%+v, %d tickets", st, b.tickets("A-017"))
 	}
 }
 

@@ -1,6 +1,11 @@
 package printer
 
-import "testing"
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
 
 func TestStatusOfThePrinter(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -61,6 +66,78 @@ func FuzzStatus(f *testing.F) {
 				t.Fatalf("fault without reason or next step: %+v", s)
 			}
 			talk = talk[2:]
+		}
+	})
+}
+
+// pieces is a wire whose other end says one piece after the other.
+type pieces struct {
+	wire
+	left [][]byte
+	said []byte
+}
+
+func (p *pieces) Write(b []byte) (int, error) {
+	p.said = append(p.said, b...)
+	return len(b), nil
+}
+
+func (p *pieces) Listen(b []byte, within time.Duration) (int, error) {
+	if within <= time.Millisecond || len(p.left) == 0 {
+		time.Sleep(min(within, time.Millisecond))
+		return 0, nil
+	}
+	n := copy(b, p.left[0])
+	p.left = p.left[1:]
+	return n, nil
+}
+
+// The version comes at every byte split, between other bytes or not at all.
+func TestVersionOfThePrinter(t *testing.T) {
+	const answer = "\x12_3.01 ESC/POS\x00"
+	for cut := range len(answer) {
+		p := &pieces{left: slices.DeleteFunc([][]byte{[]byte(answer[:cut]), []byte(answer[cut:])}, func(b []byte) bool { return len(b) == 0 })}
+		got, err := (&talk{wire: p}).version()
+		if err != nil || got != "3.01 ESC/POS" || string(p.said) != "\x1dIA" {
+			t.Errorf("cut at %d: %q, %v, asked % x", cut, got, err, p.said)
+		}
+	}
+	for name, said := range map[string]string{"not ended": "_3.01", "not printable": "_3\x1b]0;x\x00", "endless": "_" + strings.Repeat("3", 200) + "\x00"} {
+		var v version
+		for _, b := range []byte(said) {
+			if v.take(b) {
+				t.Errorf("%s: taken as %q", name, v.text)
+			}
+		}
+	}
+}
+
+// A version that comes late is not taken for the word that a ticket is done.
+func TestLateVersionIsNoConfirmation(t *testing.T) {
+	line := &talk{wire: &pieces{left: [][]byte{[]byte("_3."), []byte("01\x00"), {0x00}}}, late: &version{}}
+	taken := []byte{}
+	if heard, err := line.hear(time.Second, func(b byte) bool { taken = append(taken, b); return done(b) }); !heard || err != nil || string(taken) != "\x00" {
+		t.Errorf("heard %v, %v after % x, want the answer after the version", heard, err, taken)
+	}
+	line = &talk{wire: &pieces{left: [][]byte{[]byte("_3.\x12\x00")}}, late: &version{}}
+	if heard, _ := line.hear(time.Second, done); !heard {
+		t.Error("an answer was lost to a version that broke off")
+	}
+}
+
+// FuzzVersion: whatever comes, what is taken is printable and bounded.
+func FuzzVersion(f *testing.F) {
+	f.Add([]byte("_3.01\x00"))
+	f.Fuzz(func(t *testing.T, said []byte) {
+		var v version
+		for _, b := range said {
+			whole := v.take(b)
+			if len(v.text) > maxVersion || strings.ContainsFunc(string(v.text), func(r rune) bool { return r < ' ' || r > '~' }) {
+				t.Fatalf("%q", v.text)
+			}
+			if whole {
+				return
+			}
 		}
 	})
 }

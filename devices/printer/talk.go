@@ -21,7 +21,8 @@ const (
 // talk is the conversation over one connection.
 type talk struct {
 	wire
-	noise int // bytes that nobody asked for
+	noise int      // bytes that nobody asked for
+	late  *version // was asked for and did not come in time; nil: nothing is owed
 }
 
 var errNoise = &devices.Fault{Reason: "sends what no printer sends", Hint: "check the device's address: another machine may have it"}
@@ -46,6 +47,10 @@ func (t *talk) hear(within time.Duration, take func(byte) bool) (bool, error) {
 		}
 		n, err := t.Listen(buf, left)
 		for i, b := range buf[:n] {
+			if t.owed(b) {
+				t.noise++
+				continue
+			}
 			if take(b) {
 				t.noise += n - i - 1
 				return true, nil

@@ -20,6 +20,7 @@ type MFRC522 struct {
 	fifo      []byte
 	field     []*fieldCard
 	unplugged bool
+	version   byte // what VersionReg says
 }
 
 // fieldCard is a card in the field and how far its selection is (ISO/IEC 14443-3,
@@ -53,7 +54,13 @@ const (
 
 // NewMFRC522 makes a chip with nothing in its field.
 func NewMFRC522() *MFRC522 {
-	m := new(MFRC522)
+	return NewMFRC522Version(chipVersion)
+}
+
+// NewMFRC522Version makes one whose VersionReg says so: 91h and 92h are NXP's, 88h and
+// others are copies.
+func NewMFRC522Version(version byte) *MFRC522 {
+	m := &MFRC522{version: version}
 	m.reset()
 	return m
 }
@@ -89,7 +96,7 @@ func (m *MFRC522) Plug() {
 }
 
 func (m *MFRC522) reset() {
-	m.registers = [64]byte{regVersion: chipVersion, regTxControl: 0x80}
+	m.registers = [64]byte{regVersion: m.version, regTxControl: 0x80}
 	m.fifo = nil
 }
 

@@ -40,24 +40,24 @@ type paperMachine struct {
 	unknown []string
 }
 
-// feed reports whether the byte ended the question GS r, and gives the paper that
-// it cut.
-func (m *paperMachine) feed(b byte) (answer bool, cut *Paper) {
+// feed gives the question that the byte ended, 'r' or 'I' for GS r or GS I, and the
+// paper that it cut.
+func (m *paperMachine) feed(b byte) (question byte, cut *Paper) {
 	if len(m.pending) == 0 && b >= ' ' {
 		if m.text.Len() < maxText {
 			m.text.WriteRune(m.letter(b))
 		}
-		return false, nil
+		return 0, nil
 	}
 	m.pending = append(m.pending, b)
 	need := m.need()
 	if need < 0 {
 		m.unknown = append(m.unknown, fmt.Sprintf("% x", m.pending))
 		m.pending = nil
-		return false, nil
+		return 0, nil
 	}
 	if len(m.pending) < need {
-		return false, nil
+		return 0, nil
 	}
 	c := m.pending
 	m.pending = nil
@@ -71,9 +71,9 @@ func (m *paperMachine) feed(b byte) (answer bool, cut *Paper) {
 	case c[0] == 0x1b && c[1] == 'd':
 		m.text.WriteString(strings.Repeat("\n", int(c[2])))
 	case c[0] == 0x1d && c[1] == 'V':
-		return false, m.cut()
-	case c[0] == 0x1d && c[1] == 'r':
-		return true, nil
+		return 0, m.cut()
+	case c[0] == 0x1d && (c[1] == 'r' || c[1] == 'I'):
+		return c[1], nil
 	case c[0] == 0x1d && c[1] == 'v':
 		m.picture(c)
 	case c[0] == 0x1d && c[1] == '(' && len(c) >= 8:
@@ -84,7 +84,7 @@ func (m *paperMachine) feed(b byte) (answer bool, cut *Paper) {
 			m.qr = append(m.qr, m.stored)
 		}
 	}
-	return false, nil
+	return 0, nil
 }
 
 // need is how many bytes the command has that pending begins; -1: it is none.
@@ -115,7 +115,7 @@ func (m *paperMachine) need() int {
 		switch {
 		case len(c) < 2:
 			return 2
-		case strings.IndexByte("!ar", c[1]) >= 0:
+		case strings.IndexByte("!arI", c[1]) >= 0:
 			return 3
 		case c[1] == 'V':
 			if len(c) < 3 || c[2] < 'A' {

@@ -33,7 +33,12 @@ const (
 	pcscNoCard     = 0x8010000C
 	pcscRemoved    = 0x80100069
 	pcscBadRequest = 0x80100004
+
+	pcscUnsupported = 0x8010001F
 )
+
+// pcscVersion is the reader's version as its driver tells it: 2.14.
+const pcscVersion = 0x02140000
 
 const (
 	pcscNameBytes  = 128
@@ -151,7 +156,7 @@ func (p *PCSCD) answer(conn io.Reader, command uint32, body []byte, connected **
 	defer p.mu.Unlock()
 	u32 := binary.NativeEndian
 	put := func(at int, v uint32) { u32.PutUint32(body[at:], v) }
-	lengths := map[uint32]int{0x11: 12, 0x12: 0, 0x01: 12, 0x02: 8, 0x04: 152, 0x06: 12, 0x09: 32}
+	lengths := map[uint32]int{0x11: 12, 0x12: 0, 0x01: 12, 0x02: 8, 0x04: 152, 0x06: 12, 0x09: 32, 0x0F: 280}
 	if n, known := lengths[command]; !known || n != len(body) {
 		return nil, false
 	}
@@ -171,12 +176,22 @@ func (p *PCSCD) answer(conn io.Reader, command uint32, body []byte, connected **
 		switch *connected = p.card; {
 		case !p.plugged || string(name) != p.reader:
 			put(148, pcscNoReader)
+		case u32.Uint32(body[132:]) == 3: // the reader, card or none
+			put(140, 1)
+			*connected = nil
 		case p.card == nil:
 			put(148, pcscNoCard)
 		default:
 			put(140, 1)
 			put(144, 2) // T=1
 		}
+	case 0x0F: // an attribute
+		if u32.Uint32(body[4:]) != 0x10102 {
+			put(276, pcscUnsupported)
+			break
+		}
+		put(8, pcscVersion)
+		put(272, 4)
 	case 0x09: // transmit
 		n := u32.Uint32(body[12:])
 		if n > 264 {

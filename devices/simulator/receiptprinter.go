@@ -16,6 +16,7 @@ type Trouble struct {
 	CoverOpen bool // likewise
 	Jam       bool // likewise
 	Mute      bool // it answers no question
+	Nameless  bool // it tells no version of its firmware
 	Garbage   bool // it sends bytes without end instead of answers
 	Deaf      bool // it takes no byte: a connection that is there and goes nowhere
 	// Slow is a pause after each 256 bytes.
@@ -41,6 +42,9 @@ type ReceiptPrinter struct {
 	open    map[net.Conn]struct{}
 	changed chan struct{} // of one
 }
+
+// PrinterFirmware is what the printer tells of itself.
+const PrinterFirmware = "3.01 ESC/POS"
 
 const (
 	keptPapers   = 100
@@ -210,9 +214,12 @@ func (p *ReceiptPrinter) feed(chunk []byte, last *[2]byte) (answers []byte) {
 // take prints. p.mu is held.
 func (p *ReceiptPrinter) take(chunk []byte) (answers []byte) {
 	for _, b := range chunk {
-		answer, cut := p.mech.feed(b)
-		if answer {
+		question, cut := p.mech.feed(b)
+		switch {
+		case question == 'r':
 			answers = append(answers, p.trouble.sensor())
+		case question == 'I' && !p.trouble.Nameless:
+			answers = append(answers, "_"+PrinterFirmware+"\x00"...)
 		}
 		if cut != nil {
 			p.papers = append(p.papers, *cut)

@@ -1,7 +1,6 @@
 package letters
 
 import (
-	"bytes"
 	"fmt"
 	"image"
 	"math"
@@ -9,10 +8,9 @@ import (
 	"unicode"
 
 	"github.com/go-text/typesetting/bidi"
-	"github.com/go-text/typesetting/font"
-	"github.com/go-text/typesetting/font/opentype"
-	"github.com/go-text/typesetting/harfbuzz"
+	"golang.org/x/image/font/sfnt"
 	"golang.org/x/image/vector"
+	"golang.org/x/text/unicode/norm"
 )
 
 // Missing says that no font has a character.
@@ -24,7 +22,7 @@ func (m *Missing) Error() string { return fmt.Sprintf("no font has %U", m.Rune) 
 // user at a time.
 type Fonts struct {
 	files [][]byte
-	faces []*font.Face // opened so far, in the order of files
+	faces []*face // opened so far, in the order of files
 }
 
 // New takes WOFF2 files. It opens none.
@@ -41,21 +39,13 @@ type Style struct {
 func (f *Fonts) face(r rune) (int, error) {
 	for i := 0; i < len(f.files); i++ {
 		if i == len(f.faces) {
-			plain, err := sfnt(f.files[i])
+			opened, err := openFace(f.files[i])
 			if err != nil {
 				return 0, err
 			}
-			loader, err := opentype.NewLoader(bytes.NewReader(plain))
-			if err != nil {
-				return 0, fmt.Errorf("cannot read font: %w", err)
-			}
-			opened, err := font.NewFont(loader)
-			if err != nil {
-				return 0, fmt.Errorf("cannot read font: %w", err)
-			}
-			f.faces = append(f.faces, font.NewFace(opened))
+			f.faces = append(f.faces, opened)
 		}
-		if _, ok := f.faces[i].NominalGlyph(r); ok {
+		if f.faces[i].glyphOf(r) != 0 {
 			return i, nil
 		}
 	}
@@ -65,16 +55,17 @@ func (f *Fonts) face(r rune) (int, error) {
 // glyph is an outline at its place: the origin in dots, and how many dots a unit
 // of its font has.
 type glyph struct {
-	segments []font.Segment
-	x, y     float64
-	scale    float64
+	outline []stroke
+	x, y    float64
+	scale   float64
 }
 
 // set shapes a line and places its glyphs from the left.
 func (f *Fonts) set(text string, st Style) (glyphs []glyph, width float64, err error) {
-	runes := slices.DeleteFunc([]rune(text), func(r rune) bool { return !unicode.IsGraphic(r) })
+	runes := slices.DeleteFunc([]rune(norm.NFC.String(text)), func(r rune) bool { return !unicode.IsGraphic(r) })
 	for _, run := range visual(runes, st.RTL) {
 		part := runes[run.Start:run.End]
+		forms := formsOf(part)
 		var pieces [][2]int // of one font each
 		var faces []int
 		for i, r := range part {
@@ -94,22 +85,11 @@ func (f *Fonts) set(text string, st Style) (glyphs []glyph, width float64, err e
 		}
 		for i, p := range pieces {
 			face := f.faces[faces[i]]
-			face.SetVariations([]font.Variation{{Tag: opentype.MustNewTag("wght"), Value: st.Weight}})
-			buffer := harfbuzz.NewBuffer()
-			buffer.AddRunes(part, p[0], p[1]-p[0])
-			buffer.Props.Direction = harfbuzz.LeftToRight
-			if !run.IsLeftToRight() {
-				buffer.Props.Direction = harfbuzz.RightToLeft
-			}
-			buffer.GuessSegmentProperties()
-			buffer.Shape(harfbuzz.NewFont(face), nil)
-			scale := st.Size / float64(face.Upem())
-			for k, info := range buffer.Info {
-				at := buffer.Pos[k]
-				if outline, ok := face.GlyphData(info.Glyph).(font.GlyphOutline); ok {
-					glyphs = append(glyphs, glyph{outline.Segments, width + float64(at.XOffset)*scale, float64(at.YOffset) * scale, scale})
-				}
-				width += float64(at.XAdvance) * scale
+			face.setWeight(st.Weight)
+			scale := st.Size / float64(face.em)
+			for _, it := range face.shape(part[p[0]:p[1]], forms[p[0]:p[1]], !run.IsLeftToRight()) {
+				glyphs = append(glyphs, glyph{face.outline(it.glyph), width + it.x*scale, it.y * scale, scale})
+				width += it.width * scale
 			}
 		}
 	}
@@ -122,8 +102,7 @@ func (f *Fonts) keeps(face int, r rune) bool {
 	if !unicode.IsMark(r) && r != ' ' {
 		return false
 	}
-	_, ok := f.faces[face].NominalGlyph(r)
-	return ok
+	return f.faces[face].glyphOf(r) != 0
 }
 
 // visual gives the runs of a line from left to right: Unicode Standard Annex 9,
@@ -182,24 +161,26 @@ func (f *Fonts) Draw(text string, st Style) (*image.Alpha, error) {
 	out := image.NewAlpha(image.Rect(0, 0, w, h))
 	pen := vector.NewRasterizer(w, h)
 	for _, g := range glyphs {
-		at := func(p font.SegmentPoint) [2]float32 {
-			return [2]float32{float32(room + g.x + float64(p.X)*g.scale), float32(st.Size*above - g.y - float64(p.Y)*g.scale)}
+		at := func(p point) (x, y float32) {
+			return float32(room + g.x + p.x*g.scale), float32(st.Size*above - g.y - p.y*g.scale)
 		}
 		pen.Reset(w, h)
-		for i, s := range g.segments {
-			a, b, c := at(s.Args[0]), at(s.Args[1]), at(s.Args[2])
-			switch s.Op {
-			case opentype.SegmentOpMoveTo:
+		for i, s := range g.outline {
+			ax, ay := at(s.to[0])
+			bx, by := at(s.to[1])
+			cx, cy := at(s.to[2])
+			switch s.kind {
+			case sfnt.SegmentOpMoveTo:
 				if i > 0 {
 					pen.ClosePath()
 				}
-				pen.MoveTo(a[0], a[1])
-			case opentype.SegmentOpLineTo:
-				pen.LineTo(a[0], a[1])
-			case opentype.SegmentOpQuadTo:
-				pen.QuadTo(a[0], a[1], b[0], b[1])
-			case opentype.SegmentOpCubeTo:
-				pen.CubeTo(a[0], a[1], b[0], b[1], c[0], c[1])
+				pen.MoveTo(ax, ay)
+			case sfnt.SegmentOpLineTo:
+				pen.LineTo(ax, ay)
+			case sfnt.SegmentOpQuadTo:
+				pen.QuadTo(ax, ay, bx, by)
+			case sfnt.SegmentOpCubeTo:
+				pen.CubeTo(ax, ay, bx, by, cx, cy)
 			}
 		}
 		pen.ClosePath()

@@ -14,7 +14,7 @@ import (
 // maxFont bounds one unpacked font.
 const maxFont = 8 << 20
 
-// errFont: the bytes are not a font that sfnt can unpack.
+// errFont: the bytes are not a font that unpack can read.
 var errFont = errors.New("not a WOFF2 font")
 
 // table is one table of a font.
@@ -23,9 +23,9 @@ type table struct {
 	data []byte
 }
 
-// sfnt turns a WOFF2 file into the plain font that it was made of, with the
+// unpack turns a WOFF2 file into the plain font that it was made of, with the
 // outlines written the long way: W3C "WOFF File Format 2.0", 4 and 5.
-func sfnt(file []byte) ([]byte, error) {
+func unpack(file []byte) ([]byte, error) {
 	in := reader{b: file}
 	if string(in.take(4)) != "wOF2" {
 		return nil, errFont
