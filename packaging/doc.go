@@ -1,0 +1,10 @@
+// Package packaging has what clinicgate is shipped with. Its tests install the
+// packages as an operator does, and are run by `make e2e-packages`:
+//
+//	deb      a container with a real systemd: install, set up, check in, kill, upgrade, remove, purge
+//	rpm      contents and scripts, as rpm reads them
+//	arm      the programs for arm64 and armv7 under qemu-user: check-in, kill, restart, status
+//	windows  the MSI under Wine: install, check-in, stop, upgrade, remove; and its tables
+//
+// They need root, Debian 12 and what .ci/run installs for them.
+package packaging

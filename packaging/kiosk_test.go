@@ -1,0 +1,275 @@
+//go:build e2e
+
+package packaging_test
+
+import (
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"clinicgate/kiosk/web/webtest"
+)
+
+// TestMain lets this program be a patient in a machine whose loopback the test does
+// not reach.
+func TestMain(m *testing.M) {
+	if launch := os.Getenv("CLINICGATE_PATIENT"); launch != "" {
+		ticket, err := visit(launch, os.Getenv("CLINICGATE_PATIENT_CODE"))
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "error:", err)
+			os.Exit(1)
+		}
+		fmt.Println(ticket)
+		os.Exit(0)
+	}
+	code := m.Run()
+	if built.dir != "" {
+		_ = os.RemoveAll(built.dir)
+	}
+	os.Exit(code)
+}
+
+// visit is one check-in through the page's HTTP, as the kiosk's browser does it.
+func visit(launch, code string) (ticket string, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	b, err := webtest.Open(ctx, launch)
+	if err != nil {
+		return "", err
+	}
+	go b.Follow(ctx)
+	ticket, err = b.CheckIn(ctx, func() error { return b.Press(ctx, "scan", map[string]any{"code": code}) }, func(string) bool { return true })
+	if err == nil && ticket == "" {
+		err = errors.New("no number was given")
+	}
+	return ticket, err
+}
+
+// built are the packages of two versions, made once for all tests.
+var built struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+const (
+	before = "0.9.0"
+	now    = "0.9.1"
+)
+
+// packages gives the folder of a version's packages.
+func packages(t *testing.T, version string) string {
+	t.Helper()
+	if made := os.Getenv("CLINICGATE_PACKAGES"); made != "" { // of an earlier run, each version in its folder
+		return filepath.Join(made, version)
+	}
+	built.once.Do(func() {
+		if built.dir, built.err = os.MkdirTemp("", "clinicgate-e2e-"); built.err != nil {
+			return
+		}
+		for version, only := range map[string]string{before: "linux/amd64,windows/amd64", now: ""} {
+			cmd := exec.Command("go", "run", "./packaging/build", "-out", filepath.Join(built.dir, version), "-version", version, "-only", only)
+			cmd.Dir = ".."
+			if out, err := cmd.CombinedOutput(); err != nil {
+				built.err = fmt.Errorf("%w: %s", err, out)
+				return
+			}
+		}
+	})
+	if built.err != nil {
+		t.Fatal(built.err)
+	}
+	return filepath.Join(built.dir, version)
+}
+
+// one gives the only file of a folder that fits a pattern.
+func one(t *testing.T, folder, pattern string) string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(folder, pattern))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("%s in %s: %v, %v", pattern, folder, found, err)
+	}
+	return found[0]
+}
+
+// unpack unpacks an archive of the output and gives its program.
+func unpack(t *testing.T, archive, program string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if out, err := exec.Command("tar", "-C", dir, "-xzf", archive).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return one(t, dir, "*/"+program)
+}
+
+// A kiosk is an installed clinicgate that a test operates. A clinicgate may be on
+// another machine, so its files are written and read through it.
+type kiosk struct {
+	t      *testing.T
+	run    func(stdin string, args ...string) (string, error) // clinicgate with these words
+	write  func(name, text string) string                     // a file beside it; gives its name there
+	config string                                             // its config file, as the test reaches it
+	came   int
+	codes  []string
+}
+
+func (k *kiosk) must(stdin string, args ...string) string {
+	k.t.Helper()
+	out, err := k.run(stdin, args...)
+	if err != nil {
+		k.t.Fatalf("clinicgate %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+// settings are what an operator sets at least.
+func settings(more ...string) (sets []string) {
+	zone := fmt.Sprintf("Etc/GMT%+d", time.Now().UTC().Hour()-12) // where it is about noon: a day around now is one day
+	all := append([]string{"kiosk.id=lobby-1", "kiosk.letter=A", "kiosk.site=main", "kiosk.organization=riverside", "kiosk.zone=" + zone,
+		"pubnub.publish_key=demo", "pubnub.subscribe_key=demo", "pubnub.origin=127.0.0.1:9", "pubnub.secure=false"}, more...)
+	for _, s := range all {
+		sets = append(sets, "--set", s)
+	}
+	return sets
+}
+
+const departments = `
+[[department]]
+id = "cardiology"
+name = { en = "Cardiology" }
+where = { en = "Area A" }
+
+[[provider]]
+id = "dr-okafor"
+name = "Dr. Okafor"
+department = "cardiology"
+room = "Room 101"
+
+[[device]]
+id = "hand"
+class = "scanner"
+mode = "page"
+`
+
+// setUp writes the config.
+func (k *kiosk) setUp(more ...string) {
+	k.t.Helper()
+	k.must("", append([]string{"config", "init"}, settings(more...)...)...)
+	text, err := os.ReadFile(k.config)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	if err := os.WriteFile(k.config, append(text, departments...), 0o640); err != nil { // keeps owner and mode
+		k.t.Fatal(err)
+	}
+}
+
+// keys makes the keyring and the keys of codes.
+func (k *kiosk) keys(shared, maker string) {
+	k.t.Helper()
+	k.must("", "keys", "init", "--generate", "--shared-keys", shared)
+	k.must("", "config", "check", "--brief")
+	k.must(k.must("", "roster", "keygen", maker), "keys", "import")
+}
+
+// people imports a list of fictional people for today and keeps their codes.
+func (k *kiosk) people(shared, maker string) {
+	k.t.Helper()
+	var list strings.Builder
+	list.WriteString("appointment_id,patient_id,family_name,given_name,birth_date,department,provider,start,mode,language\n")
+	for i := range 9 {
+		fmt.Fprintf(&list, "apt-%d,MRN-%d,Fictional,Quilla,1960-01-0%d,cardiology,dr-okafor,%s,in-person,en\n", i+1, i+1, i+1, time.Now().Format(time.RFC3339))
+	}
+	name := k.write("today.csv", list.String())
+	k.must("", "roster", "import", name)
+	out := k.must("", "roster", "codes", name, "--key", maker, "--shared-keys", shared)
+	rows, err := csv.NewReader(strings.NewReader(out[strings.Index(out, "appointment_id"):])).ReadAll()
+	if err != nil {
+		k.t.Fatalf("%v: %s", err, out)
+	}
+	for _, r := range rows[1:] {
+		k.codes = append(k.codes, r[1])
+	}
+}
+
+// launch asks for the page's address, once it is served.
+func (k *kiosk) launch() string {
+	k.t.Helper()
+	var answer struct{ Data struct{ URL string } }
+	eventually(k.t, time.Minute, "the page is served", func() error {
+		out, err := k.run("", "launch", "--json")
+		if err != nil {
+			return fmt.Errorf("%w: %s", err, out)
+		}
+		return json.Unmarshal([]byte(out), &answer)
+	})
+	return answer.Data.URL
+}
+
+// next checks the next person in at a page that the test reaches.
+func (k *kiosk) next() string {
+	k.t.Helper()
+	ticket, err := visit(k.launch(), k.code())
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	return ticket
+}
+
+func (k *kiosk) code() string {
+	k.came++
+	return k.codes[k.came-1]
+}
+
+// waiting gives the numbers of those who wait, in the order in which they came.
+func (k *kiosk) waiting() string {
+	k.t.Helper()
+	var list struct {
+		Data struct{ Entries []struct{ Ticket string } }
+	}
+	out := k.must("", "queue", "list", "--json")
+	if err := json.Unmarshal([]byte(out), &list); err != nil {
+		k.t.Fatalf("%v: %s", err, out)
+	}
+	var all []string
+	for _, e := range list.Data.Entries {
+		all = append(all, e.Ticket)
+	}
+	return strings.Join(all, " ")
+}
+
+// eventually waits until f has no complaint.
+func eventually(t *testing.T, within time.Duration, what string, f func() error) {
+	t.Helper()
+	begun := time.Now()
+	for {
+		err := f()
+		if err == nil {
+			return
+		}
+		if time.Since(begun) > within {
+			t.Fatalf("%s: not within %v: %v", what, within, err)
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}

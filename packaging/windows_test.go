@@ -1,0 +1,245 @@
+//go:build e2e
+
+package packaging_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// What Windows will do with the MSI and Wine does not show, by its tables.
+func TestMSITables(t *testing.T) {
+	file := one(t, packages(t, now), "*.msi")
+	for table, lines := range map[string][]string{
+		"ServiceInstall": {"ServiceInstall\tclinicgate\tclinicgate\t16\t2\t1\t\t\tNT SERVICE\\clinicgate\t\trun --service --config \"[CONFIG]\"\tProgram\t"},
+		// Stopped at install and uninstall (2, 32) and deleted (128), and that is waited for; started (1), which is not.
+		"ServiceControl": {"ServiceStop\tclinicgate\t162\t\t1\tProgram", "ServiceStart\tclinicgate\t1\t\t0\tStarter"},
+		// Deferred (1024), as the system and not the user (2048), a program that is installed (18); its failure ends the installation.
+		"CustomAction": {"CompleteService\t3090\tclinicgate.exe\tservice install --config \"[CONFIG]\"", "RememberConfig\t51\tCONFIG\t[CONFIGBEFORE]", "DefaultConfig\t51\tCONFIG\t[CommonAppDataFolder]clinicgate\\config.toml"},
+		"InstallExecuteSequence": {"AppSearch\t\t50", "RememberConfig\tNOT CONFIG AND CONFIGBEFORE\t51", "DefaultConfig\tNOT CONFIG\t52", "RemoveExistingProducts\t\t1401",
+			"InstallServices\t\t5800", "CompleteService\tNOT REMOVE\t5850", "StartServices\tVersionNT\t5900"},
+		"Component":       {"Starter\t{1F0B2A4C-0C0E-4E39-8D2B-5B5F6C1A7E02}\tINSTALLDIR\t260\tSTART <> \"0\"\tStarted", "Data\t{1F0B2A4C-0C0E-4E39-8D2B-5B5F6C1A7E06}\tDATAROOT\t276\t\tFolder"},
+		"Upgrade":         {"{7C1D0F52-6A6E-4B8E-9C57-0B4F6D2E51A3}\t\t" + now + "\t\t513\t\tWIX_UPGRADE_DETECTED", "{7C1D0F52-6A6E-4B8E-9C57-0B4F6D2E51A3}\t" + now + "\t\t\t2\t\tWIX_DOWNGRADE_DETECTED"},
+		"LaunchCondition": {"NOT WIX_DOWNGRADE_DETECTED\t"},
+		"Property":        {"ALLUSERS\t1", "ProductVersion\t" + now, "SecureCustomProperties\tWIX_UPGRADE_DETECTED;WIX_DOWNGRADE_DETECTED;START;CONFIG"},
+		"RegLocator":      {"ConfigBefore\t2\tSOFTWARE\\clinicgate\tConfig\t18"},
+		"Registry":        {"EventTypes\t2\tSYSTEM\\CurrentControlSet\\Services\\EventLog\\Application\\clinicgate\tTypesSupported\t#7\tEventSource"},
+		"CreateFolder":    {"DATAROOT\tData"},
+	} {
+		out, err := exec.Command("msiinfo", "export", file, table).Output()
+		if err != nil {
+			t.Fatalf("%s: %v", table, err)
+		}
+		text := "\n" + strings.ReplaceAll(string(out), "\r", "")
+		for _, line := range lines {
+			if !strings.Contains(text, "\n"+line) {
+				t.Errorf("%s has no line %q:\n%s", table, line, text)
+			}
+		}
+	}
+	out, err := exec.Command("msiinfo", "suminfo", file).Output()
+	if err != nil || !strings.Contains(string(out), "Template: x64;1033") || !strings.Contains(string(out), "Version: 500") {
+		t.Errorf("summary: %v\n%s", err, out)
+	}
+}
+
+// The MSI under Wine: install, service, check-in, stop, upgrade, remove.
+func TestWine(t *testing.T) {
+	w := newWine(t)
+	old, next := w.msi(one(t, packages(t, before), "*.msi")), w.msi(one(t, packages(t, now), "*.msi"))
+	page := freeAddress(t)
+	data := filepath.Join(w.drive, "ProgramData", "clinicgate")
+	k := &kiosk{t: t, config: filepath.Join(data, "config.toml")}
+	k.run = func(stdin string, args ...string) (string, error) {
+		return w.run(stdin, `C:\Program Files\clinicgate\clinicgate.exe`, args...)
+	}
+	k.write = func(name, text string) string {
+		if err := os.WriteFile(filepath.Join(w.drive, "t", name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return `C:\t\` + name
+	}
+	is := func(state string) {
+		t.Helper()
+		eventually(t, time.Minute, "the service is "+state, func() error {
+			out, _ := w.run("", "sc", "query", "clinicgate")
+			if !strings.Contains(out, state) {
+				return fmt.Errorf("it is %s", strings.Join(strings.Fields(out), " "))
+			}
+			return nil
+		})
+	}
+	key := func(name string) string {
+		out, _ := w.run("", "reg", "query", name)
+		return out
+	}
+
+	w.must("msiexec", "/i", old, "/qn", "START=0")
+	is("STOPPED")
+	service := key(`HKLM\System\CurrentControlSet\Services\clinicgate`)
+	for _, want := range []string{`ObjectName +REG_SZ +NT SERVICE\\clinicgate`, `Start +REG_DWORD +0x2`, `ImagePath .*clinicgate.exe"? run --service --config "C:\\ProgramData\\clinicgate\\config.toml"`} {
+		if !regexp.MustCompile(want).MatchString(service) {
+			t.Errorf("the service has no %s:\n%s", want, service)
+		}
+	}
+	if out := key(`HKLM\System\CurrentControlSet\Services\EventLog\Application\clinicgate`); !strings.Contains(out, "EventCreate.exe") {
+		t.Errorf("no source in the Event Log:\n%s", out)
+	}
+	k.setUp("web.listen="+page, "mqtt.listen=")
+	k.keys(`C:\t\shared.json`, `C:\t\maker.pem`)
+	w.must("net", "start", "clinicgate")
+	k.launch()
+	is("RUNNING")
+	k.people(`C:\t\shared.json`, `C:\t\maker.pem`)
+	if ticket := k.next(); ticket != "A-001" {
+		t.Errorf("number %s", ticket)
+	}
+	begun := time.Now()
+	w.must("net", "stop", "clinicgate")
+	is("STOPPED")
+	t.Logf("stopped within %.1f s", time.Since(begun).Seconds())
+	w.must("net", "start", "clinicgate")
+	if ticket := k.next(); ticket != "A-002" {
+		t.Errorf("number %s", ticket)
+	}
+
+	settings, err := os.ReadFile(k.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.must("msiexec", "/i", next, "/qn")
+	if out := k.must("", "version"); !strings.Contains(out, now) {
+		t.Errorf("after the upgrade: %s", out)
+	}
+	if after, err := os.ReadFile(k.config); err != nil || string(after) != string(settings) {
+		t.Errorf("settings changed: %v", err)
+	}
+	if ticket := k.next(); ticket != "A-003" { // it was started by the upgrade
+		t.Errorf("number %s", ticket)
+	}
+	is("RUNNING")
+	if got := k.waiting(); got != "A-001 A-002 A-003" {
+		t.Errorf("who waits: %s", got)
+	}
+
+	w.must("msiexec", "/x", next, "/qn")
+	if out, _ := w.run("", "sc", "query", "clinicgate"); strings.Contains(out, "STATE") {
+		t.Errorf("the service is there after the removal:\n%s", out)
+	}
+	if _, err := os.Stat(filepath.Join(w.drive, "Program Files", "clinicgate", "clinicgate.exe")); err == nil {
+		t.Error("the program is there after the removal")
+	}
+	for _, name := range []string{"config.toml", "data/keyring.a", "data/store.db"} {
+		if _, err := os.Stat(filepath.Join(data, name)); err != nil {
+			t.Errorf("the removal took %s: %v", name, err)
+		}
+	}
+}
+
+// wine is a Windows that is made for one test.
+type wine struct {
+	t     *testing.T
+	drive string // its C:
+	env   []string
+}
+
+// shim is a library that every Windows has and Wine 8 has not: Go's random numbers
+// come from it.
+const shim = `#include <windows.h>
+BOOLEAN NTAPI SystemFunction036(PVOID, ULONG);
+__declspec(dllexport) BOOL WINAPI ProcessPrng(PBYTE p, SIZE_T n) { return SystemFunction036(p, (ULONG)n); }
+`
+
+func newWine(t *testing.T) *wine {
+	t.Helper()
+	prefix, err := os.MkdirTemp("", "cgw-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &wine{t: t, drive: filepath.Join(prefix, "drive_c"), env: append(os.Environ(), "WINEPREFIX="+prefix, "WINEDEBUG=-all", "DISPLAY=")}
+	t.Cleanup(func() {
+		stop := exec.Command(wineserver(), "-k") // of this prefix
+		stop.Env = w.env
+		_ = stop.Run()
+		_ = os.RemoveAll(prefix)
+	})
+	w.must("wineboot", "-i")
+	// Without any program Wine ends, and the next one is a reboot that starts services:
+	// this one stays until its standard input ends.
+	stays := exec.Command("wine", "cmd")
+	stays.Env = w.env
+	in, err := stays.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stays.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = in.Close(); _ = stays.Wait() })
+	source, library := filepath.Join(prefix, "shim.c"), filepath.Join(w.drive, "windows", "system32", "bcryptprimitives.dll")
+	if err := os.WriteFile(source, []byte(shim), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("x86_64-w64-mingw32-gcc-win32", "-shared", "-O2", "-s", "-o", library, source, "-ladvapi32").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if err := os.Mkdir(filepath.Join(w.drive, "t"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// wineserver gives the program that ends a Wine; Debian keeps it out of the way.
+func wineserver() string {
+	if path, err := exec.LookPath("wineserver"); err == nil {
+		return path
+	}
+	return "/usr/lib/wine/wineserver64"
+}
+
+// msi copies an MSI into Wine. Wine's service manager has no delayed start, no
+// recovery actions and no flag for error exits, so what completes the service fails
+// there: in the copy, and only there, the installation goes on (64).
+func (w *wine) msi(path string) string {
+	w.t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	name := filepath.Base(filepath.Dir(path)) + ".msi"
+	to := filepath.Join(w.drive, "t", name)
+	if err := os.WriteFile(to, text, 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	if out, err := exec.Command("msibuild", to, "-q", "UPDATE `CustomAction` SET `Type`=3154 WHERE `Action`='CompleteService'").CombinedOutput(); err != nil {
+		w.t.Fatalf("%v: %s", err, out)
+	}
+	return `C:\t\` + name
+}
+
+func (w *wine) run(stdin, name string, args ...string) (string, error) {
+	cmd := exec.CommandContext(w.t.Context(), "wine", append([]string{name}, args...)...)
+	cmd.Env, cmd.Stdin = w.env, strings.NewReader(stdin)
+	var told strings.Builder
+	cmd.Stderr = &told
+	out, err := cmd.Output()
+	if err != nil {
+		err = fmt.Errorf("%w: %s", err, told.String())
+	}
+	return string(out), err
+}
+
+func (w *wine) must(name string, args ...string) string {
+	w.t.Helper()
+	out, err := w.run("", name, args...)
+	if err != nil {
+		w.t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return out
+}
