@@ -11,7 +11,7 @@ export CGO_ENABLED := 0
 export GOARM := 7
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race sim vet lint check cross demo crash bench fuzz e2e e2e-vm axe axe-all screens speech
+.PHONY: help build test race sim vet lint check cross demo crash bench fuzz weigh e2e e2e-session e2e-vm axe axe-all screens speech packages packages-check e2e-packages
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | expand -t 14
@@ -43,6 +43,17 @@ lint: ## gofmt, and go vet for each of the four targets
 cross: ## build for each of the four targets
 	@for t in $(TARGETS); do echo "build $$t"; GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) build -o /dev/null ./... || exit 1; done
 
+WEIGHT := 20000000
+
+weigh: ## build the program as it ships for each of the four targets, and fail where one weighs over 20 MB
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && over= && \
+	for t in $(TARGETS); do \
+		GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) build -trimpath -ldflags "-s -w" -o "$$dir/clinicgate" ./cmd/clinicgate || exit 1; \
+		size=$$(wc -c < "$$dir/clinicgate"); echo "$$t $$size"; \
+		[ "$$size" -le $(WEIGHT) ] || over="$$over $$t"; \
+	done; \
+	[ -z "$$over" ] || { echo "over $(WEIGHT) bytes:$$over. What is in it: go build -o X ./cmd/clinicgate && go tool nm -size -sort size X"; exit 1; }
+
 check: lint cross test race sim ## what a change must pass
 
 demo: build ## build and run the demo clinic on loopback, until Ctrl-C (options: DEMO="--auto 6")
@@ -61,8 +72,11 @@ fuzz: ## every fuzz target for FUZZTIME (10s) each
 		done; \
 	done
 
-e2e: build ## the check-in in a real browser and with the JavaScript SDK, cards with pcscd, MQTT with Mosquitto (needs Chromium, Node, npm, pcscd, vsmartcard-vpcd, mosquitto and mosquitto-clients)
+e2e: build ## the check-in in a real browser and with the JavaScript SDK, the service under a real systemd, cards with pcscd, MQTT with Mosquitto (needs root, systemd-container, mmdebstrap, Chromium, weston, Node, npm, pcscd, vsmartcard-vpcd, mosquitto and mosquitto-clients)
 	$(GO) test -count=1 -timeout 45m -tags e2e -run 'E2E|JavaScriptSDK' -v ./...
+
+e2e-session: ## the page on the kiosk's screen: browser, page, service and token go away 100 times in all (needs root, Chromium and weston)
+	$(GO) test -count=1 -timeout 90m -tags e2e -run '^TestE2ESession$$' -v ./gateway/session -times 10 -bound 15s
 
 e2e-vm: ## GPIO and grabbed keyboards in a virtual machine with simulated hardware (amd64 Debian 12; needs qemu-system-x86, gcc, make, xz-utils, libelf1, and 226 MB from Debian once)
 	$(GO) test -count=1 -timeout 30m -tags vm -run '^TestMachine$$' -v ./devices/vm
@@ -85,3 +99,12 @@ screens: ## pictures of every screen of page, board and desk, on three panels, i
 
 speech: ## recorded speech of every language in dist/speech (needs espeak-ng; CONFIG=file: with the clinic's own words and forms)
 	$(GO) run ./packaging/speech -out dist/speech $(if $(CONFIG),-config $(CONFIG))
+
+packages: ## deb, rpm, msi, tar.gz, zip, SBOM and sums in dist/ (needs git, wixl and msitools; VERSION=1.4.0: of another version; see packaging/build)
+	$(GO) run ./packaging/build -out dist $(if $(VERSION),-version $(VERSION))
+
+packages-check: ## make packages in two other folders: the same bytes?
+	$(GO) test -count=1 -timeout 20m -tags e2e -run '^TestReproducible$$' -v ./packaging/build
+
+e2e-packages: ## install, upgrade, kill and remove the packages: deb in a container, rpm, ARM under qemu-user, MSI under Wine (root on Debian 12; needs systemd-container, mmdebstrap, rpm, qemu-user-static, wixl, msitools, wine, gcc-mingw-w64-x86-64-win32)
+	$(GO) test -count=1 -timeout 30m -tags e2e -v ./packaging

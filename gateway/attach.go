@@ -142,7 +142,7 @@ func (g *Gateway) tapped(ctx context.Context, r devices.Reading) error {
 // the disk may follow. A button on MQTT sends again what it has no acknowledgement
 // of, so that it waits for the disk.
 func (g *Gateway) pressed(ctx context.Context, r devices.Reading) error {
-	h, err := g.checkin.Press(ctx, string(r.Device))
+	h, err := g.checkin.Press(ctx, string(r.Device), r.ID)
 	if d, _ := g.units.named(string(r.Device)); err == nil && !h.Durable && d.OnMQTT() {
 		return errNotDurable
 	}

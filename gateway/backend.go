@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"slices"
 	"time"
@@ -16,10 +15,15 @@ import (
 	"clinicgate/devices/gpio"
 	"clinicgate/devices/nfc"
 	"clinicgate/devices/scanner"
+	"clinicgate/gateway/config"
 	"clinicgate/gateway/control"
+	"clinicgate/gateway/doctor"
+	manager "clinicgate/gateway/service"
+	"clinicgate/gateway/upgrade"
 	"clinicgate/kiosk"
 	"clinicgate/kiosk/roster"
 	"clinicgate/kiosk/roster/feed"
+	"clinicgate/kiosk/web"
 	"clinicgate/storage"
 	"clinicgate/storage/keyring"
 )
@@ -27,8 +31,8 @@ import (
 // openControl binds the local channel.
 func (g *Gateway) openControl(context.Context) (io.Closer, error) {
 	server, err := control.New(g.cfg.Control, control.Backend{
-		Status: statusBackend{g}, Tests: g.units, MQTT: mqttBackend{g}, Page: pageBackend{g}, Queue: queueBackend{g}, Consent: consentBackend{g}, Desk: deskBackend{g}, Roster: rosterBackend{g},
-		Keys: g.keysBackend(), Audit: auditBackend{g}, Store: storeBackend{g}, Access: accessBackend{g},
+		Status: statusBackend{g}, Doctor: doctorBackend{g}, Tests: g.units, MQTT: mqttBackend{g}, Page: pageBackend{g}, Queue: queueBackend{g}, Consent: consentBackend{g}, Desk: deskBackend{g}, Roster: rosterBackend{g},
+		Keys: g.keysBackend(), Audit: auditBackend{g}, Log: logBackend{g}, Diag: diagBackend{g}, Bundle: bundleBackend{g}, Store: storeBackend{g}, Upgrade: upgradeBackend{g}, Access: accessBackend{g}, Glass: glassBackend{g}, Token: tokenBackend{g},
 	}, g.log.With("component", "control"))
 	if err != nil {
 		return nil, err
@@ -41,19 +45,46 @@ type statusBackend struct{ *Gateway }
 
 // Status answers "is it working".
 func (g statusBackend) Status(ctx context.Context, _ control.Caller) (control.Status, error) {
+	s := g.kept()
+	s.Pid, s.Started = os.Getpid(), g.trusted(g.started)
+	s.Page = control.PageStatus{Listen: g.web.Addr(), Board: g.web.BoardAddr(), Browser: g.web.Launched(), Desk: g.deskURL(), Speaks: g.web.Speaks(), LastCheckIn: s.Page.LastCheckIn}
+	s.Devices = g.units.list()
+	s.Roster.Held, _ = g.folder.state()
+	s.Disk = g.diskStatus()
+	s.Restarts = g.restarts()
+	s.Glasses = g.glasses.shown()
+	if off, known := g.clock.Offset(); known {
+		millis := off.Milliseconds()
+		s.ClockOffset = &millis
+	}
+	if u, err := upgrade.Load(g.cfg.Upgrade.Dir); err == nil && u.Stage != upgrade.None {
+		s.Upgrade = u.To.Version + ", " + string(u.Stage)
+	}
+	s.Checks = g.checks.Look(ctx, doctor.Selection{Offline: true})
+	return s, nil
+}
+
+// kept is what the store, the keyring and the token's file say.
+func (g statusBackend) kept() control.Status {
 	now := g.clock.Now()
 	st := g.store.Status()
+	backup := g.backupState()
 	s := control.Status{
-		Version: g.o.Version, Kiosk: string(g.self), Site: g.cfg.Kiosk.Site, Pid: os.Getpid(), Started: g.trusted(g.started), Now: now.Wall, Synced: now.Synced,
-		Page:  control.PageStatus{Listen: g.web.Addr(), Board: g.web.BoardAddr(), Browser: g.web.Launched(), Desk: g.deskURL(), Speaks: g.web.Speaks()},
+		Version: g.o.Version, Kiosk: string(g.self), Site: g.cfg.Kiosk.Site, Now: now.Wall, Synced: now.Synced,
 		Queue: control.QueueStatus{Open: g.queue.Open(), Unfinished: len(g.checkin.Unfinished()), Help: len(g.checkin.ActiveHelp())},
 		Store: control.StoreStatus{State: "open", Life: st.Life, Used: st.Used, Budget: g.cfg.Storage.Budget.Bytes, Commits: st.Commits,
 			AuditSize: st.AuditSize, Checkpoint: st.CheckpointAt, Recovered: g.found,
-			Salvages: st.Salvages, Lost: st.Lost},
-		Sync: g.syncSummary(), Devices: g.units.list(),
+			Salvages: st.Salvages, Lost: st.Lost, Backup: backup.Last, BackupDir: backup.Dir != "", BackupProblem: backup.Problem},
+		Sync: g.syncSummary(), Devices: []control.Device{}, Checks: []doctor.Report{},
 	}
-	waits := g.queue.Accuracy(g.queue.Today())
+	today := g.queue.Today()
+	waits := g.queue.Accuracy(today)
 	s.Queue.WaitsPromised, s.Queue.WaitsMet, s.Queue.WaitsLate = waits.Promised, waits.Met, waits.Late
+	for _, e := range g.queue.States(today) {
+		if g.queue.Mine(e) && e.Entry.CheckInTime.After(s.Page.LastCheckIn) {
+			s.Page.LastCheckIn = e.Entry.CheckInTime
+		}
+	}
 	if st.Fenced {
 		s.Store.State = "fenced"
 	}
@@ -65,12 +96,45 @@ func (g statusBackend) Status(ctx context.Context, _ control.Caller) (control.St
 			}
 		}
 	}
-	s.Roster.Held, _ = g.folder.state()
-	s.Checks = g.checks.Run(ctx)
-	for i := range s.Checks {
-		s.Checks[i].Since = g.trusted(s.Checks[i].Since)
+	return s
+}
+
+// diskStatus is the disk that the store is on.
+func (g *Gateway) diskStatus() control.DiskStatus {
+	return DiskOf(g.cfg.Storage.Dir, g.started)
+}
+
+// DiskOf looks at the disk of a folder. What this process writes a day is known an
+// hour after it started; a zero started is a process that only looks.
+func DiskOf(dir string, started time.Time) control.DiskStatus {
+	var d control.DiskStatus
+	v, err := doctor.VolumeOf(dir)
+	if err != nil {
+		return d
 	}
-	return s, nil
+	d.Free, d.Total = v.Free, v.Total
+	if v.Worn >= 0 {
+		d.Worn = &v.Worn
+	}
+	if daily, known := doctor.Daily(doctor.Written, started); known && !started.IsZero() {
+		d.Daily, d.Years = daily, doctor.Lasts(v.Total, daily)
+	}
+	return d
+}
+
+// restarts asks the service manager, once: it does not change in a process's life.
+func (g *Gateway) restarts() *int {
+	if g.o.Pulse.Beat == nil {
+		return nil
+	}
+	g.asked.Do(func() {
+		ctx, cancel := context.WithTimeout(g.running, 3*time.Second)
+		defer cancel()
+		if s, err := manager.Query(ctx); err == nil && s.Installed {
+			g.again = &s.Restarts
+		}
+	})
+	return g.again
 }
 
 // trusted gives the trusted time of a moment of this process, whatever the
@@ -107,7 +171,7 @@ func countsOf(c storage.Counts) control.Counts {
 
 // Sync gives the loss equation.
 func (g statusBackend) Sync(context.Context, control.Caller) (control.SyncStatus, error) {
-	s := control.SyncStatus{SyncSummary: g.syncSummary(), Total: countsOf(g.store.Status().Counts), Balanced: true}
+	s := control.SyncStatus{SyncSummary: g.syncSummary(), Total: countsOf(g.store.Status().Counts), Balanced: true, Predecessors: g.predecessorStatus()}
 	blocked := g.uplink.Status().Blocked
 	lanes := map[storage.Lane]*control.Lane{}
 	for _, st := range g.store.Streams() {
@@ -128,6 +192,9 @@ func (g statusBackend) Sync(context.Context, control.Caller) (control.SyncStatus
 		}
 	}
 	s.Balanced = s.Balanced && s.Total.Accepted == s.Total.Accounted()
+	for _, p := range s.Predecessors {
+		s.Balanced = s.Balanced && p.Counts.Accepted == p.Counts.Accounted()
+	}
 	for lane := storage.LaneEmergency; lane <= storage.LaneTelemetry; lane++ {
 		if l := lanes[lane]; l != nil {
 			s.Lanes = append(s.Lanes, *l)
@@ -146,46 +213,36 @@ func (g statusBackend) Devices(ctx context.Context, _ control.Caller) (control.D
 			d.Reason, d.Hint = p.Reason, p.Hint
 		}
 	}
-	ports, err := devices.SerialPorts()
-	if err != nil {
-		return out, fmt.Errorf("cannot list serial ports: %w", err)
-	}
-	for _, p := range ports {
-		out.Ports = append(out.Ports, control.Port{Path: p.Name, Identity: p.Identity.String(), Product: p.Product})
+	return out, plugged(g.cfg, &out)
+}
+
+// morePorts adds what is not a serial port.
+func morePorts(cfg config.Config, out *control.Devices) error {
+	for _, p := range devices.PrinterPorts() {
+		out.Ports = append(out.Ports, control.Port{Path: p.Name, Identity: p.Identity.String(), Mode: "printer", Product: p.Product})
 	}
 	sockets := []string{""}
-	for _, d := range g.cfg.Devices {
+	for _, d := range cfg.Devices {
 		if d.Class == devices.NFC && !slices.Contains(sockets, d.Socket) {
 			sockets = append(sockets, d.Socket)
 		}
 	}
 	for _, socket := range sockets {
 		for _, r := range nfc.Readers(socket) {
-			out.Ports = append(out.Ports, control.Port{Path: r.Name, Identity: r.Port, Product: "card reader"})
+			out.Ports = append(out.Ports, control.Port{Path: r.Name, Identity: r.Port, Mode: "pcsc", Product: "card reader"})
 		}
 	}
 	for _, c := range gpio.Chips() {
-		out.Ports = append(out.Ports, control.Port{Path: c.Path, Identity: c.Port(), Product: c.Product()})
+		out.Ports = append(out.Ports, control.Port{Path: c.Path, Identity: c.Port(), Mode: "gpio", Product: c.Product()})
 	}
 	scanners, err := scanner.List()
 	if err != nil {
-		return out, fmt.Errorf("cannot list scanners: %w", err)
+		return fmt.Errorf("cannot list scanners: %w", err)
 	}
 	for _, s := range scanners {
 		out.Ports = append(out.Ports, control.Port{Path: s.Name, Identity: s.Identity.String(), Mode: string(s.Mode), Product: s.Product})
 	}
-	return out, nil
-}
-
-// SetLogLevel changes how much is logged, until the process ends.
-func (g statusBackend) SetLogLevel(_ context.Context, by control.Caller, in control.LogLevel) (control.LogLevel, error) {
-	var level slog.Level
-	if g.o.Level == nil || level.UnmarshalText([]byte(in.Level)) != nil {
-		return in, &control.Error{Code: control.Invalid, Message: "log level is none of debug, info, warn, error"}
-	}
-	g.o.Level.Set(level)
-	g.log.Info("log level changed", "level", in.Level, "by", by.Actor.String())
-	return in, nil
+	return nil
 }
 
 type pageBackend struct{ *Gateway }
@@ -196,7 +253,13 @@ func (g pageBackend) Launch(ctx context.Context, _ control.Caller, _ control.Lau
 	if err != nil {
 		return control.Launched{}, err
 	}
-	return control.Launched{URL: "http://" + g.web.Addr() + path, Expires: time.Now().Add(time.Minute)}, nil
+	return control.Launched{URL: "http://" + g.web.Addr() + path, ID: web.LaunchID(path), Expires: time.Now().Add(time.Minute)}, nil
+}
+
+// Seen tells whether the launched browser shows the page.
+func (g pageBackend) Seen(context.Context, control.Caller) (control.PageSeen, error) {
+	s := g.web.Seen()
+	return control.PageSeen{Alive: s.Alive, Launch: s.Launch, Refused: s.Refused}, nil
 }
 
 type rosterBackend struct{ *Gateway }

@@ -78,7 +78,7 @@ func TestACardIsALookUpAndNoProof(t *testing.T) {
 	press("again", nil)
 	want("identify")
 	reader.Place(simulator.NewCard([]byte{0x08, 1, 2, 3})) // a phone
-	if v := want("refused"); v.Refusal.Sentence != "no-card" || !v.Refusal.Again {
+	if v := want("refused"); v.Refusal.Sentence != "other-card" || !v.Refusal.Again {
 		t.Errorf("a phone: %+v", *v.Refusal)
 	}
 	reader.Place(ada)

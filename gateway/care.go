@@ -4,6 +4,7 @@ import (
 	"context"
 	"path/filepath"
 
+	"clinicgate/gateway/config"
 	"clinicgate/gateway/control"
 	"clinicgate/storage"
 )
@@ -11,10 +12,11 @@ import (
 // storeBackend is the care of the store's file.
 type storeBackend struct{ *Gateway }
 
+func storeFile(c config.Config) string { return filepath.Join(c.Storage.Dir, "store.db") }
+
 // Check looks at the store's file as it is on disk.
 func (g storeBackend) Check(ctx context.Context, _ control.Caller, in control.StoreCheck, progress func(control.Progress)) (storage.Report, error) {
-	path := filepath.Join(g.cfg.Storage.Dir, "store.db")
-	return storage.Check(ctx, storage.CheckOptions{Path: path, Keys: g.ring, Full: in.Full, Progress: func(done, total int64) {
+	return storage.Check(ctx, storage.CheckOptions{Path: storeFile(g.cfg), Keys: g.ring, Full: in.Full, Progress: func(done, total int64) {
 		progress(control.Progress{Done: uint64(done), Total: uint64(total), Unit: "bytes"})
 	}})
 }

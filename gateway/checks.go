@@ -1,42 +1,135 @@
 package gateway
 
 import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
 	"time"
 
+	"clinicgate/gateway/control"
 	"clinicgate/gateway/doctor"
+	manager "clinicgate/gateway/service"
+	"clinicgate/gateway/uplink"
+	"clinicgate/kiosk"
+	"clinicgate/storage/keyring"
 )
 
-// makeChecks lists what doctor looks at while the service runs.
+// openChecks makes what doctor looks at while the service runs.
+func (g *Gateway) openChecks(ctx context.Context) (io.Closer, error) {
+	var err error
+	if g.checks, err = g.makeChecks(); err != nil {
+		return nil, err
+	}
+	if err := g.checks.Keep(keyring.Dir(g.cfg.Storage.Dir), g.o.Version, g.trusted); err != nil && !errors.Is(err, os.ErrNotExist) {
+		g.log.Warn("the checks begin without a memory", "error", err)
+	}
+	if err := g.checks.Began(g.clock.BootName()); err != nil {
+		g.log.Warn("the start was not noted", "error", err)
+	}
+	if err := g.checks.Repaired(func(ids []string) error {
+		for _, id := range ids {
+			act := kiosk.NewAct(kiosk.Actor{Kind: kiosk.ActorSystem, ID: "doctor"})
+			if err := g.audit(ctx, act, kiosk.Repaired, kiosk.AuditFacts{Action: "repair while no service ran", Resource: id}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		g.log.Error("repairs were not recorded", "error", err)
+	}
+	return closer(g.checks.Ended), nil
+}
+
 func (g *Gateway) makeChecks() (*doctor.Registry, error) {
 	_, strength := g.ring.Source()
 	now := func() time.Time { return g.clock.Now().Wall }
 	backlog := func() doctor.Backlog {
 		s := g.syncSummary()
-		return doctor.Backlog{Online: s.Online, Queued: s.Queued, Oldest: s.Oldest}
+		return doctor.Backlog{Online: s.Online, LastError: s.LastError, Queued: s.Queued, Oldest: s.Oldest, Quiet: g.quietSince(s)}
 	}
+	dir, way := g.cfg.Storage.Dir, g.way()
+	keyset := doctor.Keyset{PubNub: g.client, Channel: kiosk.DeviceChannel(g.self), Denied: func() bool { return g.uplink.Status().LastFailure == uplink.DeniedByPubNub }}
+	hours := func() float64 { return time.Since(g.started).Hours() }
 	return doctor.New(
+		doctor.Restarts(func() doctor.Deaths { return g.checks.Deaths() }),
+		doctor.Installed(manager.Query, true),
+		doctor.Recovery(manager.Query),
+		doctor.Account(manager.Query),
+		doctor.Duplicate(otherServices, absolute(g.o.ConfigFile)),
+
+		doctor.ConfigParse(g.o.ConfigFile),
+		doctor.ConfigApplied(g.o.ConfigFile, g.cfg),
+		doctor.LogLevel(g.logLevel, string(g.cfg.Log.Level)),
+		doctor.FilePerms(func() []doctor.Guarded { return doctor.GuardedFiles(g.cfg, g.o.ConfigFile) }),
+
+		doctor.DiskMount(dir),
+		doctor.DiskFree(dir, g.cfg.Storage.Budget.Bytes, func() int64 { return g.store.Status().Length }),
+		doctor.DiskInodes(dir),
+		doctor.DiskWrite(dir),
+		doctor.DiskHealth(dir),
+		doctor.Wear(doctor.Written, g.started),
+
+		doctor.KeyCopies(g.ring.Sound),
+		doctor.KeySource(strength, g.cfg.KeySource.File, dir),
+		doctor.RecoveryKey(func() bool { _, set := g.ring.Recovery(); return set }),
+		doctor.KeyAge(g.ring.Epochs, g.ring.List, now),
+		doctor.ClinicKeys(func(k keyring.Kind) bool { return g.keys.first(k) != nil }),
+
 		doctor.StoreOpen(g.store.Status),
 		doctor.StoreSpace(func() doctor.Space {
 			return doctor.Space{Used: g.store.Status().Used, Budget: g.cfg.Storage.Budget.Bytes}
 		}),
+		doctor.StoreRecovered(func() string { return repaired(g.opened) }),
+		doctor.Aside(filepath.Join(dir, "quarantine")),
 		doctor.LossEquation(g.store.Status),
 		doctor.StoreLosses(g.store.Status),
-		doctor.KeySource(strength, g.cfg.KeySource.File, g.cfg.Storage.Dir),
-		doctor.RecoveryKey(func() bool { _, set := g.ring.Recovery(); return set }),
-		doctor.ClockTrust(g.clock),
-		doctor.ClockOffset(g.clock),
-		doctor.SyncLink(backlog),
-		doctor.SyncBacklog(backlog, now),
+		doctor.StoreBackup(g.backupState, now),
+		doctor.AuditChain(g.store.VerifyAuditTail),
+		doctor.AuditSink(false),
+
+		doctor.NetLink(way, net.Interfaces),
+		doctor.NetDNS(way),
+		doctor.NetCaptive(way),
+		doctor.NetProxy(way),
+		doctor.NetPort(way),
+		doctor.NetTLS(way),
+		doctor.PubNubAnswer(g.client),
 		doctor.Token(func() doctor.Access {
 			t := g.token.Status()
 			return doctor.Access{Needed: t.Needed, Held: t.Held, Expires: t.Expires, Expired: t.Expired, Problem: t.Problem}
 		}, now),
-		doctor.SiteExchange(g.siteHealth),
+		doctor.Grant(g.token.Token, g.ownChannels()),
+		doctor.PubNubKeys(keyset),
+		doctor.PubNubHistory(keyset),
 		doctor.UnsignedSenders(g.cfg.Sync.Unsigned, g.cfg.PubNub.TokenFile != ""),
-		doctor.AuditSink(false),
-		doctor.Devices(g.devices.Status),
+		doctor.SyncLink(backlog),
+		doctor.SyncBacklog(backlog, now),
+
+		doctor.ClockTrust(g.clock),
+		doctor.ClockOffset(g.clock),
+		doctor.ClockJump(g.clock, time.Now),
+		doctor.ClockZone(g.cfg.Kiosk.Location(), time.Local, now),
+
 		doctor.MQTTBroker(g.brokerStatus),
-		doctor.TicketLetter(func() string { return string(g.queue.LetterClash()) }),
+		doctor.MQTTClients(g.listenerStatus),
+		doctor.MQTTLocal(g.broker.Addr),
+		doctor.MQTTCertificates([]doctor.Certificate{{Key: "mqtt.lan_certificate", File: g.cfg.MQTT.LANCertificate}, {Key: "mqtt.broker_certificate", File: g.cfg.MQTT.BrokerCertificate}}, now),
+		doctor.SiteExchange(g.siteHealth),
+
+		doctor.DevicesThere(g.devices.Status),
+		doctor.DeviceRights(g.devices.Status),
+		doctor.DevicesBusy(g.devices.Status),
+		doctor.DeviceTrouble(g.devices.Status),
+		doctor.DeviceFlap(g.devices.Status, hours),
+
+		doctor.PageUp(g.web.Addr),
+		doctor.PageLoopback(g.web.Addr),
+		doctor.PageBrowser(g.web.Launched, g.started),
+		doctor.DeskCertificate(g.cfg.Desk.Certificate, now),
 		doctor.Roster(func() (newest, today string) {
 			for d := range g.roster.Days() {
 				newest = max(newest, string(d))
@@ -44,5 +137,135 @@ func (g *Gateway) makeChecks() (*doctor.Registry, error) {
 			return newest, string(g.calendar().Day(now()))
 		}),
 		doctor.RosterHeld(g.folder.state),
+		doctor.TicketLetter(func() string { return string(g.queue.LetterClash()) }),
+
+		doctor.Memory(),
+		doctor.Files(),
+		doctor.Work(),
+		doctor.Upgrade(g.cfg.Upgrade.Dir),
+		doctor.Reboots(func() doctor.Cuts { return g.checks.Cuts() }),
+		doctor.Pending(doctor.PendingRestart),
+		doctor.Sleep(doctor.MaySleep),
 	)
+}
+
+// way is the way to PubNub, as the config says.
+func (g *Gateway) way() doctor.Way {
+	p := g.proxy()
+	return doctor.Way{Origin: g.cfg.PubNub.Origin, Secure: g.cfg.PubNub.Secure, Proxy: p.URL, NoProxy: g.cfg.PubNub.NoProxy,
+		Credentials: p.Credentials, CAFile: g.cfg.PubNub.CAFile, Now: func() time.Time { return g.clock.Now().Wall }}
+}
+
+// ownChannels are those that this kiosk publishes on.
+func (g *Gateway) ownChannels() []string {
+	list := []string{kiosk.DeviceChannel(g.self), kiosk.AuditChannel(g.journal.Organization), kiosk.ConsentChannel(g.journal.Organization)}
+	for _, d := range g.departments {
+		list = append(list, kiosk.QueueChannel(d), kiosk.EmergencyChannel(d), kiosk.RosterChannel(d))
+	}
+	return list
+}
+
+// quietSince is since when PubNub answers and took no event.
+func (g *Gateway) quietSince(s control.SyncSummary) time.Time {
+	since := g.trusted(g.started)
+	if back := g.linkBack.Load(); back != nil {
+		since = g.trusted(*back)
+	}
+	if s.LastPublish.After(since) {
+		since = s.LastPublish
+	}
+	return since
+}
+
+// logLevel gives a level that the config does not say and that does not end by
+// itself, or "".
+func (g *Gateway) logLevel() string {
+	if g.o.Log == nil {
+		return ""
+	}
+	for _, l := range g.o.Log.Levels() {
+		if l.Level != g.cfg.Log.Level.Slog() && l.Until.IsZero() {
+			return l.Level.String()
+		}
+	}
+	return ""
+}
+
+const (
+	checksSoon  = 15 * time.Second // after the start: the link has come up, or will not soon
+	checksEvery = 6 * time.Hour
+)
+
+// runChecks looks at everything after the start and now and then, and logs what is
+// wrong: so it is known since when.
+func (g *Gateway) runChecks(ctx context.Context) error {
+	timer := time.NewTimer(checksSoon)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-timer.C:
+		}
+		reports := g.checks.Run(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		roots := doctor.Roots(reports)
+		for _, r := range roots {
+			g.log.Warn("a check found something", "check", r.ID, "state", string(r.State), "detail", r.Detail, "hint", r.Hint, "since", r.Since)
+		}
+		g.log.Info("checks are done", "wrong", len(roots), "of", len(reports), "support_code", doctor.SupportCode(g.o.Version, reports))
+		timer.Reset(checksEvery)
+	}
+}
+
+type doctorBackend struct{ *Gateway }
+
+// Look runs the checks, and tells each as it is there.
+func (g doctorBackend) Look(ctx context.Context, _ control.Caller, in control.DoctorLook, each func(doctor.Report)) (control.DoctorFound, error) {
+	for _, id := range slices.Concat(in.Only, in.Skip) {
+		if !slices.Contains(g.checks.IDs(), id) {
+			if _, known := doctor.TopicOf(id); known {
+				continue // of a service that is down
+			}
+			return control.DoctorFound{}, &control.Error{Code: control.Invalid, Message: "there is no check of that name", Next: "`clinicgate doctor explain` lists them"}
+		}
+	}
+	reports := g.checks.Look(ctx, doctor.Selection{Only: in.Only, Skip: in.Skip, Offline: in.Offline, Each: each})
+	return control.DoctorFound{Version: g.o.Version, Now: g.clock.Now().Wall, Checks: reports, Code: doctor.SupportCode(g.o.Version, reports)}, nil
+}
+
+// Fix repairs what can be repaired without harm.
+func (g doctorBackend) Fix(ctx context.Context, by control.Caller, in control.DoctorFix) (control.DoctorFixed, error) {
+	out := control.DoctorFixed{ID: in.ID}
+	switch in.ID {
+	case "file-perms":
+		loose, _ := doctor.LooseFiles(doctor.GuardedFiles(g.cfg, g.o.ConfigFile))
+		for _, f := range loose {
+			if err := doctor.Tighten(f); err != nil {
+				return out, &control.Error{Code: control.Failed, Message: "the service may not change " + f.Path, Next: "its owner may: `chmod o-rwx,g-w " + f.Path + "`, or with administrator's rights while the service is stopped: `clinicgate doctor --fix file-perms`"}
+			}
+			out.Did = append(out.Did, f.Path)
+		}
+	case "log-level":
+		if g.o.Log != nil {
+			for _, l := range g.o.Log.Levels() {
+				g.o.Log.SetLevel(l.Component, g.cfg.Log.Level.Slog(), 0)
+			}
+			out.Did = append(out.Did, "log level "+string(g.cfg.Log.Level))
+		}
+	case "key-copies":
+		if err := g.ring.Repair(); err != nil {
+			return out, &control.Error{Code: control.Failed, Message: "the keyring could not be written: " + err.Error(), Next: "check the disk"}
+		}
+		out.Did = append(out.Did, "both copies of the keyring")
+	default:
+		return out, &control.Error{Code: control.Invalid, Message: in.ID + " is nothing that can be repaired by itself", Next: "`clinicgate doctor --fix` names what can"}
+	}
+	act := kiosk.NewAct(by.Actor)
+	if err := g.audit(ctx, act, kiosk.Repaired, kiosk.AuditFacts{Action: "repair", Resource: in.ID}); err != nil {
+		return out, err
+	}
+	return out, nil
 }

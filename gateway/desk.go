@@ -139,7 +139,7 @@ func (g queueBackend) Help(context.Context, control.Caller) (control.HelpList, e
 func helpShown(h checkin.Help) control.Help {
 	out := control.Help{ID: h.ID.String(), Kind: string(h.Kind), Department: h.Department, Kiosk: h.Kiosk, Raised: h.At}
 	if h.Status != kiosk.EscalationActive {
-		out.AcknowledgedBy = h.By
+		out.AcknowledgedBy, out.Acknowledged = h.By, h.Answered
 	}
 	return out
 }

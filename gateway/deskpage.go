@@ -86,6 +86,7 @@ func (g deskClinic) Watch() (<-chan struct{}, func()) {
 	queued, endQueue := g.queue.Watch()
 	helped, endHelp := g.checkin.WatchHelp()
 	ailed, endAiling := g.watchAiling()
+	broken, endBroken := g.glasses.bell.watch()
 	rung, ended := make(chan struct{}, 1), make(chan struct{})
 	go func() { // the bells are one; it ends when cancel is called
 		for {
@@ -95,6 +96,7 @@ func (g deskClinic) Watch() (<-chan struct{}, func()) {
 			case <-queued:
 			case <-helped:
 			case <-ailed:
+			case <-broken:
 			}
 			select {
 			case rung <- struct{}{}:
@@ -102,7 +104,7 @@ func (g deskClinic) Watch() (<-chan struct{}, func()) {
 			}
 		}
 	}()
-	return rung, func() { close(ended); endQueue(); endHelp(); endAiling() }
+	return rung, func() { close(ended); endQueue(); endHelp(); endAiling(); endBroken() }
 }
 
 // View gives what staff see, with the names that this kiosk's roster holds.
@@ -136,7 +138,7 @@ func (g deskClinic) View(ctx context.Context) (desk.View, error) {
 	for _, l := range g.folder.shown() {
 		v.Held = append(v.Held, desk.HeldList{ID: l.ID, Why: l.Why, Since: l.Since, Rows: l.Rows, Days: l.Days, Importable: l.Importable})
 	}
-	v.Ailing = g.tickets.ailing()
+	v.Ailing, v.Glasses = g.tickets.ailing(), g.glassesShown()
 	for _, h := range g.checkin.OpenHelp() {
 		shown := desk.Help{ID: h.ID.String(), Kind: string(h.Kind), Department: h.Department, Kiosk: h.Kiosk, Ticket: h.Ticket, At: h.At}
 		if h.Status != kiosk.EscalationActive {

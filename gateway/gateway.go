@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"clinicgate/devices"
@@ -18,6 +19,8 @@ import (
 	"clinicgate/gateway/control"
 	"clinicgate/gateway/doctor"
 	"clinicgate/gateway/exchange"
+	"clinicgate/gateway/logging"
+	"clinicgate/gateway/metrics"
 	"clinicgate/gateway/mirror"
 	"clinicgate/gateway/pubnub"
 	"clinicgate/gateway/token"
@@ -29,6 +32,7 @@ import (
 	"clinicgate/kiosk/roster"
 	"clinicgate/kiosk/web"
 	"clinicgate/kiosk/web/desk"
+	"clinicgate/kiosk/web/diag"
 	"clinicgate/storage"
 	"clinicgate/storage/keyring"
 )
@@ -36,16 +40,34 @@ import (
 // Options are what the process around the gateway decides.
 type Options struct {
 	Logger *slog.Logger
-	Level  *slog.LevelVar // changed by `log level`; may be nil
+	// Log is where Logger's lines go, for `log level` and `log tail`; may be nil.
+	Log *logging.Log
 	// Version names the build.
 	Version string
+	// ConfigFile is where the settings came from; empty: from nowhere that could
+	// have changed since.
+	ConfigFile string
 	// VerifyChild is the command line of a process of ours that calls
 	// storage.RunVerifyChild. Empty: the store is verified in this process, which
 	// a damaged file can kill.
 	VerifyChild []string
 	// Ready is called once everything serves.
 	Ready func(Addresses)
+	// Pulse watches whether the process still does its work.
+	Pulse Pulse
 }
+
+// PartError is a part that ended while the others ran: the process ends with it, so
+// that the service manager notices.
+type PartError struct {
+	Part string
+	Err  error
+}
+
+func (e *PartError) Error() string { return e.Part + ": " + e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *PartError) Unwrap() error { return e.Err }
 
 // Addresses are where the parts listen, with the ports that the system chose.
 type Addresses struct {
@@ -54,6 +76,7 @@ type Addresses struct {
 	Desk    string // where the desk's browsers go; empty when it is off
 	MQTT    string // empty when there is no broker
 	Control string
+	Metrics string // empty without metrics.listen
 }
 
 // Gateway is everything of one kiosk. Make it with New; Run it once.
@@ -67,6 +90,7 @@ type Gateway struct {
 	started     time.Time
 	running     context.Context // set by Run before anything else
 
+	source    keyring.Source // one for the life of the process: a passphrase may come once only
 	ring      *keyring.Ring
 	keys      *keys
 	clock     *clock.Clock
@@ -87,6 +111,7 @@ type Gateway struct {
 	mirror    *mirror.Mirror
 	web       *web.Server
 	desk      *desk.Server // nil when it is off
+	diag      *diag.Server
 	broker    *bridge.Broker
 	stations  stations
 	remote    *bridge.Client     // the external broker; nil where there is none
@@ -96,12 +121,21 @@ type Gateway struct {
 
 	commandsDue chan struct{} // rings runCommands
 	brokerBack  chan struct{} // rings runHealth
+	linkBack    atomic.Pointer[time.Time]
 	devices     *devices.Set
 	units       *units
+	backups     backups
+	dead        predecessors
 	wedge       *scanner.Page // what the check-in page captures, also where none is configured
 	tickets     *tickets      // nil without a printer
 	control     *control.Server
 	checks      *doctor.Registry
+	lastChecks  lastChecks
+	glasses     glasses
+	asked       sync.Once // of the service manager
+	again       *int      // how often it started this service again; nil: not known
+	meters      *meters
+	metrics     *metrics.Server         // nil without metrics.listen
 	madeFrom    []byte                  // fingerprint of the keys that the clinic's parts were made from
 	stop        context.CancelCauseFunc // ends the run; set by supervise
 }
@@ -120,8 +154,9 @@ var errReload = errors.New("the clinic's keys changed")
 // error has a hint where a person can do something about it.
 func Run(ctx context.Context, cfg config.Config, o Options) error {
 	recoveries, found := 0, ""
+	source := cfg.KeySource.Source()
 	for {
-		err := run(ctx, cfg, o, found)
+		err := run(ctx, cfg, o, source, found)
 		var r recoveredError
 		switch {
 		case ctx.Err() != nil:
@@ -136,6 +171,9 @@ func Run(ctx context.Context, cfg config.Config, o Options) error {
 		default:
 			return err
 		}
+		if o.Pulse.Pause != nil {
+			o.Pulse.Pause()
+		}
 	}
 }
 
@@ -144,12 +182,19 @@ func (g *Gateway) reload() {
 	time.AfterFunc(200*time.Millisecond, func() { g.stop(errReload) })
 }
 
-func run(ctx context.Context, cfg config.Config, o Options, found string) error {
-	g := &Gateway{cfg: cfg, o: o, log: o.Logger, found: found, changed: make(chan storage.Opened, 1), commandsDue: make(chan struct{}, 1), brokerBack: make(chan struct{}, 1), self: kiosk.KioskID(cfg.Kiosk.ID), started: time.Now(), running: ctx,
+// newGateway is a gateway of which nothing is open yet.
+func newGateway(ctx context.Context, cfg config.Config, o Options, source keyring.Source) *Gateway {
+	g := &Gateway{cfg: cfg, o: o, source: source, log: o.Logger, changed: make(chan storage.Opened, 1), commandsDue: make(chan struct{}, 1), brokerBack: make(chan struct{}, 1), self: kiosk.KioskID(cfg.Kiosk.ID), started: time.Now(), running: ctx, meters: newMeters(),
 		journal: kiosk.Journal{Organization: kiosk.OrganizationID(cfg.Kiosk.Organization)}}
 	for _, d := range cfg.Departments {
 		g.departments = append(g.departments, kiosk.DepartmentID(d.ID))
 	}
+	return g
+}
+
+func run(ctx context.Context, cfg config.Config, o Options, source keyring.Source, found string) error {
+	g := newGateway(ctx, cfg, o, source)
+	g.found = found
 	var closers []func() error
 	defer func() {
 		for i := len(closers) - 1; i >= 0; i-- {
@@ -159,7 +204,7 @@ func run(ctx context.Context, cfg config.Config, o Options, found string) error 
 		}
 	}()
 	for _, step := range []func(context.Context) (io.Closer, error){
-		g.openKeys, g.openStore, g.openClinic, g.openPubNub, g.openDevices, g.openSite, g.openPage, g.openDesk, g.openControl,
+		g.openKeys, g.openStore, g.openClinic, g.openPubNub, g.openPredecessors, g.openDevices, g.openSite, g.openPage, g.openChecks, g.openDesk, g.openMetrics, g.openControl,
 	} {
 		c, err := step(ctx)
 		if c != nil {
@@ -176,6 +221,17 @@ func run(ctx context.Context, cfg config.Config, o Options, found string) error 
 	}
 	if err := g.settleLife(ctx); err != nil {
 		return err
+	}
+	if err := g.sayRestored(ctx); err != nil {
+		return err
+	}
+	if err := g.sayGlassesEnded(ctx); err != nil && !errors.Is(err, storage.ErrFull) {
+		return fmt.Errorf("cannot record the end of roles that were taken: %w", err)
+	}
+	if err := g.sayLooks(ctx); errors.Is(err, storage.ErrFull) {
+		g.log.Error("what was read while no service ran is not on record yet: the store is full")
+	} else if err != nil {
+		return fmt.Errorf("cannot record what was read while no service ran: %w", err)
 	}
 	if err := g.sayChanges(ctx); errors.Is(err, storage.ErrFull) {
 		g.log.Error("changes of the config are not on record: the store is full")
@@ -201,6 +257,7 @@ func (g *Gateway) parts() []part {
 	return []part{
 		{"store", g.store.Run},
 		{"recovery", g.runRecovery},
+		{"pulse", g.runPulse},
 		{"queue", g.queue.Run},
 		{"check-in", g.checkin.Run},
 		{"clock", g.runClock},
@@ -211,6 +268,7 @@ func (g *Gateway) parts() []part {
 		{"mirror", g.runMirror},
 		{"page", g.web.Run},
 		{"desk", g.runDesk},
+		{"diagnostics", g.diag.Run},
 		{"broker", g.broker.Run},
 		{"vitals", g.runVitals},
 		{"external broker", g.runRemote},
@@ -223,8 +281,13 @@ func (g *Gateway) parts() []part {
 		{"tickets", g.runTickets},
 		{"displays", g.runDisplays},
 		{"control", g.control.Run},
+		{"metrics", g.runMetrics},
 		{"heartbeat", g.runHeartbeat},
 		{"roster folder", g.folder.run},
+		{"backup", g.runBackup},
+		{"break-glass", g.runGlasses},
+		{"checks", g.runChecks},
+		{"predecessors", g.runPredecessors},
 	}
 }
 
@@ -237,19 +300,19 @@ func (g *Gateway) supervise(ctx context.Context) error {
 	var wg sync.WaitGroup
 	for _, p := range g.parts() {
 		wg.Go(func() {
-			err := p.run(ctx)
+			err := g.contained(ctx, p)
 			if ctx.Err() != nil && err == nil {
 				return
 			}
 			if err == nil {
 				err = errors.New("ended by itself")
 			}
-			cancel(fmt.Errorf("%s: %w", p.name, err))
+			cancel(&PartError{p.name, err})
 		})
 	}
 	g.log.Info("gateway runs", "kiosk", string(g.self), "page", g.web.Addr(), "created", g.opened.Created, "clean", g.opened.Clean)
 	if g.o.Ready != nil {
-		g.o.Ready(Addresses{Page: g.web.Addr(), Board: g.web.BoardAddr(), Desk: g.deskURL(), MQTT: g.broker.Addr(), Control: g.cfg.Control.Path})
+		g.o.Ready(Addresses{Page: g.web.Addr(), Board: g.web.BoardAddr(), Desk: g.deskURL(), MQTT: g.broker.Addr(), Control: g.cfg.Control.Path, Metrics: g.metricsAddr()})
 	}
 	<-ctx.Done()
 	ended := make(chan struct{})

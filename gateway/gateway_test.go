@@ -21,6 +21,7 @@ import (
 	"clinicgate/gateway"
 	"clinicgate/gateway/config"
 	"clinicgate/gateway/control"
+	"clinicgate/gateway/logging"
 	"clinicgate/gateway/pubnub"
 	"clinicgate/gateway/pubnub/emulator"
 	"clinicgate/kiosk"
@@ -40,7 +41,10 @@ type clinic struct {
 	maker   roster.Maker
 	cipher  *pubnub.Cipher
 	log     lockedBuffer
+	kept    *logging.Log // in place of log, where a test wants the service to keep its lines
+	said    string       // what held read last
 	control *control.Client
+	at      gateway.Addresses
 	stop    func() error
 }
 
@@ -157,12 +161,16 @@ func (c *clinic) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	ready := make(chan gateway.Addresses, 1)
 	done := make(chan error, 1)
+	logger := slog.New(slog.NewTextHandler(&c.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	if c.kept != nil {
+		logger = c.kept.Logger()
+	}
 	go func() {
-		done <- gateway.Run(ctx, c.cfg, gateway.Options{Logger: slog.New(slog.NewTextHandler(&c.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Version: "test",
+		done <- gateway.Run(ctx, c.cfg, gateway.Options{Logger: logger, Log: c.kept, Version: "test",
 			Ready: func(a gateway.Addresses) { ready <- a }})
 	}()
 	select {
-	case <-ready:
+	case c.at = <-ready:
 	case err := <-done:
 		c.t.Fatalf("gateway: %v\n%s", err, c.log.String())
 	case <-time.After(30 * time.Second):

@@ -78,6 +78,13 @@ func (g *Gateway) brokerStatus() doctor.Broker {
 	return doctor.Broker{Configured: true, Connected: s.State == bridge.ClientConnected, Since: s.Since, Reason: s.Reason, Hint: s.Hint}
 }
 
+// listenerStatus is the embedded broker for doctor.
+func (g *Gateway) listenerStatus() doctor.Listener {
+	s := g.broker.Status()
+	return doctor.Listener{On: g.cfg.MQTT.Listen != "" || g.cfg.MQTT.LAN != "", Connected: s.Connected, Durable: s.Accepted,
+		Logins: s.Logins, Forbidden: s.Refused, TooMany: s.TooOften + s.TurnedOff, HalfOpen: s.HalfOpen, Last: s.Abused}
+}
+
 func (g *Gateway) runRemote(ctx context.Context) error {
 	if g.remote == nil {
 		<-ctx.Done()

@@ -25,6 +25,7 @@ import (
 	"clinicgate/gateway/bridge"
 	"clinicgate/gateway/config"
 	"clinicgate/gateway/control"
+	"clinicgate/gateway/pubnub/emulator"
 	"clinicgate/kiosk"
 	"clinicgate/kiosk/wire"
 	"clinicgate/storage"
@@ -77,11 +78,12 @@ func deviceRoom(t *testing.T) (c *clinic, connect func(id, credential string) *b
 	c = newClinic(t, func(cfg *config.Config) {
 		cfg.MQTT.LAN, cfg.MQTT.LANCertificate, cfg.MQTT.LANKey = address, cert, key
 		cfg.MQTT.Clients = []config.MQTTClient{{ID: "wc-button", Kind: config.MQTTDevice}, {ID: "lamp-1", Kind: config.MQTTDevice, Class: "lamp"}, {ID: "tv-1", Kind: config.MQTTDevice},
-			{ID: "roll-1", Kind: config.MQTTDevice}, {ID: "zigbee", Kind: config.MQTTDevice, Topics: []string{"zigbee2mqtt/#"}}}
+			{ID: "roll-1", Kind: config.MQTTDevice}, {ID: "zigbee", Kind: config.MQTTDevice, Topics: []string{"zigbee2mqtt/#"}}, {ID: "lobby-2", Kind: config.MQTTKiosk}}
 		cfg.MQTT.Maps = []config.MQTTMap{{Use: "zigbee2mqtt"}}
 		cfg.Devices = []config.Device{{ID: "wc", Class: "button", Port: "mqtt:wc-button"}, {ID: "hall", Class: "button", Port: "mqtt:hall button"},
 			{ID: "lamp", Class: "lamp", Port: "mqtt:lamp-1", Remote: []string{"show"}}, {ID: "quiet-lamp", Class: "lamp", Port: "mqtt:lamp-2"}, {ID: "tv", Class: "display", Port: "mqtt:tv-1"},
-			{ID: "roll", Class: "printer", Port: "mqtt:roll-1"}}
+			{ID: "roll", Class: "printer", Port: "mqtt:roll-1"}, {ID: "siren", Class: "sounder", Port: "mqtt:siren", Speaks: "zigbee2mqtt"},
+			{ID: "gate", Class: "door", Port: "mqtt:lock", Speaks: "zigbee2mqtt", On: "UNLOCK", Off: "LOCK", Remote: []string{"open"}}}
 		if err := cfg.Validate(); err != nil {
 			t.Fatal(err)
 		}
@@ -140,6 +142,9 @@ func TestADeviceOnTheNetworkCallsForHelp(t *testing.T) {
 	c, connect := deviceRoom(t)
 	if _, err := c.control.MQTTCredential(t.Context(), control.MQTTClient{ID: "stranger"}); err == nil {
 		t.Error("a credential for a client that is not configured")
+	}
+	if _, err := c.control.WatchDevices(t.Context(), control.DeviceWatch{Topic: "zigbee2mqtt/#/x"}); err == nil || !strings.Contains(err.Error(), "no MQTT topic filter") {
+		t.Errorf("watching no filter: %v", err)
 	}
 	old := c.credential("wc-button")
 	now := c.credential("wc-button")
@@ -228,7 +233,11 @@ func TestSignedCommandsReachADevice(t *testing.T) {
 	seq := uint64(0)
 	send := func(signer ed25519.PrivateKey, device, pattern, nonce string, life time.Duration) {
 		t.Helper()
-		args, _ := json.Marshal(map[string]any{"device": device, "verb": "show", "args": map[string]string{"pattern": pattern}})
+		do := map[string]any{"device": device, "verb": "open"}
+		if pattern != "" {
+			do["verb"], do["args"] = "show", map[string]string{"pattern": pattern}
+		}
+		args, _ := json.Marshal(do)
 		order, _ := kiosk.Defined("kiosk/COMMAND")
 		event, err := kiosk.NewEvent(order, "kiosk.lobby-1", kiosk.Command{Type: "COMMAND", Name: "device", Args: args, Expires: kiosk.At(time.Now().Add(life)), Nonce: nonce, Timestamp: kiosk.At(time.Now())})
 		if err != nil {
@@ -272,12 +281,187 @@ func TestSignedCommandsReachADevice(t *testing.T) {
 	if payload := <-shown; !strings.Contains(payload, `"pattern":"pulse-7"`) {
 		t.Errorf("the lamp was told %s", payload)
 	}
-	if len(shown) != 0 {
+	// A door opens, and closes.
+	lock := connect("zigbee", c.credential("zigbee"))
+	lock.Subscribe("zigbee2mqtt/lock/set", func(_ context.Context, _ string, payload []byte) error {
+		shown <- string(payload)
+		return nil
+	})
+	lock.Connected(func() { up <- struct{}{} })
+	runClient(t, lock)
+	<-up
+	if err := say(t, lock, "zigbee2mqtt/lock/availability", "online"); err != nil {
+		t.Fatal(err)
+	}
+	c.eventually("the door in the list", func() bool { return c.device("gate").State == "attached" })
+	send(authority, "gate", "", nonce+"9", time.Minute)
+	for _, want := range []string{`{"state":"UNLOCK"}`, `{"state":"LOCK"}`} {
+		if payload := <-shown; payload != want {
+			t.Errorf("the door was told %s, want %s", payload, want)
+		}
+	}
+	c.eventually("the door on record", func() bool { return len(c.audited(kiosk.CommandDone)) == 3 })
+
+	// Where nobody has told the time since the start, it is not known what has expired.
+	if err := c.stop(); err != nil {
+		t.Fatal(err)
+	}
+	c.pubnub.Faults().Add(emulator.Rule{Kind: emulator.Time, Action: emulator.Answer, Status: 503})
+	c.start()
+	send(authority, "lamp", "on", nonce+"8", time.Minute)
+	want = append(want, "no trusted time")
+	c.eventually("a command without trusted time refused", func() bool { return len(c.audited(kiosk.CommandRefused)) == len(want) })
+	if got := c.audited(kiosk.CommandRefused); !slices.Equal(got, want) {
+		t.Errorf("refused %q, want %q", got, want)
+	}
+	if len(shown) != 0 || len(c.audited(kiosk.CommandDone)) != 3 {
 		t.Error("the lamp was told more than what was signed, listed and new")
 	}
 	if strings.Contains(c.log.String(), "Ana Example") {
 		t.Error("an argument is in the log")
 	}
+}
+
+// How a device is, is known in the list, on a retained topic and on PubNub; who says
+// again what was captured changes none of them, and calls nobody a second time.
+func TestDeviceHealthAndReplay(t *testing.T) {
+	t.Parallel()
+	c, connect := deviceRoom(t)
+	button := connect("wc-button", c.credential("wc-button"))
+	runClient(t, button)
+	const topic = "clinic/main/lobby-1/button/wc-button/"
+	ready := `{"v":1,"id":"` + uuid.NewString() + `","state":"ready","battery":12}`
+	press := `{"v":1,"id":"` + uuid.NewString() + `","event":"press"}`
+	lost := `{"v":1,"id":"` + uuid.NewString() + `","state":"lost","reason":"no-power"}`
+	replay := func() {
+		t.Helper()
+		for _, m := range [][2]string{{"state", ready}, {"event", press}} {
+			if err := say(t, button, topic+m[0], m[1]); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	replay()
+	replay()
+	help, err := c.control.HelpList(t.Context())
+	if err != nil || len(help.Help) != 1 {
+		t.Fatalf("help: %+v, %v", help, err)
+	}
+	if _, err := c.control.AcknowledgeHelp(t.Context(), control.AcknowledgeHelp{ID: help.Help[0].ID}); err != nil {
+		t.Fatal(err)
+	}
+	replay()
+	if help, err := c.control.HelpList(t.Context()); err != nil || len(help.Help) != 1 || help.Help[0].Acknowledged.IsZero() {
+		t.Errorf("what was captured called again: %+v, %v", help, err)
+	}
+	if d := c.device("wc"); d.State != "attached" || d.Battery == nil || *d.Battery != 12 {
+		t.Errorf("listed as %+v", d)
+	}
+	if err := say(t, button, topic+"state", lost); err != nil {
+		t.Fatal(err)
+	}
+	c.eventually("the list has it lost", func() bool { d := c.device("wc"); return d.State == "lost" && strings.Contains(d.Reason, "no-power") })
+
+	other := connect("lobby-2", c.credential("lobby-2"))
+	kept := make(chan string, 64)
+	other.Subscribe("clinicgate/main/health/#", func(_ context.Context, topic string, payload []byte) error {
+		kept <- topic + " " + string(payload)
+		return nil
+	})
+	runClient(t, other)
+	for limit, found := time.After(30*time.Second), false; !found; {
+		select {
+		case text := <-kept:
+			found = strings.HasPrefix(text, "clinicgate/main/health/lobby-1/wc ") && strings.Contains(text, `"state":"lost"`) && strings.Contains(text, `"battery":12`)
+		case <-limit:
+			t.Fatal("the retained topic does not have it")
+		}
+	}
+
+	c.eventually("everything delivered", c.drained)
+	keys, err := c.control.KeyList(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := map[string]int{}
+	for _, body := range c.read("device.lobby-1", ed25519.PublicKey(keys.Public)) {
+		var h kiosk.DeviceHealth
+		if json.Unmarshal([]byte(body), &h) == nil && (h.Device == "wc-button" || h.Device == "wc") {
+			said[h.Device+" "+h.State+" "+h.Reason]++
+		}
+	}
+	for _, want := range []string{"wc-button ready ", "wc-button lost no-power", "wc attached ", "wc lost said that it is offline: no-power"} {
+		if said[want] != 1 {
+			t.Errorf("PubNub has %q %d times, want once: %v", want, said[want], said)
+		}
+	}
+}
+
+// A lamp that lost its power while somebody calls for help flashes again when it is
+// back; one of another maker is switched in that maker's words.
+func TestALampThatIsBackTellsOfTheCall(t *testing.T) {
+	t.Parallel()
+	c, connect := deviceRoom(t)
+	lamp, button, zigbee := connect("lamp-1", c.credential("lamp-1")), connect("wc-button", c.credential("wc-button")), connect("zigbee", c.credential("zigbee"))
+	told, up := make(chan string, 64), make(chan struct{}, 10)
+	lamp.Subscribe("clinic/main/lobby-1/lamp/lamp-1/command", func(_ context.Context, _ string, payload []byte) error {
+		var is struct {
+			ID   string
+			Args map[string]string
+		}
+		if err := json.Unmarshal(payload, &is); err != nil {
+			return err
+		}
+		told <- "lamp " + is.Args["pattern"]
+		go func() { _ = say(t, lamp, "clinic/main/lobby-1/lamp/lamp-1/ack", `{"v":1,"id":"`+is.ID+`","ok":true}`) }()
+		return nil
+	})
+	zigbee.Subscribe("zigbee2mqtt/siren/set", func(_ context.Context, _ string, payload []byte) error {
+		told <- "siren " + string(payload)
+		return nil
+	})
+	for _, client := range []*bridge.Client{lamp, zigbee} {
+		client.Connected(func() { up <- struct{}{} })
+		runClient(t, client)
+		<-up
+	}
+	runClient(t, button)
+	is := func(from *bridge.Client, topic, payload string) {
+		t.Helper()
+		if err := say(t, from, topic, payload); err != nil {
+			t.Fatal(err)
+		}
+	}
+	hears := func(want string) {
+		t.Helper()
+		for limit := time.After(20 * time.Second); ; {
+			select {
+			case got := <-told:
+				if got == want {
+					return
+				}
+			case <-limit:
+				t.Fatalf("nobody was told %s", want)
+			}
+		}
+	}
+	const state = "clinic/main/lobby-1/lamp/lamp-1/state"
+	is(lamp, state, `{"v":1,"state":"ready"}`)
+	hears("lamp off")
+	is(zigbee, "zigbee2mqtt/siren/availability", "online")
+	hears(`siren {"state":"OFF"}`)
+	is(button, "clinic/main/lobby-1/button/wc-button/event", `{"v":1,"seq":1,"event":"press"}`)
+	for range 2 {
+		hears("lamp fast-blink")
+		is(lamp, state, `{"v":1,"state":"lost"}`)
+		c.eventually("the lamp is lost", func() bool { return c.device("lamp").State == "lost" })
+		is(lamp, state, `{"v":1,"state":"ready"}`)
+	}
+	hears("lamp fast-blink")
+	is(zigbee, "zigbee2mqtt/siren/availability", "offline")
+	c.eventually("the siren is lost", func() bool { return c.device("siren").State == "lost" })
+	is(zigbee, "zigbee2mqtt/siren/availability", "online")
+	hears(`siren {"state":"ON"}`)
 }
 
 // A display that comes late shows the number that was called, and nothing else.

@@ -37,11 +37,17 @@ func (g *Gateway) openKeys(ctx context.Context) (io.Closer, error) {
 	if err := os.MkdirAll(g.cfg.Storage.Dir, 0o700); err != nil {
 		return nil, hinted{fmt.Errorf("cannot use data directory: %w", err), "create it for the service's account, or set storage.dir"}
 	}
+	if err := mayRun(g.cfg.Storage.Dir); err != nil {
+		return nil, err
+	}
+	if err := settleRestore(ctx, g.cfg.Storage.Dir); err != nil {
+		return nil, err
+	}
 	dir := keyring.Dir(g.cfg.Storage.Dir)
 	if !keyring.Exists(dir) {
 		return nil, hinted{errors.New("there is no keyring in the data directory"), "run `clinicgate keys init` once, or restore the keyring beside the store"}
 	}
-	ring, err := keyring.Open(ctx, dir, g.cfg.KeySource.Source(), keyring.Options{})
+	ring, err := keyring.Open(ctx, dir, g.source, keyring.Options{})
 	if err != nil {
 		return nil, err
 	}
@@ -56,9 +62,10 @@ func (g *Gateway) openKeys(ctx context.Context) (io.Closer, error) {
 
 func (g *Gateway) openStore(ctx context.Context) (io.Closer, error) {
 	o := storage.Options{
-		Dir: g.cfg.Storage.Dir, Kiosk: string(g.self), Kinds: kiosk.Kinds(), Keys: g.ring, Now: g.clock.Now,
+		Dir: g.cfg.Storage.Dir, Kiosk: string(g.self), Kinds: kiosk.Kinds(), Keys: g.ring, Now: g.clock.Now, Program: g.o.Version,
 		Budget: g.cfg.Storage.Budget.Bytes, Logger: g.log.With("component", "store"),
-		OnGap: g.gapRecord, OnCheckpoint: g.checkpointRecord,
+		OnDone: g.meters.append.Observe,
+		OnGap:  g.gapRecord, OnCheckpoint: g.checkpointRecord,
 		OnRecovery: func(o storage.Opened) {
 			select {
 			case g.changed <- o:
@@ -66,11 +73,7 @@ func (g *Gateway) openStore(ctx context.Context) (io.Closer, error) {
 			}
 		},
 	}
-	if len(g.o.VerifyChild) > 0 {
-		o.Verify = storage.ChildVerifier(g.ring, func(ctx context.Context) *exec.Cmd {
-			return exec.CommandContext(ctx, g.o.VerifyChild[0], g.o.VerifyChild[1:]...)
-		})
-	}
+	o.Verify = g.verifier(g.ring)
 	store, opened, err := storage.Open(ctx, o)
 	if err != nil {
 		return nil, err
@@ -83,12 +86,34 @@ func (g *Gateway) openStore(ctx context.Context) (io.Closer, error) {
 		ctx, cancel := context.WithTimeout(context.Background(), storeDeadline)
 		defer cancel()
 		return store.Close(ctx)
-	}), nil
+	}), g.openBackups(ctx)
+}
+
+// verifier checks a store's file in a child, where there is a command line for one.
+func (g *Gateway) verifier(ring *keyring.Ring) storage.Verifier {
+	if len(g.o.VerifyChild) == 0 {
+		return nil
+	}
+	return storage.ChildVerifier(ring, func(ctx context.Context) *exec.Cmd {
+		return exec.CommandContext(ctx, g.o.VerifyChild[0], g.o.VerifyChild[1:]...)
+	})
+}
+
+// batchMode is how a backlog goes out.
+func (g *Gateway) batchMode() uplink.BatchMode {
+	switch {
+	case g.cfg.Sync.Batch == config.BatchNever:
+		return uplink.BatchNever
+	case !g.cfg.Sync.Compress:
+		return uplink.BatchPlain
+	}
+	return uplink.BatchGzip
 }
 
 func (g *Gateway) openPubNub(context.Context) (io.Closer, error) {
 	c := g.cfg.PubNub
 	g.token = token.New(c.TokenFile, g.cfg.User(), func() time.Time { return g.clock.Now().Wall }, g.log.With("component", "token"))
+	g.token.Look() // before anything is sent: a refusal for want of a token would be waited out
 	client, err := pubnub.New(pubnub.Config{
 		Origin: c.Origin, Insecure: !c.Secure, PublishKey: c.PublishKey, SubscribeKey: c.SubscribeKey, UserID: g.cfg.User(),
 		Token: g.token.Text, Proxy: g.proxy(), CAFile: c.CAFile, Logger: g.log.With("component", "pubnub"),
@@ -98,20 +123,13 @@ func (g *Gateway) openPubNub(context.Context) (io.Closer, error) {
 	}
 	g.client = client
 	svc := service{client}
-	mode := uplink.BatchGzip
-	if !g.cfg.Sync.Compress {
-		mode = uplink.BatchPlain
-	}
-	if g.cfg.Sync.Batch == config.BatchNever {
-		mode = uplink.BatchNever
-	}
 	g.mirror = mirror.New(mirror.Config{
 		Kiosk: string(g.self), Departments: g.departments, ConsentLog: kiosk.ConsentChannel(g.journal.Organization),
 		Entries: func(d kiosk.DepartmentID) []kiosk.Entry { return g.queue.Entries(d, g.queue.Today()) },
 		Signer:  g.keys.signer, Now: g.clock.Now, Foreign: g.foreignSnapshot,
 	}, client, g.keys, g.store, g.log.With("component", "mirror"))
 	g.uplink, err = uplink.New(uplink.Config{
-		Batch: mode, Signer: g.keys.signer, Quarantined: g.quarantined, Accepted: g.accepted,
+		Batch: g.batchMode(), Signer: g.keys.signer, Quarantined: g.quarantined, Accepted: g.accepted,
 	}, g.store, svc, g.keys, g.log.With("component", "uplink"))
 	return closer(func() error { client.Close(); return nil }), err
 }

@@ -31,6 +31,10 @@ func (g *Gateway) openPage(context.Context) (io.Closer, error) {
 	}
 	pageScanner, _ := g.cfg.PageScanner()
 	scanGap, scanEnds := pageScanner.Keys()
+	var err error
+	if g.diag, err = g.newDiag(); err != nil {
+		return nil, err
+	}
 	server, err := web.New(web.Config{
 		Listen: g.cfg.Web.Listen, BoardListen: g.cfg.Board.Listen, BoardHosts: g.cfg.Board.Hosts, Languages: g.cfg.Kiosk.Languages,
 		TryDevices: g.cfg.CheckIn.Devices, Departments: g.boardDepartments(), BoardPanel: g.cfg.Board.Panel, BoardDistance: g.cfg.Board.Distance,
@@ -38,18 +42,17 @@ func (g *Gateway) openPage(context.Context) (io.Closer, error) {
 		PanelWidth: g.cfg.Web.PanelWidth, Distance: g.cfg.Web.Distance,
 		ScanGap: scanGap, ScanEnds: scanEnds,
 		Speech: speech, Private: g.cfg.Web.PrivateAudio, BoardMute: !g.cfg.Board.Speak,
-	}, web.Deps{CheckIn: pageCheckIn{g}, Board: pageBoard{g}, Tickets: g.pageTickets(), Understand: understand, Licences: g.licences, Captured: g.wedge.Capture, Logger: g.log.With("component", "page"), Pass: web.PassFile(filepath.Join(g.cfg.Storage.Dir, "page-pass"))})
+	}, web.Deps{CheckIn: pageCheckIn{g}, Board: pageBoard{g}, Tickets: g.pageTickets(), Understand: understand, Licences: g.licences, Captured: g.wedge.Capture, Answered: g.meters.tap.Observe, Technician: g.diag, Logger: g.log.With("component", "page"), Pass: web.PassFile(filepath.Join(g.cfg.Storage.Dir, "page-pass"))})
 	if err != nil {
 		return nil, hinted{err, "if another program uses the port, stop it or set web.listen or board.listen"}
 	}
 	g.web = server
-	g.checks, err = g.makeChecks()
 	return closer(func() error {
 		if err := server.Close(); !errors.Is(err, net.ErrClosed) {
 			return err
 		}
 		return nil // Run has closed the ports already
-	}), err
+	}), nil
 }
 
 // pageTickets is the printer as the page sees it, or nil.

@@ -55,7 +55,10 @@ func (p pageCheckIn) Identify(ctx context.Context, in web.Identify) (web.Identif
 			return web.Identified{}, err
 		}
 		out := p.answer(found)
-		if found.Outcome == checkin.NotFound {
+		switch {
+		case found.Outcome == checkin.NotFound && in.Value.IsZero():
+			out.Sentence = "other-card" // no date of birth would help it
+		case found.Outcome == checkin.NotFound:
 			out.Sentence = "no-card"
 		}
 		return out, nil
@@ -96,6 +99,7 @@ func fullName(p web.Person) phi.Text {
 
 // answer is what the page shows of what the check-in found.
 func (p pageCheckIn) answer(found checkin.Identified) web.Identified {
+	p.meters.identified.Add(string(found.Outcome))
 	out := web.Identified{Entry: uuid.UUID(found.Entry), Visit: web.Visit{
 		Name: found.Visit.Name, Department: found.Visit.Department, Provider: found.Visit.Provider, Video: found.Visit.Mode == kiosk.Video}}
 	if !found.Visit.Appointment.IsZero() {
@@ -163,9 +167,11 @@ func (p pageCheckIn) Finish(ctx context.Context, in web.Finish) (web.Done, error
 	out := placeShown(done.Place)
 	out.StaffFlag = done.StaffFlag
 	if !done.CheckedIn {
+		p.meters.finished.Add("at-desk")
 		out.Ticket = ""
 		return out, nil
 	}
+	p.meters.finished.Add("checked-in")
 	p.tickets.issue(in.Session, f.Entry, in.Language)
 	return out, nil
 }

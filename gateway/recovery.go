@@ -48,6 +48,14 @@ func recovered(o storage.Opened) string {
 	return ""
 }
 
+// repaired is recovered without what is no sign of a fault.
+func repaired(o storage.Opened) string {
+	if o.Salvaged == nil && o.Rolled == nil && !o.Lost {
+		return ""
+	}
+	return recovered(o)
+}
+
 // unsettledLife gives the store's life where its views have yet to be rebuilt, else
 // 0.
 func (g *Gateway) unsettledLife(ctx context.Context) (life uint32, err error) {

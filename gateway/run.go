@@ -64,6 +64,8 @@ func (g *Gateway) runLink(ctx context.Context) error {
 	})
 	g.occupants(ctx)
 	service{g.client}.follow(ctx, func() {
+		now := time.Now()
+		g.linkBack.Store(&now)
 		g.uplink.LinkUp()
 		g.occupants(ctx)
 	})

@@ -89,6 +89,9 @@ const (
 	signalAgain = time.Second
 	// signalWithin bounds one attempt.
 	signalWithin = 2 * time.Second
+	// signalAnew is how soon a device on MQTT that should be telling something is told
+	// again: one that lost its power for a moment may not say that it was away.
+	signalAnew = 30 * time.Second
 )
 
 // runSignals drives the lamps and sounders. None waits for another.
@@ -113,6 +116,8 @@ type signaller struct {
 	looked bool
 	told   string          // the steady pattern that the device has taken over
 	unit   devices.Device  // which took it: another one in its place knows nothing
+	since  time.Time       // and since when that was there: one that came back knows nothing either
+	at     time.Time       // when it was told
 	next   devices.Command // to tell it the next one; kept over attempts
 	failed bool            // and said so
 }
@@ -145,17 +150,20 @@ func (s *signaller) tell(ctx context.Context) {
 	if err != nil {
 		return
 	}
-	if want != s.told || unit != s.unit {
+	since := unit.Status().Since
+	anew := s.device.OnMQTT() && (since != s.since || want != gpio.Off && time.Since(s.at) >= signalAnew)
+	if want != s.told || unit != s.unit || anew {
 		if s.next.Args[gpio.ArgPattern] != want {
 			s.next = s.command(want)
 		}
 		if s.do(ctx, s.next) {
 			s.told, s.unit, s.next = want, unit, devices.Command{}
+			s.since, s.at = since, time.Now()
 		}
 	}
 	// A call that nobody was told of is history a second later.
-	if p := pulse(s.device.Class, shows, s.before, now); p != "" && s.looked {
-		s.do(ctx, s.command(p))
+	if p := pulse(s.device.Class, shows, s.before, now); p != "" && s.looked && !s.do(ctx, s.command(p)) {
+		s.told = "" // it is not known what it shows now
 	}
 	s.before, s.looked = now, true
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -102,11 +103,29 @@ func (u *units) shown(s devices.Status) control.Device {
 	out := control.Device{ID: string(s.ID), Class: string(s.Class), Binding: s.Binding, State: string(s.State), Where: s.Where,
 		Reason: s.Reason, Hint: s.Hint, Since: s.Since, LastReading: s.LastReading, Readings: s.Counters.Accepted, Losses: s.Counters.Losses,
 		Battery: s.Battery, Firmware: s.Firmware, Tested: row.Tested, Passed: row.Passed}
-	out.Configured = row.Configured
-	if d, ok := u.named(string(s.ID)); ok && d.Class == devices.Scanner && d.Mode != string(scanner.Serial) {
-		out.Mode = d.Mode
+	out.Configured, out.Counters = row.Configured, control.DeviceCounters(s.Counters)
+	if d, ok := u.named(string(s.ID)); ok {
+		out.Mode = reached(u.inUse(d))
 	}
 	return out
+}
+
+// reached says how a device is reached, as control.Port.Mode does for what is
+// plugged in: only a unit that is reached in the same way can take its place.
+func reached(d config.Device) string {
+	switch scheme, _, _ := strings.Cut(d.Port, ":"); {
+	case d.OnMQTT():
+		return "mqtt"
+	case d.Class == devices.Scanner && d.Mode != string(scanner.Serial):
+		return d.Mode
+	case d.Class == devices.Printer && scheme == "tcp":
+		return "network"
+	case d.Class == devices.Printer && (scheme == "usb" || strings.HasPrefix(d.Port, "/")):
+		return "printer"
+	case scheme == "pcsc", scheme == "spi", scheme == "gpio":
+		return scheme
+	}
+	return "" // a serial port
 }
 
 // configured finds a device's settings, with the port in use or the one asked for.

@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"time"
 
 	"clinicgate/devices"
@@ -101,8 +103,8 @@ func (u *units) Try(ctx context.Context, _ control.Caller, in control.DeviceUnit
 	if err != nil {
 		f := devices.FaultOf(err)
 		hint := f.Hint
-		if hint == "" {
-			hint = unit.Status().Hint
+		if _, said := errors.AsType[*devices.Fault](err); !said {
+			hint = cmp.Or(unit.Status().Hint, hint)
 		}
 		return control.DeviceTried{}, &control.Error{Code: control.Unavailable, Message: "the device did not do it: " + f.Reason, Next: hint}
 	}

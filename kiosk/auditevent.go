@@ -71,25 +71,42 @@ const (
 	RosterAccepted AuditType = "ROSTER_ACCEPTED"
 	RosterRefused  AuditType = "ROSTER_REFUSED"
 
-	ServiceStarted     AuditType = "SERVICE_STARTED"
-	ServiceStopped     AuditType = "SERVICE_STOPPED"
-	ConfigChanged      AuditType = "CONFIGURATION_CHANGED"
-	DeviceAttached     AuditType = "DEVICE_ATTACHED"
-	DeviceLost         AuditType = "DEVICE_LOST"
-	DeviceTested       AuditType = "DEVICE_TESTED"
-	DeviceReplaced     AuditType = "DEVICE_REPLACED"
-	CredentialMade     AuditType = "DEVICE_CREDENTIAL_MADE"
-	CommandDone        AuditType = "DEVICE_COMMAND"
-	CommandRefused     AuditType = "DEVICE_COMMAND_REFUSED"
-	TechnicianAccess   AuditType = "TECHNICIAN_ACCESS"
-	AccessRefused      AuditType = "ACCESS_REFUSED"
-	KeyImported        AuditType = "KEY_IMPORTED"
-	KeyRotated         AuditType = "KEY_ROTATED"
-	ClockStepped       AuditType = "CLOCK_STEPPED"
-	StoreRecovered     AuditType = "STORE_RECOVERED"
-	MessageQuarantined AuditType = "MESSAGE_QUARANTINED"
-	MessageRefused     AuditType = "MESSAGE_REFUSED"
-	SnapshotReplaced   AuditType = "SNAPSHOT_REPLACED"
+	ServiceStarted      AuditType = "SERVICE_STARTED"
+	ServiceStopped      AuditType = "SERVICE_STOPPED"
+	ConfigChanged       AuditType = "CONFIGURATION_CHANGED"
+	DeviceAttached      AuditType = "DEVICE_ATTACHED"
+	DeviceLost          AuditType = "DEVICE_LOST"
+	DeviceTested        AuditType = "DEVICE_TESTED"
+	DeviceReplaced      AuditType = "DEVICE_REPLACED"
+	BundleMade          AuditType = "BUNDLE_MADE"
+	CredentialMade      AuditType = "DEVICE_CREDENTIAL_MADE"
+	CommandDone         AuditType = "DEVICE_COMMAND"
+	CommandRefused      AuditType = "DEVICE_COMMAND_REFUSED"
+	TechnicianAccess    AuditType = "TECHNICIAN_ACCESS"
+	Repaired            AuditType = "TECHNICIAN_REPAIRED"
+	DiagOpened          AuditType = "DIAG_OPENED"
+	DiagRefused         AuditType = "DIAG_REFUSED"
+	DiagClosed          AuditType = "DIAG_CLOSED"
+	AccessRefused       AuditType = "ACCESS_REFUSED"
+	BreakGlassOpened    AuditType = "BREAK_GLASS_OPENED" // a role was taken in an emergency
+	BreakGlassUsed      AuditType = "BREAK_GLASS_USED"
+	BreakGlassEnded     AuditType = "BREAK_GLASS_ENDED"
+	KeyImported         AuditType = "KEY_IMPORTED"
+	KeyRotated          AuditType = "KEY_ROTATED"
+	ClockStepped        AuditType = "CLOCK_STEPPED"
+	KioskDecommissioned AuditType = "KIOSK_DECOMMISSIONED"
+	UpgradeStarted      AuditType = "UPGRADE_STARTED"
+	UpgradeConfirmed    AuditType = "UPGRADE_CONFIRMED"
+	UpgradeRolledBack   AuditType = "UPGRADE_ROLLED_BACK"
+	UpgradeRefused      AuditType = "UPGRADE_REFUSED"
+	StoreRecovered      AuditType = "STORE_RECOVERED"
+	StoreBackedUp       AuditType = "STORE_BACKED_UP"
+	StoreRestored       AuditType = "STORE_RESTORED"
+	KioskReplaced       AuditType = "KIOSK_REPLACED" // another kiosk's unsent events were taken over
+	KioskRetired        AuditType = "KIOSK_RETIRED"  // all of them were handled; nothing is signed as it any more
+	MessageQuarantined  AuditType = "MESSAGE_QUARANTINED"
+	MessageRefused      AuditType = "MESSAGE_REFUSED"
+	SnapshotReplaced    AuditType = "SNAPSHOT_REPLACED"
 )
 
 // Severity is how much an audit event matters by itself.
@@ -167,15 +184,32 @@ func AuditCatalogue() []AuditKind {
 		{DeviceLost, Warning, "device"},
 		{DeviceTested, Info, "device"},
 		{DeviceReplaced, Warning, "device"},
+		{BundleMade, Warning, "service"},
 		{CredentialMade, Warning, "device"},
 		{CommandDone, Info, "device"},
 		{CommandRefused, Warning, "device"},
 		{TechnicianAccess, Warning, "service"},
+		{Repaired, Warning, "service"},
+		{DiagOpened, Warning, "service"},
+		{DiagRefused, Warning, "service"},
+		{DiagClosed, Info, "service"},
 		{AccessRefused, Warning, "service"},
+		{BreakGlassOpened, Critical, "break-glass"},
+		{BreakGlassUsed, Warning, "break-glass"},
+		{BreakGlassEnded, Warning, "break-glass"},
 		{KeyImported, Warning, "key"},
 		{KeyRotated, Warning, "key"},
 		{ClockStepped, Warning, "clock"},
+		{UpgradeStarted, Warning, "program"},
+		{UpgradeConfirmed, Info, "program"},
+		{UpgradeRolledBack, Critical, "program"},
+		{UpgradeRefused, Warning, "program"},
 		{StoreRecovered, Critical, "store"},
+		{StoreBackedUp, Info, "store"},
+		{StoreRestored, Critical, "store"},
+		{KioskReplaced, Critical, "kiosk"},
+		{KioskRetired, Critical, "kiosk"},
+		{KioskDecommissioned, Critical, "kiosk"},
 		{MessageQuarantined, Critical, "message"},
 		{MessageRefused, Warning, "message"},
 		{SnapshotReplaced, Warning, "snapshot"},

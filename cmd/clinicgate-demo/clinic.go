@@ -148,7 +148,7 @@ func configTOML(s settings, h *hardware) []byte {
 	line("[storage]\ndir = %q\nbudget = %q\n", s.dataDir, s.budget)
 	line("[key_source]\nkind = \"passphrase\"\nfile = %q\n", s.passphrase)
 	line("[pubnub]\norigin = %q\nsecure = false\npublish_key = %q\nsubscribe_key = %q", s.origin, s.publishKey, s.subscribeKey)
-	line("\n[checkin]\nearly = \"12h\"\nlate = \"12h\"\n")
+	line("\n[checkin]\nearly = \"12h\"\nlate = \"12h\"\nvitals = [%q, %q] # once the vitals station is on\n", asked[0], asked[1])
 	line("[web]\nlisten = %q\n\n[board]\nlisten = %q\n\n[control]\npath = %q\n\n[mqtt]\nlisten = %q\n", s.web, s.board, s.controlPath, s.mqtt)
 	line("[desk]\nlisten = %q\nhosts = [\"127.0.0.1\"]\n\n[[staff]]\nid = %q\nname = \"Ana\"\nroles = [\"desk\"]\n", s.desk, deskPerson)
 	for _, d := range departments {

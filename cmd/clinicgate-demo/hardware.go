@@ -28,6 +28,7 @@ type hardware struct {
 	cards   *simulator.PCSCD      // nil where there are no unix sockets
 	printer *simulator.ReceiptPrinter
 	room    []*roomDevice
+	vitals  *vitalsStation
 
 	socket string
 }
@@ -60,18 +61,19 @@ func newHardware(dir, mqtt string, out func(format string, args ...any)) (h *har
 	if h.printer, err = simulator.NewReceiptPrinter("127.0.0.1:0"); err != nil {
 		return nil, err
 	}
-	for _, d := range []*roomDevice{{class: "button", name: "door-button"}, {class: "lamp", name: "desk-lamp"}, {class: "sounder", name: "desk-sounder"}} {
+	for _, d := range []*roomDevice{{class: "button", name: "door-button"}, {class: "lamp", name: "desk-lamp"}, {class: "sounder", name: "desk-sounder"}, {class: "presence", name: "front-sensor"}} {
 		d.client, err = bridge.NewClient(bridge.ClientConfig{Broker: "tcp://" + mqtt, ID: d.name, Clean: true}, slog.New(slog.DiscardHandler))
 		if err != nil {
 			return nil, err
 		}
-		if d.class != "button" {
+		if d.class == "lamp" || d.class == "sounder" {
 			d.client.Subscribe(d.topic("command"), d.told)
 		}
-		d.client.Connected(func() { go d.say("state", `{"v":1,"state":"ready","battery":87}`) })
+		d.client.Connected(func() { go d.say("state", `{"v":1,"state":"ready","battery":87,"firmware":"1.4.0"}`) })
 		h.room = append(h.room, d)
 	}
-	return h, nil
+	h.vitals, err = newVitalsStation(mqtt)
+	return h, err
 }
 
 // config is the devices' part of the gateway's config.
@@ -107,6 +109,7 @@ func (h *hardware) parts() map[string]func(context.Context) error {
 	for _, d := range h.room {
 		parts[d.name] = d.client.Run
 	}
+	parts[h.vitals.name] = h.vitals.client.Run
 	return parts
 }
 
@@ -215,9 +218,18 @@ func (d *demo) use(ctx context.Context, device, state string) (string, error) {
 		}
 		h.printer.Set(t)
 		return "the printer: " + state, nil
+	case "vitals":
+		return h.vitals.do(state)
 	case "button":
 		h.of("button").say("event", fmt.Sprintf(`{"v":1,"seq":%d,"event":"press"}`, time.Now().UnixMilli()))
 		return "the help button was pressed", nil
+	case "presence":
+		event, known := map[string]string{"comes": "present", "leaves": "absent"}[state]
+		if !known {
+			return "", errors.New("somebody comes or leaves")
+		}
+		h.of("presence").say("event", fmt.Sprintf(`{"v":1,"seq":%d,"event":%q}`, time.Now().UnixMilli(), event))
+		return "somebody " + state, nil
 	case "card":
 		if h.cards == nil {
 			return "", errors.New("there is no simulated card reader on this system")
@@ -245,5 +257,5 @@ func (d *demo) use(ctx context.Context, device, state string) (string, error) {
 		d.announce()
 		return fmt.Sprintf("%s: the licence of %s %s", said, c.who.given, c.who.family), nil
 	}
-	return "", errors.New("device is scanner, printer, button, card or licence")
+	return "", errors.New("device is scanner, printer, button, presence, vitals, card or licence")
 }

@@ -133,7 +133,9 @@ func (p *panel) state(w http.ResponseWriter, r *http.Request) {
 //	help      {} presses help on the check-in page
 //	desk      {} says where the desk is, with a pairing code and a PIN
 //	device    {"device":"scanner","state":"unplugged|plugged"}, {"device":"printer",
-//	          "state":"well|paper-out|cover-open|jam|silent"}, {"device":"button|card|licence"}:
+//	          "state":"well|paper-out|cover-open|jam|silent"}, {"device":"vitals",
+//	          "state":"on|off|well|out-of-range"}, {"device":"presence",
+//	          "state":"comes|leaves"}, {"device":"button|card|licence"}:
 //	          what a person does with a device; a card and a licence are the next patient's
 //	kill      {} ends the gateway with SIGKILL
 //	limit     {"state":"exhausted|free"}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"clinicgate/gateway"
 	"clinicgate/gateway/config"
 	"clinicgate/gateway/control"
 )
@@ -22,6 +23,10 @@ const (
 	exitUnreachable = 3
 	exitDenied      = 4
 	exitFound       = 5
+
+	// Of the service's process only.
+	exitPart = 10
+	exitHung = 11
 )
 
 // app is what every subcommand needs: where to write, and the flags that all
@@ -80,10 +85,10 @@ Exit codes: 0 it worked, 1 it failed, 2 the command line or config is wrong,
 	flags.StringVar(&a.controlPath, "control", "", "control socket or pipe (default: control.path of the config)")
 	flags.BoolVar(&a.json, "json", false, "print the result as JSON: {\"version\":1,\"data\":...}")
 	root.AddCommand(
-		a.runCommand(), a.configCommand(), a.keysCommand(), a.rosterCommand(),
-		a.statusCommand(), a.syncCommand(), a.queueCommand(), a.consentCommand(), a.providerCommand(), a.deskCommand(),
-		a.auditCommand(), a.storeCommand(), a.devicesCommand(), a.launchCommand(), a.logCommand(),
-		a.versionCommand(),
+		a.runCommand(), a.serviceCommand(), a.configCommand(), a.keysCommand(), a.rosterCommand(),
+		a.statusCommand(), a.doctorCommand(), a.syncCommand(), a.tokenCommand(), a.retentionCommand(), a.validateCommand(), a.queueCommand(), a.consentCommand(), a.providerCommand(), a.deskCommand(), a.breakGlassCommand(),
+		a.auditCommand(), a.storeCommand(), a.devicesCommand(), a.launchCommand(), a.kioskSessionCommand(), a.logCommand(), a.diagCommand(), a.bundleCommand(),
+		a.versionCommand(), a.upgradeCommand(), a.decommissionCommand(),
 	)
 	return root
 }
@@ -194,12 +199,17 @@ func (a *app) fail(err error) int {
 	if errors.Is(err, control.ErrUnreachable) {
 		return exitUnreachable
 	}
+	if _, ok := errors.AsType[*gateway.PartError](err); ok {
+		return exitPart
+	}
 	if e, ok := errors.AsType[*control.Error](err); ok {
 		switch e.Code {
 		case control.Denied:
 			return exitDenied
 		case control.Invalid:
 			return exitUsage
+		case control.Found:
+			return exitFound
 		}
 	}
 	return exitFailed

@@ -9,7 +9,9 @@ import (
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
+	"clinicgate/gateway"
 	"clinicgate/gateway/control"
+	"clinicgate/gateway/service"
 	"clinicgate/kiosk"
 	"clinicgate/kiosk/consent"
 )
@@ -25,11 +27,15 @@ func (a *app) consentList() *cobra.Command {
 		Short: "List a patient's consents and the records behind them; no names",
 		Long: `Lists what a patient's consents amount to now, and every record of a decision that
 this kiosk holds. ENTRY is today's ticket, such as A-017, or the entry's id. Reading
-them is recorded in the audit log.`,
+them is recorded in the audit log. While no service runs, they are of a copy of the
+store, and the next start records it.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			in := control.ConsentQuery{Entry: strings.Join(args, ""), Appointment: kiosk.AppointmentID(appointment)}
-			return ask(a, c.Context(), func(s *control.Client) (control.ConsentList, error) { return s.ConsentList(c.Context(), in) }, showConsents)
+			return askOrCopy(a, c.Context(), func(s *control.Client) (control.ConsentList, error) { return s.ConsentList(c.Context(), in) },
+				func(s *gateway.Copy) (control.ConsentList, error) {
+					return s.Consents(c.Context(), control.ThisAccount(), in, service.Adopt)
+				}, showConsents)
 		},
 	}
 	c.Flags().StringVar(&appointment, "appointment", "", "an appointment of today, by its id, instead of an entry")

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"clinicgate/gateway"
+	"clinicgate/gateway/config"
 	"clinicgate/gateway/control"
 )
 
@@ -14,7 +18,17 @@ func (a *app) devicesCommand() *cobra.Command {
 		Short: "List configured devices and the ports that are plugged in",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return ask(a, c.Context(), func(s *control.Client) (control.Devices, error) { return s.Devices(c.Context()) }, showDevices)
+			err := ask(a, c.Context(), func(s *control.Client) (control.Devices, error) { return s.Devices(c.Context()) }, showDevices)
+			settings, bad := config.Load(a.configPath)
+			if !isDown(err) || bad != nil {
+				return err
+			}
+			list, err := gateway.ConfiguredDevices(settings)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(a.err, "note: no service answers, so none of the devices is watched")
+			return a.show(list, func(t *table) { showDevices(t, list) })
 		},
 	})
 }
@@ -50,10 +64,35 @@ func showDevices(t *table, d control.Devices) {
 			t.line("")
 			t.line("%s: battery at %d %%", v.ID, *v.Battery)
 		}
+		if v.Firmware != "" {
+			t.line("")
+			t.line("%s: firmware %s", v.ID, v.Firmware)
+		}
+		if text := troubles(v.Counters); text != "" {
+			t.line("")
+			t.line("%s, since the start: %s", v.ID, text)
+		}
 	}
 	t.line("")
 	t.row("PLUGGED IN", "PORT TO CONFIGURE", "MODE", "PRODUCT")
 	for _, p := range d.Ports {
 		t.row(p.Path, p.Identity, p.Mode, p.Product)
 	}
+}
+
+// troubles says what of a device's readings came to nothing, or "".
+func troubles(c control.DeviceCounters) string {
+	var list []string
+	for _, one := range []struct {
+		what string
+		n    int64
+	}{
+		{"losses", c.Losses}, {"not taken by the kiosk", c.Unaccepted}, {"damaged", c.Damaged}, {"cut off", c.CutOff},
+		{"refused", c.Refused}, {"left out for coming too fast", c.Throttled}, {"bytes of noise", c.Noise},
+	} {
+		if one.n > 0 {
+			list = append(list, fmt.Sprintf("%s: %d", one.what, one.n))
+		}
+	}
+	return strings.Join(list, ", ")
 }

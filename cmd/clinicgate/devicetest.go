@@ -144,7 +144,7 @@ func asked(class string) string {
 	case devices.NFC:
 		return "tap any card"
 	case devices.Button:
-		return "press the button"
+		return "press the button; while the test waits for it, it calls nobody"
 	case devices.Presence:
 		return "step before the kiosk"
 	case devices.Vitals:
@@ -252,7 +252,7 @@ what is plugged in shows it.`,
 				return &mistake{err: fmt.Errorf("no device %q is configured", args[0]), hint: "`clinicgate devices list` shows them"}
 			}
 			if port == "" {
-				if port, err = freePort(list, list.Devices[i].Mode); err != nil {
+				if port, err = freePort(list, list.Devices[i]); err != nil {
 					return err
 				}
 			}
@@ -282,24 +282,37 @@ what is plugged in shows it.`,
 }
 
 // freePort finds the one unit that no device uses and that is reached in the same
-// way: a keyboard takes the place of no serial scanner.
-func freePort(l control.Devices, mode string) (string, error) {
+// way: a keyboard takes the place of no serial scanner, and a GPIO chip that of none.
+func freePort(l control.Devices, of control.Device) (string, error) {
+	switch of.Mode {
+	case "gpio":
+		return "", &mistake{err: errors.New("which line of a chip is wired to what cannot be found"), hint: "name it with --port gpio:CHIP/LINE; `clinicgate devices list` shows the chips"}
+	case "page", "spi", "network", "mqtt":
+		return "", &mistake{err: fmt.Errorf("a unit that is reached by %s cannot be found", of.Mode), hint: "name its port with --port, as the config does"}
+	}
 	var free []string
 	for _, p := range l.Ports {
-		if p.Mode == mode && !slices.ContainsFunc(l.Devices, func(d control.Device) bool {
-			return d.Binding == p.Identity || d.Binding == p.Path || d.Where == p.Path
+		if p.Mode == of.Mode && !slices.ContainsFunc(l.Devices, func(d control.Device) bool {
+			binding := strings.TrimPrefix(d.Binding, serialPrefix)
+			return binding == p.Identity || binding == p.Path || d.Where == p.Path
 		}) {
 			free = append(free, p.Identity)
 		}
 	}
 	switch len(free) {
 	case 1:
+		if of.Mode == "" && devices.Class(of.Class) == devices.Printer {
+			return serialPrefix + free[0], nil
+		}
 		return free[0], nil
 	case 0:
-		return "", &mistake{err: errors.New("no free unit is plugged in"), hint: "plug the new unit in, or name its port with --port"}
+		return "", &mistake{err: errors.New("no free unit is plugged in that is reached in the same way"), hint: "plug the new unit in, or name its port with --port"}
 	}
 	return "", &mistake{err: fmt.Errorf("%d free units are plugged in: %s", len(free), strings.Join(free, ", ")), hint: "name the new one with --port"}
 }
+
+// serialPrefix begins the port of a printer on a serial line.
+const serialPrefix = "serial:"
 
 // tested says how a device did when a person last tested it.
 func tested(d control.Device, now time.Time) string {

@@ -15,4 +15,10 @@
 //	3  no service answers, or it went away
 //	4  this account may not do that
 //	5  a check found something wrong
+//
+// and of the service's own process (run --service), where 2 is a crash of the
+// program too:
+//
+//	10  a part of the service ended while it ran
+//	11  the service hung
 package main

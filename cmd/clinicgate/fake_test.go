@@ -10,6 +10,7 @@ import (
 
 	"clinicgate/gateway/control"
 	"clinicgate/gateway/doctor"
+	"clinicgate/gateway/upgrade"
 	"clinicgate/kiosk"
 	"clinicgate/kiosk/consent"
 	"clinicgate/storage"
@@ -20,8 +21,22 @@ import (
 
 // fakeBackend is a made-up clinic behind a control channel.
 func fakeBackend() control.Backend {
-	return control.Backend{Status: fakeStatus{}, Tests: fakeTests{}, MQTT: fakeMQTT{}, Page: fakePage{}, Queue: fakeQueue{}, Consent: fakeConsents{}, Desk: fakeDesk{}, Roster: fakeRoster{},
-		Keys: fakeKeys{}, Audit: fakeAudit{}, Store: fakeStore{}, Access: fakeAccess{}}
+	return control.Backend{Status: fakeStatus{}, Doctor: fakeDoctor{}, Tests: fakeTests{}, MQTT: fakeMQTT{}, Page: fakePage{}, Queue: fakeQueue{}, Consent: fakeConsents{}, Desk: fakeDesk{}, Roster: fakeRoster{},
+		Keys: fakeKeys{}, Audit: fakeAudit{}, Log: fakeLog{}, Diag: fakeDiag{}, Bundle: fakeBundle{}, Store: fakeStore{}, Upgrade: fakeUpgrade{}, Access: fakeAccess{}, Glass: fakeGlass{}, Token: fakeToken{}}
+}
+
+type fakeDiag struct{}
+
+func (fakeDiag) Open(context.Context, control.Caller, control.DiagOpen) (control.DiagOpened, error) {
+	return control.DiagOpened{Code: "0417 5823", Expires: time.Now().Add(10 * time.Minute)}, nil
+}
+
+func (fakeDiag) Close(context.Context, control.Caller, control.DiagClose) (control.DiagStatus, error) {
+	return control.DiagStatus{Open: true, By: "staff:it"}, nil
+}
+
+func (fakeDiag) Status(context.Context, control.Caller) (control.DiagStatus, error) {
+	return control.DiagStatus{Open: true, By: "staff:it", Opened: before(2 * time.Minute), Code: true, CodeBy: "staff:ada", Expires: time.Now().Add(5 * time.Minute), Wrong: 2}, nil
 }
 
 type fakeMQTT struct{}
@@ -41,9 +56,82 @@ func (fakeMQTT) Watch(_ context.Context, _ control.Caller, in control.DeviceWatc
 	return control.DeviceWatched{Next: 1, Seen: []control.DeviceSeen{{At: at, Device: "front-scanner", Class: "scanner", Kind: "ticket", Verdict: "good", Length: 31, Accepted: true}}}, nil
 }
 
+// fakeDoctor finds one cause with a consequence, and a warning.
+type fakeDoctor struct{}
+
+func (fakeDoctor) Look(_ context.Context, _ control.Caller, in control.DoctorLook, each func(doctor.Report)) (control.DoctorFound, error) {
+	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	reports := []doctor.Report{
+		{ID: "disk-free", State: doctor.OK, Did: "compares the free space", Detail: "900 MiB are free"},
+		{ID: "net-dns", State: doctor.Fail, Did: "looks up the name of PubNub", Detail: "no name server answers", Hint: "check the DNS server", Impacts: []doctor.Impact{doctor.Sync}, Since: now.Add(-3 * time.Hour)},
+		{ID: "pubnub-answer", State: doctor.Skipped, Detail: "not looked at because net-dns failed", Because: "net-dns"},
+		{ID: "roster-age", State: doctor.Warn, Detail: "there are no appointments", Hint: "`clinicgate roster import FILE`", Since: now.Add(-time.Minute)},
+		{ID: "audit-sink", State: doctor.Info, Detail: "kept here and on PubNub only"},
+	}
+	if len(in.Only) > 0 {
+		reports = reports[3:4]
+	}
+	for _, r := range reports {
+		each(r)
+	}
+	return control.DoctorFound{Version: "v1.2.3", Now: now, Checks: reports, Code: doctor.SupportCode("v1.2.3", reports)}, nil
+}
+
+func (fakeDoctor) Fix(_ context.Context, _ control.Caller, in control.DoctorFix) (control.DoctorFixed, error) {
+	if in.ID != "file-perms" {
+		return control.DoctorFixed{}, &control.Error{Code: control.Invalid, Message: in.ID + " is nothing that can be repaired by itself", Next: "`clinicgate doctor --fix` names what can"}
+	}
+	return control.DoctorFixed{ID: in.ID, Did: []string{"/etc/clinicgate/token"}}, nil
+}
+
+type fakeUpgrade struct{}
+
+func (fakeUpgrade) Look(context.Context, control.Caller) (upgrade.Sight, error) {
+	return upgrade.Sight{PID: 1, Store: true, Page: true, Idle: true, Devices: []string{}}, nil
+}
+
+func (fakeUpgrade) Record(context.Context, control.Caller, upgrade.Event) (control.None, error) {
+	return control.None{}, nil
+}
+
 type fakeAccess struct{}
 
 func (fakeAccess) Record(context.Context, control.Access) error { return nil }
+
+type fakeToken struct{}
+
+func (fakeToken) Read(context.Context, control.Caller, control.None) (control.Token, error) {
+	return control.Token{Needed: true, Held: true, Expires: time.Now().Add(time.Hour)}, nil
+}
+
+func (fakeDoctor) Validate(context.Context, control.Caller, control.None, func(control.Progress)) (control.Validation, error) {
+	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	list := doctor.Safeguards(doctor.Posture{Source: "key-file", Strength: "file", Accounts: 2, Rescuers: 1, Records: 10, Checkpoint: now, Verifies: true, Token: true, Encrypted: true, CipherKey: true, KeptDays: 400, Now: now})
+	return control.Validation{Kiosk: "lobby-1", Now: now, Safeguards: list}, nil
+}
+
+// fakeGlass checks as the service does, for a technician.
+type fakeGlass struct{}
+
+var fakeTaken = control.Glass{ID: "3f9a10c2", By: "tom", Role: "desk", Reason: "patient-safety", Reference: "INC-4711", Until: time.Date(2026, 11, 22, 10, 0, 0, 0, time.Local), Uses: 2}
+
+func (fakeGlass) Open(_ context.Context, _ control.Caller, in control.BreakGlass) (control.Glass, error) {
+	_, _, err := in.Check(control.Technician)
+	g := fakeTaken
+	g.Role, g.Reason, g.Reference = in.Role, in.Reason, in.Reference
+	return g, err
+}
+func (fakeGlass) List(context.Context, control.Caller) (control.Glasses, error) {
+	return control.Glasses{Open: []control.Glass{fakeTaken}}, nil
+}
+func (fakeGlass) End(_ context.Context, _ control.Caller, in control.GlassEnd) (control.Glasses, error) {
+	if in.ID != fakeTaken.ID {
+		return control.Glasses{}, &control.Error{Code: control.NotFound, Message: "no such role is taken", Next: "`clinicgate break-glass list` shows them"}
+	}
+	return control.Glasses{Open: []control.Glass{}}, nil
+}
+func (fakeGlass) Granted(kiosk.Actor) control.Roles                                 { return 0 }
+func (fakeGlass) Used(context.Context, control.Caller, control.Roles, string) error { return nil }
 
 func before(d time.Duration) time.Time { return time.Now().Add(-d - 5*time.Second) }
 
@@ -62,11 +150,13 @@ func (fakeStatus) Status(context.Context, control.Caller) (control.Status, error
 	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 	s := control.Status{
 		Version: "v1.2.3", Kiosk: "lobby-1", Site: "main", Pid: 42, Started: now.Add(-3 * time.Hour), Now: now, Synced: true,
-		Page:   control.PageStatus{Listen: "127.0.0.1:8470", Browser: true, Speaks: []string{"en", "es"}},
+		Restarts: new(1), ClockOffset: new(int64(-1840)),
+		Disk:   control.DiskStatus{Free: 21 << 30, Total: 28 << 30, Worn: new(10), Daily: 640 << 20, Years: 63.2},
+		Page:   control.PageStatus{Listen: "127.0.0.1:8470", Browser: true, Speaks: []string{"en", "es"}, LastCheckIn: now.Add(-4 * time.Minute)},
 		Queue:  control.QueueStatus{Open: 4, Unfinished: 1, WaitsPromised: 25, WaitsMet: 21, WaitsLate: 1},
 		Roster: control.RosterStatus{Day: "2026-11-22", Appointments: 60, Imported: now.Add(-2 * time.Hour)},
 		Store: control.StoreStatus{State: "open", Life: 1, Used: 12 << 20, Budget: 1 << 30, AuditSize: 1042, Checkpoint: now.Add(-5 * time.Minute),
-			Recovered: "the file was damaged; every record that could be read was kept", Salvages: 1, Lost: 3},
+			Recovered: "the file was damaged; every record that could be read was kept", Salvages: 1, Lost: 3, Backup: now.Add(-8 * time.Hour), BackupDir: true},
 		Sync:    fakeSummary,
 		Devices: []control.Device{{ID: "front-scanner", State: "attached"}, {ID: "lamp", State: "lost"}},
 		Checks: []doctor.Report{
@@ -92,21 +182,46 @@ func (fakeStatus) Sync(context.Context, control.Caller) (control.SyncStatus, err
 func (fakeStatus) Devices(context.Context, control.Caller) (control.Devices, error) {
 	return control.Devices{
 		Devices: []control.Device{
-			{ID: "front-scanner", Class: "scanner", Binding: "usb:05e0:1701", State: "attached", Probe: "ready", Where: "/dev/ttyACM0", Readings: 7},
+			{ID: "front-scanner", Class: "scanner", Binding: "usb:05e0:1701", State: "attached", Probe: "ready", Where: "/dev/ttyACM0", Readings: 7, Firmware: "1.02",
+				Counters: control.DeviceCounters{Attachments: 2, Losses: 1, Accepted: 7, Damaged: 3, Noise: 12}},
 			{ID: "side-scanner", Class: "scanner", Binding: "/dev/ttyS0", State: "lost", Probe: "failed", Reason: "no such device", Hint: "plug it in"},
+			{ID: "bell", Class: "sounder", Binding: "gpio:lobby/6", Mode: "gpio", State: "attached", Probe: "ready", Where: "/dev/gpiochip0 line 6"},
 		},
-		Ports: []control.Port{{Path: "/dev/ttyACM0", Identity: "usb:05e0:1701:S1", Product: "Scanner \x1b]0;owned\a"}},
+		Ports: []control.Port{{Path: "/dev/ttyACM0", Identity: "usb:05e0:1701:S1", Product: "Scanner \x1b]0;owned\a"},
+			{Path: "/dev/gpiochip0", Identity: "gpio:lobby/LINE", Mode: "gpio", Product: "GPIO chip gpiochip0, lines 0 to 7"},
+			{Path: "/dev/usb/lp0", Identity: "usb:04b8:0e15", Mode: "printer", Product: "TM"}},
 	}, nil
 }
 
-func (fakeStatus) SetLogLevel(_ context.Context, _ control.Caller, l control.LogLevel) (control.LogLevel, error) {
+type fakeBundle struct{}
+
+func (fakeBundle) Make(_ context.Context, _ control.Caller, in control.BundleWanted, _ func(control.Progress)) (control.BundleMade, error) {
+	if len(in.Without) == 0 {
+		return control.BundleMade{}, &control.Error{Code: control.Found, Message: "the bundle was not written: log.txt may hold a name", Next: "leave it out"}
+	}
+	return control.BundleMade{Name: "clinicgate-bundle-lobby-1.zip", File: []byte("PK")}, nil
+}
+
+type fakeLog struct{}
+
+func (fakeLog) SetLevel(_ context.Context, _ control.Caller, l control.LogLevel) (control.LogLevel, error) {
 	if l.Level != "debug" {
 		return l, &control.Error{Code: control.Invalid, Message: "no such level", Next: "debug, info, warn or error"}
 	}
 	return l, nil
 }
 
+func (fakeLog) Tail(_ context.Context, _ control.Caller, in control.LogTail) (control.LogLines, error) {
+	at := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	return control.LogLines{Next: 7, Lines: []control.LogLine{{Time: at, Level: "warn", Component: "devices", Message: "device is gone",
+		Fields: []control.LogField{{Key: "device", Value: "front-scanner"}, {Key: "reason", Value: "no such device"}}}}[:min(in.Lines, 1)]}, nil
+}
+
 type fakePage struct{}
+
+func (fakePage) Seen(context.Context, control.Caller) (control.PageSeen, error) {
+	return control.PageSeen{Alive: true}, nil
+}
 
 func (fakePage) Launch(context.Context, control.Caller, control.Launch) (control.Launched, error) {
 	return control.Launched{URL: "http://127.0.0.1:8470/launch?token=once"}, nil
@@ -364,8 +479,16 @@ func (fakeAudit) Verify(_ context.Context, _ control.Caller, _ control.AuditVeri
 
 type fakeStore struct{}
 
+func (fakeStore) Backup(_ context.Context, _ control.Caller, in control.StoreBackup, _ func(control.Progress)) (control.BackedUp, error) {
+	return control.BackedUp{File: in.To, Bytes: 12 << 20, Made: time.Date(2031, 5, 6, 7, 30, 0, 0, time.UTC), Life: 2, Commit: 1042, Unsent: 3, Blobs: 1, SameDisk: true}, nil
+}
+
 func (fakeStore) Check(context.Context, control.Caller, control.StoreCheck, func(control.Progress)) (storage.Report, error) {
 	return storage.Report{OK: true}, nil
+}
+
+func (fakeStore) Retain(context.Context, control.Caller, control.None, func(control.Progress)) (control.Retained, error) {
+	return control.Retained{Before: 64 << 20, After: 60 << 20}, nil
 }
 
 func (fakeStore) Compact(context.Context, control.Caller, control.None, func(control.Progress)) (control.Compacted, error) {

@@ -15,13 +15,14 @@ import (
 
 	"clinicgate/gateway/config"
 	"clinicgate/gateway/control"
+	"clinicgate/gateway/service"
 	"clinicgate/storage/keyring"
 )
 
 func (a *app) keysCommand() *cobra.Command {
 	return group("keys", "The keyring: the clinic's shared keys and this kiosk's own",
-		a.keysInit(), a.keysImport(), a.keysList(), a.keysRotate(), a.keysErase(),
-		group("recovery", "The clinic's offline recovery key", a.recoveryInit(), a.recoverySet()))
+		a.keysInit(), a.keysImport(), a.keysList(), a.keysRotate(), a.keysErase(), a.keysSource(),
+		group("recovery", "The clinic's offline recovery key", a.recoveryInit(), a.recoverySet(), a.recoveryStatus()))
 }
 
 // keyActs is what the service and an open keyring can both do.
@@ -56,16 +57,20 @@ func (r ringActs) SetRecovery(ctx context.Context, in control.KeyRecovery) (cont
 // onKeys does something with the running service's keyring or, while none runs,
 // with the keyring itself, and shows the keys afterwards.
 func (a *app) onKeys(ctx context.Context, act func(keyActs) (control.KeyList, error)) error {
-	show := func(l control.KeyList, err error) error {
+	return a.withKeys(ctx, func(k keyActs) error {
+		l, err := act(k)
 		if err != nil {
 			return err
 		}
 		return a.show(l, func(t *table) { showKeys(t, l) })
-	}
+	})
+}
+
+func (a *app) withKeys(ctx context.Context, act func(keyActs) error) error {
 	client, err := a.dial(ctx)
 	if err == nil {
 		defer client.Close()
-		return show(act(client))
+		return act(client)
 	}
 	if !isDown(err) {
 		return err
@@ -79,7 +84,7 @@ func (a *app) onKeys(ctx context.Context, act func(keyActs) (control.KeyList, er
 		return err
 	}
 	defer ring.Close()
-	return show(act(ringActs{control.RingKeys{Ring: ring, Now: time.Now}}))
+	return errors.Join(act(ringActs{control.RingKeys{Ring: ring, Now: time.Now}}), service.Adopt(settings.Storage.Dir))
 }
 
 // openRing opens the keyring of a service that does not run.
@@ -149,7 +154,7 @@ kiosks and staff apps of the clinic share, and writes them to FILE for
 			return a.createRing(c.Context(), settings, opt, generate, shared)
 		},
 	}
-	c.Flags().BoolVar(&generate, "generate", false, "make the passphrase or key file that key_source.file names, if it is not there")
+	c.Flags().BoolVar(&generate, "generate", false, "make the passphrase, key file or sealed credential that key_source.file names, if it is not there")
 	c.Flags().StringVar(&recovery, "recovery", "", "public half of the clinic's recovery key")
 	c.Flags().StringVar(&shared, "shared-keys", "", "make the clinic's shared keys too and write them to this new file")
 	return c
@@ -163,7 +168,7 @@ func (a *app) createRing(ctx context.Context, settings config.Config, opt keyrin
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("cannot make data folder: %w", err)
 	}
-	if err := sourceFile(settings.KeySource, generate); err != nil {
+	if err := sourceFile(ctx, settings.KeySource, generate); err != nil {
 		return err
 	}
 	var out *os.File
@@ -185,6 +190,9 @@ func (a *app) createRing(ctx context.Context, settings config.Config, opt keyrin
 			return err
 		}
 	}
+	if err := adoptKeys(settings.Storage.Dir, settings.KeySource); err != nil {
+		return err
+	}
 	list, err := (control.RingKeys{Ring: ring}).List(ctx, control.Caller{})
 	if err != nil {
 		return err
@@ -203,8 +211,8 @@ func (a *app) createRing(ctx context.Context, settings config.Config, opt keyrin
 
 // sourceFile makes the file of the key source where it is missing, if that is
 // wanted.
-func sourceFile(k config.KeySource, generate bool) error {
-	if k.File == "" {
+func sourceFile(ctx context.Context, k config.KeySource, generate bool) error {
+	if k.File == "" || k.Kind == config.KeySourceDPAPI {
 		return nil
 	}
 	_, err := os.Stat(k.File)
@@ -215,6 +223,8 @@ func sourceFile(k config.KeySource, generate bool) error {
 		return &mistake{err: fmt.Errorf("key_source.file %s is not there", k.File), hint: "put it there, or let --generate make it"}
 	case k.Kind == config.KeySourceKeyFile:
 		return keyring.CreateKeyFile(k.File)
+	case k.Kind == config.KeySourceCredential:
+		return k.CreateCredential(ctx)
 	}
 	return config.CreatePassphrase(k.File)
 }
@@ -366,6 +376,37 @@ func (a *app) recoverySet() *cobra.Command {
 			return a.onKeys(c.Context(), func(k keyActs) (control.KeyList, error) {
 				return k.SetRecovery(c.Context(), control.KeyRecovery{Public: args[0]})
 			})
+		},
+	}
+}
+
+func (a *app) recoveryStatus() *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "Which recovery key opens this kiosk's keyring and backups",
+		Long: `Shows the public half of the recovery key that the keyring is wrapped to. Compare it
+with the one that lies beside the private half in the safe. Exit code 5 when none
+is set.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			set := false
+			err := a.withKeys(c.Context(), func(k keyActs) error {
+				l, err := k.KeyList(c.Context())
+				if err != nil {
+					return err
+				}
+				set = l.Recovery
+				return a.show(map[string]any{"set": l.Recovery, "public": l.RecoveryPublic}, func(t *table) {
+					t.row("recovery key", yesNo(l.Recovery))
+					if set {
+						t.row("public", l.RecoveryPublic)
+					}
+				})
+			})
+			if err == nil && !set {
+				err = &found{what: "no recovery key is set: when the key source is lost, so is what is not sent yet", hint: "`clinicgate keys recovery init` makes one, `clinicgate keys recovery set PUBLIC` gives it to this kiosk"}
+			}
+			return err
 		},
 	}
 }

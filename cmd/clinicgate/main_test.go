@@ -11,16 +11,20 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"clinicgate/gateway/config"
 	"clinicgate/gateway/control"
 	"clinicgate/gateway/pubnub/emulator"
+	"clinicgate/storage/keyring"
 )
 
 var update = flag.Bool("update", false, "rewrite what the scripts compare with")
@@ -67,6 +71,14 @@ func TestScripts(t *testing.T) {
 				ts.Check(err)
 				ts.Check(os.Truncate(ts.MkAbs(args[1]), size))
 			},
+			"recoverykey": func(ts *testscript.TestScript, _ bool, args []string) { // recoverykey FILE: $RECOVERY is its public half
+				private, err := keyring.NewRecoveryKey()
+				ts.Check(err)
+				public, err := private.Public()
+				ts.Check(err)
+				ts.Setenv("RECOVERY", public.String())
+				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(private.Text()+"\n"), 0o600))
+			},
 			"sub": func(ts *testscript.TestScript, _ bool, args []string) { // sub OLD NEW FILE
 				text := ts.ReadFile(args[2])
 				if !strings.Contains(text, args[0]) {
@@ -74,6 +86,7 @@ func TestScripts(t *testing.T) {
 				}
 				ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(strings.Replace(text, args[0], args[1], 1)), 0o600))
 			},
+			"release": releaseCommand,
 			"append": func(ts *testscript.TestScript, _ bool, args []string) { // append FILE MORE
 				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(ts.ReadFile(args[0])+ts.ReadFile(args[1])), 0o600))
 			},
@@ -82,6 +95,12 @@ func TestScripts(t *testing.T) {
 			},
 			"sent": func(ts *testscript.TestScript, _ bool, args []string) {
 				waitStatus(ts, args, func(s control.Status) bool { return s.Sync.Online && s.Sync.Queued == 0 })
+			},
+			"retired": func(ts *testscript.TestScript, _ bool, args []string) { // every predecessor is
+				waitFor(ts, args, func(ctx context.Context, c *control.Client) bool {
+					s, err := c.Sync(ctx)
+					return err == nil && !slices.ContainsFunc(s.Predecessors, func(p control.Predecessor) bool { return p.Retired.IsZero() })
+				})
 			},
 		},
 	})
@@ -135,14 +154,21 @@ func flipCommand(ts *testscript.TestScript, _ bool, args []string) {
 // waitStatus waits until the service that a config file describes is as wanted:
 // ready config.toml, sent config.toml.
 func waitStatus(ts *testscript.TestScript, args []string, wanted func(control.Status) bool) {
+	waitFor(ts, args, func(ctx context.Context, c *control.Client) bool {
+		status, err := c.Status(ctx)
+		return err == nil && wanted(status)
+	})
+}
+
+func waitFor(ts *testscript.TestScript, args []string, wanted func(context.Context, *control.Client) bool) {
 	path := config.ControlPath(ts.MkAbs(args[0]))
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	for ctx.Err() == nil {
 		if client, err := control.Dial(ctx, path); err == nil {
-			status, err := client.Status(ctx)
+			done := wanted(ctx, client)
 			client.Close()
-			if err == nil && wanted(status) {
+			if done {
 				return
 			}
 		}
@@ -256,5 +282,76 @@ func TestSharedKeys(t *testing.T) {
 	}
 	if code := do("", "keys", "init", "--generate"); code != exitUsage {
 		t.Errorf("a second keys init: code %d", code)
+	}
+}
+
+// stopAfter ends what writes into it after so many writes.
+type stopAfter struct {
+	strings.Builder
+	left int
+	stop func()
+}
+
+func (w *stopAfter) Write(p []byte) (int, error) {
+	if w.left--; w.left <= 0 {
+		w.stop()
+	}
+	return w.Builder.Write(p)
+}
+
+// A screen that is watched is written again and again until it is stopped, as text or
+// as one document a line, and goes on while no service answers.
+func TestWatch(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "control.sock")
+	stop, err := serveFake(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	for _, test := range []struct {
+		control string
+		json    bool
+		want    string
+	}{{path, false, "service   clinicgate v1.2.3"}, {path, true, `{"version":1,"data":{"version":"v1.2.3"`}, {path + "x", false, "service   no service answers"}} {
+		ctx, cancel := context.WithCancel(t.Context())
+		out := &stopAfter{left: 2, stop: cancel}
+		args := []string{"status", "--watch", "--control", test.control, "--config", path + ".toml"}
+		if test.json {
+			args = append(args, "--json")
+		}
+		var errOut strings.Builder
+		if code := run(ctx, args, strings.NewReader(""), out, &errOut); code != exitOK {
+			t.Errorf("%v: code %d, %s", args, code, errOut.String())
+		}
+		if n := strings.Count(out.String(), test.want); n != 2 {
+			t.Errorf("%v: %d screens with %q, want 2:\n%s", args, n, test.want, out.String())
+		}
+	}
+}
+
+// A screen is at most 80 wide, and a colour never says what no word says.
+func TestScreen(t *testing.T) {
+	s, err := fakeStatus{}.Status(t.Context(), control.Caller{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Page.Desk, s.Sync.LastError = "https://desk.clinic.example:8472/", strings.Repeat("a long reason ", 20)
+	var plain, coloured strings.Builder
+	for _, one := range []struct {
+		to      *strings.Builder
+		colours bool
+	}{{&plain, false}, {&coloured, true}} {
+		if err := show(one.to, one.colours, func(t *table) { showStatus(t, s) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for line := range strings.Lines(plain.String()) {
+		if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > screenWidth {
+			t.Errorf("%d wide: %s", n, line)
+		}
+	}
+	without := regexp.MustCompile("\x1b\\[[0-9;]*m").ReplaceAllString(coloured.String(), "")
+	if without != plain.String() || without == coloured.String() {
+		t.Errorf("without its colours:\n%s\nwant:\n%s", without, plain.String())
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"clinicgate/gateway"
 	"clinicgate/gateway/control"
 	"clinicgate/kiosk"
 )
@@ -109,8 +110,7 @@ func (a *app) queueList() *cobra.Command {
 		Short: "List today's queue in its order; no names",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return ask(a, c.Context(), func(s *control.Client) (control.QueueList, error) {
-				list, err := s.QueueList(c.Context())
+			chosen := func(list control.QueueList, err error) (control.QueueList, error) {
 				shown := list.Entries[:0]
 				for _, e := range list.Entries {
 					if (all || e.Status.Open()) && (department == "" || string(e.Department) == department) {
@@ -119,6 +119,11 @@ func (a *app) queueList() *cobra.Command {
 				}
 				list.Entries = shown
 				return list, err
+			}
+			return askOrCopy(a, c.Context(), func(s *control.Client) (control.QueueList, error) {
+				return chosen(s.QueueList(c.Context()))
+			}, func(s *gateway.Copy) (control.QueueList, error) {
+				return chosen(s.Queue(c.Context()))
 			}, func(t *table, l control.QueueList) { showQueue(t, l, time.Now()) })
 		},
 	}

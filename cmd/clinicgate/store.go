@@ -15,7 +15,7 @@ import (
 )
 
 func (a *app) storeCommand() *cobra.Command {
-	return group("store", "The encrypted store's file", a.storeCheck(), a.storeCompact(), a.storeVerifyChild())
+	return group("store", "The encrypted store's file", a.storeCheck(), a.storeCompact(), a.storeBackup(), a.storeRestore(), a.storeRecover(), a.storeVerifyChild())
 }
 
 func storeFile(c config.Config) string { return filepath.Join(c.Storage.Dir, "store.db") }

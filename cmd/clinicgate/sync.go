@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"clinicgate/gateway"
 	"clinicgate/gateway/control"
 )
 
@@ -18,15 +19,18 @@ func (a *app) syncCommand() *cobra.Command {
 		Short: "Account for every event: accepted = delivered + queued + quarantined + expired + dropped + unreadable",
 		Long: `Prints the loss equation, in total and per channel, what waits per urgency and
 since when, and how the link to PubNub is. The equation covers the events that
-this kiosk made and that are to be published. Exit code 5 when it does not hold.`,
+this kiosk made and that are to be published. While no service runs, they are of a
+copy of the store. Exit code 5 when it does not hold.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			balanced := true
-			err := ask(a, c.Context(), func(s *control.Client) (control.SyncStatus, error) {
-				status, err := s.Sync(c.Context())
+			judged := func(status control.SyncStatus, err error) (control.SyncStatus, error) {
 				balanced = err != nil || status.Balanced
 				return status, err
-			}, func(t *table, s control.SyncStatus) { showSync(t, s, time.Now()) })
+			}
+			err := askOrCopy(a, c.Context(), func(s *control.Client) (control.SyncStatus, error) {
+				return judged(s.Sync(c.Context()))
+			}, func(s *gateway.Copy) (control.SyncStatus, error) { return judged(s.Sync(c.Context())) }, func(t *table, s control.SyncStatus) { showSync(t, s, time.Now()) })
 			if err == nil && !balanced {
 				err = &found{what: "events are not accounted for", hint: "keep a copy of the data folder and report this with `clinicgate sync status --json`"}
 			}
@@ -58,6 +62,12 @@ func showSync(t *table, s control.SyncStatus, now time.Time) {
 	} else {
 		t.line("%d accepted, but %d accounted for", s.Total.Accepted, s.Total.Accounted())
 	}
+	for _, p := range s.Predecessors {
+		t.line("")
+		t.line("kiosk %s, replaced by this one (backup of %s): %s", p.Kiosk, date(p.Backup), predecessorState(p, now))
+		t.line("  %d accepted = %d delivered + %d queued + %d quarantined + %d expired + %d dropped + %d unreadable",
+			p.Counts.Accepted, p.Counts.Delivered, p.Counts.Queued, p.Counts.Quarantined, p.Counts.Expired, p.Counts.Dropped, p.Counts.Unreadable)
+	}
 	if e := s.Exchange; e != nil {
 		t.line("")
 		t.line("with the site's kiosks: %d said, %d said again, %d taken, %d known already%s", e.Said, e.Repeated, e.Taken, e.Duplicates, reasons(e.Refused))
@@ -81,4 +91,16 @@ func reasons(refused control.Refusals) string {
 
 func counts(t *table, channel, lane string, c control.Counts, oldest, state string) {
 	t.row(channel, lane, c.Accepted, c.Delivered, c.Queued, c.Quarantined, c.Expired, c.Dropped, c.Unreadable, oldest, state)
+}
+
+func predecessorState(p control.Predecessor, now time.Time) string {
+	switch {
+	case !p.Retired.IsZero():
+		return "retired " + date(p.Retired)
+	case p.Problem != "":
+		return "waits: " + p.Problem
+	case p.Counts.Queued > 0:
+		return fmt.Sprintf("sending, the oldest was made %s", ago(p.Oldest, now))
+	}
+	return "sending"
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 
@@ -31,22 +32,40 @@ type terminal struct {
 
 const jsonVersion = 1
 
+// document is the form of every result.
+type document struct {
+	Version int `json:"version"`
+	Data    any `json:"data"`
+}
+
 // show writes a result, for people or as JSON.
 func (t *terminal) show(data any, human func(*table)) error {
 	if t.json {
-		text, err := json.MarshalIndent(struct {
-			Version int `json:"version"`
-			Data    any `json:"data"`
-		}{jsonVersion, data}, "", "  ")
+		text, err := json.MarshalIndent(document{jsonVersion, data}, "", "  ")
 		if err != nil {
 			return fmt.Errorf("cannot write result: %w", err)
 		}
 		_, err = fmt.Fprintf(t.out, "%s\n", text)
 		return err
 	}
-	w := &table{w: tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)}
+	return show(t.out, t.colours(), human)
+}
+
+func show(to io.Writer, colours bool, human func(*table)) error {
+	w := &table{w: tabwriter.NewWriter(to, 0, 0, 2, ' ', 0), colours: colours}
 	human(w)
 	return w.w.Flush()
+}
+
+// isTerminal reports whether results go to a terminal.
+func (t *terminal) isTerminal() bool {
+	f, ok := t.out.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// colours reports whether words may be coloured (https://no-color.org).
+func (t *terminal) colours() bool {
+	return t.isTerminal() && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
 
 // progress draws how far long work is.
@@ -69,7 +88,10 @@ func (t *terminal) progress() (draw func(control.Progress), wipe func()) {
 }
 
 // table is aligned text for people.
-type table struct{ w *tabwriter.Writer }
+type table struct {
+	w       *tabwriter.Writer
+	colours bool // only beside a word that says the same
+}
 
 // row writes the cells of a row. An empty cell is a dash.
 func (t *table) row(cells ...any) {
@@ -91,6 +113,58 @@ func (t *table) line(format string, args ...any) {
 	_ = t.w.Flush()
 	fmt.Fprintln(t.w, strings.Map(printable, fmt.Sprintf(format, args...)))
 	_ = t.w.Flush()
+}
+
+// screenWidth is how wide a screen of facts and lists of findings may be.
+const screenWidth = 80
+
+// fact writes a label of at most 8 letters and what is said of it, in as many lines as
+// it takes.
+func (t *table) fact(label, text string) {
+	for i, l := range fold(text, screenWidth-10) {
+		if i > 0 {
+			label = ""
+		}
+		fmt.Fprintf(t.w, "%-8s  %s\n", label, l)
+	}
+}
+
+// finding writes a word of how it is, in its colour, and what was found.
+func (t *table) finding(state, text string) {
+	colour, plain := "", ""
+	if t.colours {
+		switch state {
+		case "fail":
+			colour, plain = "\x1b[1;31m", "\x1b[0m"
+		case "warn":
+			colour, plain = "\x1b[33m", "\x1b[0m"
+		case "pass", "ok":
+			colour, plain = "\x1b[32m", "\x1b[0m"
+		}
+	}
+	for i, l := range fold(text, screenWidth-6) {
+		if i == 0 {
+			fmt.Fprintf(t.w, "%s%-4s%s  %s\n", colour, state, plain, l)
+			continue
+		}
+		fmt.Fprintf(t.w, "      %s\n", l)
+	}
+}
+
+// fold breaks text at blanks into lines of a width. A word that is longer stays whole.
+func fold(text string, width int) (lines []string) {
+	line := ""
+	for _, word := range strings.Fields(strings.Map(printable, text)) {
+		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
+			lines = append(lines, line)
+			line = ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	return append(lines, line)
 }
 
 // printable keeps what comes from elsewhere from steering the terminal.

@@ -7,9 +7,13 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// version is set by the linker where a release is named by hand (make packages
+// VERSION=...), and by nothing else.
+var version string
+
 // build is what the binary knows about itself.
 type build struct {
-	Version  string `json:"version"` // from the version control system; "(devel)" where it was not there
+	Version  string `json:"version"` // named by hand, or from the version control system; "(devel)" where neither was there
 	Revision string `json:"revision,omitempty"`
 	Modified bool   `json:"modified,omitempty"`
 	Go       string `json:"go"`
@@ -22,7 +26,10 @@ func buildInfo() build {
 	if !ok {
 		return b
 	}
-	if info.Main.Version != "" {
+	switch {
+	case version != "":
+		b.Version = version
+	case info.Main.Version != "":
 		b.Version = info.Main.Version
 	}
 	for _, s := range info.Settings {

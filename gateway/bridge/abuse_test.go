@@ -160,6 +160,7 @@ func TestHugePayload(t *testing.T) {
 }
 
 func TestHalfOpenConnections(t *testing.T) {
+	t.Parallel()
 	a := newAttacked(t)
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP("127.0.0.2")}}
 	var open []net.Conn

@@ -46,6 +46,7 @@ const (
 	maxKept       = 4 << 10  // bytes of a retained payload
 	maxRetained   = 1024     // messages that the broker keeps
 	maxKeptEach   = 32       // of these, of one device
+	maxKeptKiosk  = 128      // of these, of a kiosk, which has at most 64 devices
 	maxKeptMany   = 512      // of these, of a client that speaks for many, and of all strangers
 	maxSessions   = 1024     // clients that are known, connected or not
 	maxFilters    = 16       // subscriptions of a client
@@ -74,7 +75,7 @@ type Broker struct {
 	kept     map[string]string // guarded by mu: retained topic -> client
 	serving  chan struct{}     // closed once server serves
 
-	accepted, refused, failed, logins, taken, tooOften, slow atomic.Int64
+	accepted, unread, refused, failed, logins, taken, tooOften, slow atomic.Int64
 }
 
 // BrokerStatus is a snapshot. Counts are since the start.
@@ -83,7 +84,8 @@ type BrokerStatus struct {
 	Retained  int   // messages kept now
 
 	Accepted  int64 // messages that are durable
-	Refused   int64 // messages and subscriptions against the rules, or of no known form
+	Unread    int64 // messages of no known form, or nobody's, which were acknowledged
+	Refused   int64 // messages and subscriptions against the rules
 	Failed    int64 // messages left unacknowledged because they could not be made durable
 	Logins    int64 // connections that did not prove who they are
 	Takeovers int64 // connections that ended an earlier one of the same id
@@ -91,6 +93,8 @@ type BrokerStatus struct {
 	TurnedOff int64 // connections refused because there were too many
 	HalfOpen  int64 // connections that ended without saying who they are
 	Slow      int64 // connections ended because the client did not keep up
+
+	Abused time.Time // when somebody was last refused; zero: nobody was
 }
 
 // ErrNotLoopback says that the listener would be open to the network.
@@ -138,6 +142,14 @@ func (b *Broker) Publish(ctx context.Context, topic string, payload []byte) erro
 // subscribes later. An empty payload takes it back.
 func (b *Broker) PublishRetained(ctx context.Context, topic string, payload []byte) error {
 	return b.publish(ctx, topic, payload, true)
+}
+
+// abuse counts something that a client may not do.
+func (b *Broker) abuse(n *atomic.Int64) {
+	n.Add(1)
+	b.doors.mu.Lock()
+	defer b.doors.mu.Unlock()
+	b.doors.abused = time.Now()
 }
 
 func (b *Broker) publish(ctx context.Context, topic string, payload []byte, retain bool) error {
@@ -191,10 +203,11 @@ func (b *Broker) bound(l *net.Listener) string {
 
 // Status is a snapshot.
 func (b *Broker) Status() BrokerStatus {
-	s := BrokerStatus{Accepted: b.accepted.Load(), Refused: b.refused.Load(), Failed: b.failed.Load(), Logins: b.logins.Load(),
+	s := BrokerStatus{Accepted: b.accepted.Load(), Unread: b.unread.Load(), Refused: b.refused.Load(), Failed: b.failed.Load(), Logins: b.logins.Load(),
 		Takeovers: b.taken.Load(), TooOften: b.tooOften.Load(), Slow: b.slow.Load()}
 	b.doors.mu.Lock()
-	s.TurnedOff, s.HalfOpen = b.doors.refused, b.doors.timedOut
+	s.TurnedOff, s.HalfOpen, s.Abused = b.doors.refused, b.doors.timedOut, b.doors.abused
+	s.Logins += b.doors.untrusted
 	b.doors.mu.Unlock()
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -202,7 +202,7 @@ func (c *Client) connection(ctx context.Context) (held time.Duration, err error)
 	close(c.up)
 	c.status.Connections++
 	c.mu.Unlock()
-	c.become(ClientConnected, nil)
+	c.become(ClientConnected, now.refused)
 	for _, f := range c.connected {
 		f()
 	}

@@ -2,9 +2,11 @@ package bridge_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -243,6 +245,58 @@ func TestBrokerInTheClearIsOnThisMachineOnly(t *testing.T) {
 		"tcp://10.0.0.5:1883": false, "tcp://broker.example": false, "ws://127.0.0.1": false, "10.0.0.5:1883": false, "tls://u:p@broker.example": false, "tls://broker.example/x": false, "": false} {
 		if _, _, _, err := mqtt.ParseBroker(text); (err == nil) != ok {
 			t.Errorf("ParseBroker(%q) gave %v", text, err)
+		}
+	}
+}
+
+// A certificate that one side does not believe is named as what is wrong, and not the
+// address.
+func TestACertificateThatIsRefusedIsNamed(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil, kiosks...)
+	s.serve(t)
+	foreign := newAuthority(t)
+	cert, key := foreign.issue("lobby-2", false)
+	ended := *s.pki
+	ended.until = time.Now().Add(-time.Minute)
+	pair, err := tls.LoadX509KeyPair(ended.issue("broker", false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	late, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = late.Close() })
+	go func() {
+		for {
+			c, err := late.Accept()
+			if err != nil {
+				return
+			}
+			_ = c.(*tls.Conn).Handshake()
+			_ = c.Close()
+		}
+	}()
+	for _, c := range []struct {
+		cfg          bridge.ClientConfig
+		reason, hint string
+	}{
+		{bridge.ClientConfig{Broker: "tls://" + s.LANAddr(), CAFile: s.pki.file, CertificateFile: cert, KeyFile: key}, "the broker does not accept this kiosk's certificate", "mqtt.broker_certificate"},
+		{bridge.ClientConfig{Broker: "tls://" + s.LANAddr(), CAFile: foreign.file}, "the broker's certificate is of an unknown authority", "mqtt.broker_ca_file"},
+		{bridge.ClientConfig{Broker: "tls://" + late.Addr().String(), CAFile: s.pki.file}, "the broker's certificate is not valid at this machine's time", "clock"},
+	} {
+		c.cfg.ID = "lobby-2"
+		client, err := bridge.NewClient(c.cfg, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		run(t, client)
+		for deadline := time.Now().Add(10 * time.Second); client.Status().Reason == "" && time.Now().Before(deadline); {
+			time.Sleep(10 * time.Millisecond)
+		}
+		if st := client.Status(); st.Reason != c.reason || !strings.Contains(st.Hint, c.hint) {
+			t.Errorf("status %+v, want %q", st, c.reason)
 		}
 	}
 }

@@ -88,6 +88,9 @@ func (c *Client) become(state ClientState, err error) {
 	case was.State == state && was.Reason == reason:
 	case state == ClientConnected:
 		c.log.Info("connected to the MQTT broker", "broker", c.cfg.Broker)
+		if reason != "" {
+			c.log.Warn("the MQTT broker does not serve everything", "reason", reason, "hint", hint)
+		}
 	case reason != "":
 		c.log.Warn("no connection to the MQTT broker", "state", string(state), "reason", reason, "hint", hint)
 	}

@@ -7,6 +7,8 @@ import (
 	"hash/maphash"
 	"net"
 	"net/url"
+	"slices"
+	"strings"
 	"sync"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
@@ -40,6 +42,8 @@ type connection struct {
 	lanes  [lanes]chan *delivery
 	seed   maphash.Seed
 	work   sync.WaitGroup
+
+	refused error // what the broker does not let us read; set by open
 }
 
 // delivery is a message that stands in line.
@@ -90,11 +94,22 @@ func (n *connection) open() error {
 	if err := finished(ctx, token); err != nil {
 		return &ClientFault{Reason: "the broker does not take subscriptions", Hint: "look at the broker's log", Err: err}
 	}
+	var refused []string
 	for filter, code := range token.(*paho.SubscribeToken).Result() {
 		if code > 2 {
-			c.count(func(s *ClientStatus) { s.Refused++ })
-			return &ClientFault{Reason: "the broker does not let this kiosk read " + filter, Hint: "give the kiosk's user the right to read it, in the broker's access list"}
+			refused = append(refused, filter)
 		}
+	}
+	if len(refused) == 0 {
+		return nil
+	}
+	// The others are served: a table for devices that are not here must not keep the
+	// kiosks of a site apart.
+	slices.Sort(refused)
+	c.count(func(s *ClientStatus) { s.Refused += int64(len(refused)) })
+	n.refused = &ClientFault{Reason: "the broker does not let this kiosk read " + strings.Join(refused, ", "), Hint: "give the kiosk's user the right to read it, in the broker's access list"}
+	if len(refused) == len(filters) {
+		return n.refused
 	}
 	return nil
 }

@@ -64,6 +64,8 @@ func connectFault(err error) error {
 	fault := func(reason, hint string) error { return &ClientFault{Reason: reason, Hint: hint, Err: err} }
 	var authority x509.UnknownAuthorityError
 	var name x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	var alert *net.OpError
 	switch {
 	case errors.Is(err, packets.ErrorRefusedBadUsernameOrPassword), errors.Is(err, packets.ErrorRefusedNotAuthorised):
 		return fault("the broker does not let this kiosk in", "check the kiosk's user, password or certificate at the broker")
@@ -73,6 +75,10 @@ func connectFault(err error) error {
 		return fault("the broker's certificate is of an unknown authority", "set mqtt.broker_ca_file to the authority's certificate")
 	case errors.As(err, &name):
 		return fault("the broker's certificate is for another name", "write the name that the certificate has in mqtt.broker")
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return fault("the broker's certificate is not valid at this machine's time", "renew the certificate, or correct this machine's clock")
+	case errors.As(err, &alert) && alert.Op == "remote error": // what the other side of TLS says, crypto/tls
+		return fault("the broker does not accept this kiosk's certificate", "check mqtt.broker_certificate: is it set, not expired, and of an authority that the broker knows?")
 	}
 	return fault("the broker cannot be reached", "check that the broker runs and that mqtt.broker has its address and port")
 }
@@ -114,7 +120,7 @@ func (g *sizeGuard) follow(b []byte) error {
 		default:
 			g.length |= int(b[0]&0x7f) << g.shift
 			g.shift += 7
-			if g.length > g.limit || g.shift > 28 {
+			if g.length > g.limit || g.shift == 28 && b[0]&0x80 != 0 { // a length has four bytes at most
 				return errPacketTooLarge
 			}
 			if b[0]&0x80 == 0 {

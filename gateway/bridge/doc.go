@@ -9,7 +9,8 @@
 // in order, those of different topics at once. Everything that others can make
 // grow has a bound: connections in all, per address and half open, packets,
 // payloads, sessions, subscriptions, messages retained and under way, logins that
-// fail, and how often an id may come back.
+// fail, and how often an id may come back. Whoever is refused is counted
+// (BrokerStatus), and doctor tells of it.
 //
 // It refuses clients from the network without TLS and a proof of their own (a
 // credential or a certificate in their name), any client's writing outside its

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/netip"
 	"sync"
@@ -27,10 +28,12 @@ type gate struct {
 
 // doors counts the connections of all gates.
 type doors struct {
-	mu       sync.Mutex // guards what follows
-	open     map[*visitor]bool
-	refused  int64
-	timedOut int64
+	mu        sync.Mutex // guards what follows
+	open      map[*visitor]bool
+	refused   int64
+	timedOut  int64
+	untrusted int64     // certificates of clients
+	abused    time.Time // when the last of these was
 }
 
 func newDoors() *doors { return &doors{open: map[*visitor]bool{}} }
@@ -40,7 +43,7 @@ type visitor struct {
 	net.Conn
 	from   netip.Addr
 	doors  *doors
-	hello  bool // it said who it is; guarded by doors.mu
+	hello  bool // it said who it is, or by what certificate it is nobody; guarded by doors.mu
 	closed sync.Once
 }
 
@@ -91,6 +94,7 @@ func (d *doors) let(conn net.Conn, network bool) *visitor {
 	}
 	if len(d.open) >= maxClients || halfOpen >= maxHalfOpen || network && (same >= maxPerAddress || sameHalfOpen >= maxHalfOpenEach) {
 		d.refused++
+		d.abused = time.Now()
 		return nil
 	}
 	d.open[v] = true
@@ -105,6 +109,22 @@ func (v *visitor) greeted() {
 	v.hello = true
 }
 
+// Read reads; with the first bytes of TLS comes the client's certificate, and one that
+// is not believed ends the connection.
+func (v *visitor) Read(p []byte) (int, error) {
+	n, err := v.Conn.Read(p)
+	if _, untrusted := errors.AsType[*tls.CertificateVerificationError](err); untrusted {
+		v.doors.mu.Lock()
+		defer v.doors.mu.Unlock()
+		if !v.hello {
+			v.hello = true
+			v.doors.untrusted++
+			v.doors.abused = time.Now()
+		}
+	}
+	return n, err
+}
+
 // Close closes the connection and frees its place.
 func (v *visitor) Close() error {
 	v.closed.Do(func() {
@@ -113,6 +133,7 @@ func (v *visitor) Close() error {
 		delete(v.doors.open, v)
 		if !v.hello {
 			v.doors.timedOut++
+			v.doors.abused = time.Now()
 		}
 	})
 	return v.Conn.Close()

@@ -221,6 +221,28 @@ func TestE2EMosquittoSessionTakeover(t *testing.T) {
 	t.Logf("noticed after %d connections of both", a.Status().Connections+b.Status().Connections)
 }
 
+// Mosquitto that wants certificates lets nobody in without one that it believes, and
+// the client says that this is what is wrong.
+func TestE2EMosquittoWantsACertificate(t *testing.T) {
+	m := newMosquitto(t)
+	m.start()
+	cert, key := newAuthority(t).issue("lobby-1", false)
+	for _, cfg := range []bridge.ClientConfig{{}, {CertificateFile: cert, KeyFile: key}} {
+		cfg.Broker, cfg.ID, cfg.CAFile = "tls://"+m.addr, "lobby-1", m.pki.file
+		c, err := bridge.NewClient(cfg, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		run(t, c)
+		for deadline := time.Now().Add(10 * time.Second); c.Status().Reason == "" && time.Now().Before(deadline); {
+			time.Sleep(10 * time.Millisecond)
+		}
+		if st := c.Status(); st.Reason != "the broker does not accept this kiosk's certificate" || st.Connections != 0 {
+			t.Errorf("status %+v", st)
+		}
+	}
+}
+
 // relay carries TCP to the broker until it is told to keep what the client says.
 type relay struct {
 	net.Listener

@@ -33,24 +33,41 @@ type rights struct {
 }
 
 // mayWrite: a device below its own id, but not its commands; a kiosk below its
-// own id in the exchange. The topic is concrete.
+// own id in the exchange, its own devices' commands, and how they are: it sends these
+// to every broker that it is at. The topic is concrete.
 func (r rights) mayWrite(topic string) bool {
+	t, err := mqtt.ParseTopic(topic)
 	if r.Kind == KindKiosk {
 		rest, ok := strings.CutPrefix(topic, "clinicgate/"+r.site+"/x/"+r.ID+"/")
-		return ok && rest != ""
+		return ok && rest != "" || r.isHealth(topic) || err == nil && t.Site == r.site && t.Kiosk == r.ID && t.Leaf == mqtt.LeafCommand
 	}
-	t, err := mqtt.ParseTopic(topic)
 	return err == nil && r.owns(t) && t.Leaf != mqtt.LeafCommand || r.granted(topic)
 }
 
-// mayRead: a device its commands, a kiosk the exchange and how devices are. It is
+// mayRead: a device its commands, a kiosk the exchange, its own devices and how
+// devices are. It is
 // asked for the filter of a subscription, and again for each message.
 func (r rights) mayRead(filter string) bool {
 	if r.Kind == KindKiosk {
-		return strings.HasPrefix(filter, "clinicgate/"+r.site+"/x/") || mqtt.Covers(HealthFilter(r.site), filter)
+		return strings.HasPrefix(filter, "clinicgate/"+r.site+"/x/") || mqtt.Covers(HealthFilter(r.site), filter) || mqtt.Covers("clinic/"+r.site+"/"+r.ID+"/#", filter)
 	}
 	t, err := mqtt.ParseTopic(filter)
 	return err == nil && r.owns(t) && t.Leaf == mqtt.LeafCommand || r.granted(filter)
+}
+
+// mayKeep: a device its state, a kiosk what is no exchange. The client may write there.
+func (r rights) mayKeep(topic string) bool {
+	t, err := mqtt.ParseTopic(topic)
+	if r.Kind == KindKiosk {
+		return err == nil || r.isHealth(topic)
+	}
+	return err != nil || t.Leaf == mqtt.LeafState
+}
+
+// isHealth reports whether a topic is how a device of this kiosk is.
+func (r rights) isHealth(topic string) bool {
+	device, ok := strings.CutPrefix(topic, HealthTopic(r.site, r.ID, ""))
+	return ok && mqtt.ValidLevel(device)
 }
 
 func (r rights) owns(t mqtt.Topic) bool {

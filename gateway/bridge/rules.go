@@ -45,41 +45,41 @@ func (b *Broker) rightsOf(id string) (r rights, listed bool) {
 func (r *rules) OnConnectAuthenticate(cl *mochi.Client, pk packets.Packet) bool {
 	v, ok := cl.Net.Conn.(*visitor)
 	if !ok || !mqtt.ValidLevel(cl.ID) {
-		r.logins.Add(1)
+		r.abuse(&r.logins)
 		return false
 	}
+	defer v.greeted()
 	may, listed := r.rightsOf(cl.ID)
 	if listed || !v.from.IsLoopback() || cl.Net.Listener != "loopback" {
 		from := v.from.String()
 		if !r.guesses.may(from) || !listed || !r.proved(cl, v, pk) {
-			r.logins.Add(1)
+			r.abuse(&r.logins)
 			r.guesses.take(from)
 			r.log.Warn("MQTT client did not prove who it is", "address", from, "listed", listed)
 			return false
 		}
 	}
 	if will := cl.Properties.Will; will.Flag == 1 && (!may.mayWrite(will.TopicName) || len(will.Payload) > maxKept) {
-		r.refused.Add(1)
+		r.abuse(&r.refused)
 		return false
 	}
 	if !r.connects.take(cl.ID) {
-		r.tooOften.Add(1)
+		r.abuse(&r.tooOften)
 		return false
 	}
 	earlier, known := r.server.Clients.Get(cl.ID)
 	if known && !earlier.Closed() {
 		r.taken.Add(1)
 		if !r.takeovers.take(cl.ID) {
-			r.tooOften.Add(1)
+			r.abuse(&r.tooOften)
 			r.log.Warn("two MQTT clients have the same id", "client", cl.ID)
 			return false
 		}
 	}
 	if !known && r.server.Clients.Len() >= maxSessions {
-		r.tooOften.Add(1)
+		r.abuse(&r.tooOften)
 		return false
 	}
-	v.greeted()
 	return true
 }
 
@@ -123,7 +123,7 @@ func (r *rules) OnACLCheck(cl *mochi.Client, topic string, write bool) bool {
 		}
 	}
 	if !ok {
-		r.refused.Add(1)
+		r.abuse(&r.refused)
 	}
 	return ok
 }
@@ -131,7 +131,7 @@ func (r *rules) OnACLCheck(cl *mochi.Client, topic string, write bool) bool {
 // OnSubscribe bounds the subscriptions of a client.
 func (r *rules) OnSubscribe(cl *mochi.Client, pk packets.Packet) packets.Packet {
 	if !cl.Net.Inline && cl.State.Subscriptions.Len()+len(pk.Filters) > maxFilters {
-		r.refused.Add(1)
+		r.abuse(&r.refused)
 		cl.Stop(packets.ErrQuotaExceeded)
 	}
 	return pk
@@ -179,7 +179,7 @@ func (r *rules) take(cl *mochi.Client, m mqtt.Message, retain bool) error {
 		limit = maxPublished
 	}
 	if len(m.Payload) > limit || retain && !r.keep(may, listed, m) {
-		r.refused.Add(1)
+		r.abuse(&r.refused)
 		return errRefused
 	}
 	take := r.intake
@@ -199,7 +199,7 @@ func (r *rules) take(cl *mochi.Client, m mqtt.Message, retain bool) error {
 		r.accepted.Add(1)
 		return nil
 	case errors.Is(err, mqtt.ErrNotAccepted):
-		r.refused.Add(1) // coming again would not help
+		r.unread.Add(1) // coming again would not help
 		return err
 	default:
 		r.failed.Add(1)
@@ -208,12 +208,11 @@ func (r *rules) take(cl *mochi.Client, m mqtt.Message, retain bool) error {
 	}
 }
 
-// keep decides whether a message may be retained: a device's state, within
-// bounds per client and in all, so that one client's flood leaves room for the
+// keep decides whether a message may be retained: a device's state, or what a kiosk
+// says of its devices, within bounds per client and in all, so that one client's flood leaves room for the
 // others.
 func (r *rules) keep(may rights, listed bool, m mqtt.Message) bool {
-	t, err := mqtt.ParseTopic(m.Topic)
-	if may.Kind == KindKiosk || err == nil && t.Leaf != mqtt.LeafState || len(m.Payload) > maxKept {
+	if !may.mayKeep(m.Topic) || len(m.Payload) > maxKept {
 		return false
 	}
 	r.mu.Lock()
@@ -235,8 +234,11 @@ func (r *rules) keep(may rights, listed bool, m mqtt.Message) bool {
 		}
 	}
 	each := maxKeptEach
-	if len(may.Topics) > 0 {
+	switch {
+	case len(may.Topics) > 0:
 		each = maxKeptMany
+	case may.Kind == KindKiosk:
+		each = maxKeptKiosk
 	}
 	if own >= each || len(r.kept) >= maxRetained || !listed && strangers >= maxKeptMany {
 		return false

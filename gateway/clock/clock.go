@@ -88,6 +88,14 @@ func (c *Clock) Now() storage.Instant {
 	}
 }
 
+// BootName names the machine's boot, or is empty where the system does not.
+func (c *Clock) BootName() string {
+	if c.machine.Uptime == 0 {
+		return ""
+	}
+	return c.machine.Boot.String()
+}
+
 // Offset tells how far the machine's clock at start was off, and whether that
 // is known.
 func (c *Clock) Offset() (time.Duration, bool) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -372,5 +373,30 @@ func TestKeySource(t *testing.T) {
 		if text, err := p.Read(t.Context()); (err != nil) != c.err || !c.err && string(text) != "correct horse battery\n" {
 			t.Errorf("%+v: read %q, %v", c.source, text, err)
 		}
+	}
+}
+
+// Reading a passphrase from a file does not touch descriptor 0, not even when what
+// was made on the way is collected.
+func TestPassphraseFileLeavesStandardInput(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "passphrase")
+	if err := config.CreatePassphrase(path); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.Stdin.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := config.KeySource{Kind: config.KeySourcePassphrase, File: path}.Source().(keyring.Passphrase)
+	for range 3 {
+		if text, err := source.Read(t.Context()); err != nil || len(text) < 32 {
+			t.Fatalf("%d bytes, %v", len(text), err)
+		}
+		runtime.GC()
+		time.Sleep(20 * time.Millisecond) // finalizers have a goroutine of their own
+	}
+	after, err := os.Stdin.Stat()
+	if err != nil || !os.SameFile(before, after) {
+		t.Errorf("standard input is another file now: %v", err)
 	}
 }

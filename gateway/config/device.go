@@ -50,9 +50,12 @@ type Device struct {
 	CodePage string `toml:"code_page"`
 	Cut      string `toml:"cut"`
 	// Of a device on MQTT.
-	Speaks string   `toml:"speaks"`
-	Base   string   `toml:"base"`
-	Remote []string `toml:"remote"`
+	Speaks   string   `toml:"speaks"`
+	Base     string   `toml:"base"`
+	Property string   `toml:"property"`
+	On       string   `toml:"on"`
+	Off      string   `toml:"off"`
+	Remote   []string `toml:"remote"`
 }
 
 // Validate asks the class, which knows its settings. It reports false for a

@@ -15,7 +15,8 @@ func (d Device) OnMQTT() bool { return strings.HasPrefix(d.Port, mqtt.PortPrefix
 
 // MQTT gives the settings in the form of gateway/mqtt.
 func (d Device) MQTT() mqtt.Config {
-	return mqtt.Config{ID: devices.ID(d.ID), Class: d.Class, Port: d.Port, Disabled: d.Disabled, Speaks: d.Speaks, Base: d.Base}
+	return mqtt.Config{ID: devices.ID(d.ID), Class: d.Class, Port: d.Port, Disabled: d.Disabled, Speaks: d.Speaks, Base: d.Base,
+		Property: d.Property, On: d.On, Off: d.Off}
 }
 
 func (d Device) validateMQTT() error {

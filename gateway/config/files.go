@@ -19,7 +19,7 @@ func (c Config) CheckFiles() error {
 	secret := []struct{ path, file string }{
 		{"pubnub.token_file", c.PubNub.TokenFile},
 		{"pubnub.proxy_credentials_file", c.PubNub.ProxyCredentialsFile},
-		{"key_source.file", c.KeySource.File},
+		{"key_source.file", c.KeySource.secretFile()},
 		{"desk.key", c.Desk.Key},
 	}
 	for _, s := range secret {
@@ -32,6 +32,9 @@ func (c Config) CheckFiles() error {
 		} else if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
 			r.bad(s.path, s.file, "a file that only its owner may read", "chmod 600 "+s.file)
 		}
+	}
+	if c.KeySource.Kind == KeySourceCredential { // sealed: whoever may read it cannot use it
+		r.stat("key_source.file", c.KeySource.File)
 	}
 	if info, ok := r.stat("consent.forms", c.Consent.Forms); ok && !info.IsDir() {
 		r.bad("consent.forms", c.Consent.Forms, "a folder", "")

@@ -76,7 +76,7 @@ func (b Board) validate(c *Config, r *report) {
 func validateListeners(c *Config, r *report) {
 	taken := map[string]string{}
 	for _, l := range []struct{ path, addr string }{
-		{"web.listen", c.Web.Listen}, {"board.listen", c.Board.Listen}, {"desk.listen", c.Desk.Listen}, {"mqtt.listen", c.MQTT.Listen}, {"mqtt.lan_listen", c.MQTT.LAN},
+		{"web.listen", c.Web.Listen}, {"board.listen", c.Board.Listen}, {"desk.listen", c.Desk.Listen}, {"mqtt.listen", c.MQTT.Listen}, {"mqtt.lan_listen", c.MQTT.LAN}, {"metrics.listen", c.Metrics.Listen},
 	} {
 		_, port, err := splitListen(l.addr)
 		if err != nil || port == "0" {

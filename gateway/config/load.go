@@ -92,7 +92,7 @@ func (c *Config) Validate() error {
 
 func (c *Config) validate(r *report) {
 	for _, section := range []interface{ validate(*Config, *report) }{
-		c.Kiosk, c.Storage, c.KeySource, c.PubNub, c.Sync, c.Web, c.Board, c.Desk, c.Control, c.MQTT, c.CheckIn, c.Queue, c.Roster, c.Log,
+		c.Kiosk, c.Storage, c.KeySource, c.Backup, c.Upgrade, c.PubNub, c.Sync, c.Web, c.Board, c.Desk, c.Session, c.Control, c.MQTT, c.CheckIn, c.Queue, c.Roster, c.Log, c.Metrics,
 	} {
 		section.validate(c, r)
 	}
@@ -105,7 +105,7 @@ func (c *Config) validate(r *report) {
 // resolve makes every path absolute. Control.Path may be a pipe name.
 func (c *Config) resolve(folder string) {
 	for _, p := range []*string{
-		&c.Storage.Dir, &c.KeySource.File, &c.PubNub.TokenFile, &c.PubNub.ProxyCredentialsFile,
+		&c.Storage.Dir, &c.KeySource.File, &c.Backup.Dir, &c.Upgrade.Dir, &c.PubNub.TokenFile, &c.PubNub.ProxyCredentialsFile,
 		&c.PubNub.CAFile, &c.Desk.Certificate, &c.Desk.Key, &c.Control.Path, &c.MQTT.LANCertificate, &c.MQTT.LANKey, &c.MQTT.LANClientCA, &c.MQTT.BrokerCAFile, &c.MQTT.BrokerCertificate, &c.MQTT.BrokerKey, &c.MQTT.BrokerCredentials,
 		&c.Consent.Forms, &c.Web.Texts, &c.Web.Speech, &c.Roster.Folder, &c.Log.File,
 	} {

@@ -6,6 +6,8 @@ import "log/slog"
 type Log struct {
 	Level Level  `toml:"level"`
 	File  string `toml:"file"`
+	Size  Size   `toml:"size"`
+	Keep  int    `toml:"keep"`
 }
 
 // Level is how much is logged.
@@ -40,5 +42,11 @@ func (l Level) Valid() bool {
 func (l Log) validate(_ *Config, r *report) {
 	if !l.Level.Valid() {
 		r.bad("log.level", string(l.Level), oneOf(LevelDebug, LevelInfo, LevelWarn, LevelError), "")
+	}
+	if l.Size.Bytes < 64<<10 || l.Size.Bytes > 1<<30 {
+		r.bad("log.size", l.Size.String(), "64KiB to 1GiB", "")
+	}
+	if l.Keep < 0 || l.Keep > 100 {
+		r.bad("log.keep", itoa(l.Keep), "0 to 100", "")
 	}
 }

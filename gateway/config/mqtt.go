@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"clinicgate/devices/mqtt"
+	"clinicgate/devices/vitals"
 )
 
 // MQTT is the embedded broker, the way to an external one, and what publishers of
@@ -207,6 +208,7 @@ func (m MQTT) validateMaps(r *report) {
 				r.bad(at+".base", t.Base, "only beside use", "")
 			}
 			r.joined(at, t.rules()[0].Validate(), "`clinicgate devices watch --topic FILTER` shows how messages are read")
+			m.validateSign(at, t, r)
 		case !slices.Contains(mqtt.Tables(), t.Use):
 			r.bad(at+".use", t.Use, oneOf(mqtt.Tables()...), "leave use out and write a rule: filter, device_level, path and kind")
 		case t.Filter != "" || t.Path != "" || t.Kind != "" || t.DeviceLevel != 0 || t.DevicePath != "" || t.Unit != "" || len(t.Words) > 0 || t.RepeatPath != "" || t.TimePath != "" || t.SessionPath != "":
@@ -214,5 +216,22 @@ func (m MQTT) validateMaps(r *report) {
 		case t.Base != "" && (!mqtt.ValidFilter(t.Base) || strings.ContainsAny(t.Base, "+#")):
 			r.bad(at+".base", t.Base, "the topic's first levels, such as \"zigbee2mqtt\"", "")
 		}
+	}
+}
+
+// validateSign checks that what a rule reads can become a vital sign: otherwise every
+// measurement would be put aside, and nobody would know until a patient stands there.
+func (m MQTT) validateSign(at string, t MQTTMap, r *report) {
+	kind := vitals.Kind(t.Kind)
+	units := kind.Units()
+	if len(units) == 0 {
+		return
+	}
+	if t.Unit != "" && !slices.Contains(units, vitals.Unit(t.Unit)) {
+		r.bad(at+".unit", t.Unit, oneOf(units...), "a UCUM code of a unit in which "+string(t.Kind)+" is measured")
+	}
+	other := map[vitals.Kind]vitals.Kind{vitals.Systolic: vitals.Diastolic, vitals.Diastolic: vitals.Systolic}[kind]
+	if other != "" && !slices.ContainsFunc(m.Maps, func(o MQTTMap) bool { return o.Kind == mqtt.Kind(other) && o.Filter == t.Filter }) {
+		r.bad(at+".kind", string(t.Kind), "with a table for "+string(other)+" of the same filter", "a blood pressure is both values of one message; one alone is refused")
 	}
 }

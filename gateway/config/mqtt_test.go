@@ -104,13 +104,15 @@ func TestMQTTProblems(t *testing.T) {
 		"[[mqtt.client]]\nid = \"a\"\nkind = \"device\"\ntopics = [\"#\"]": "mqtt.client[1].topics",
 		"[[mqtt.client]]\nid = \"a\"\nkind = \"device\"\ntopics = [\"clinicgate/main/x/#\"]": "mqtt.client[1].topics",
 		"[[mqtt.client]]\nid = \"a\"\nkind = \"kiosk\"\ntopics = [\"zigbee2mqtt/#\"]":        "mqtt.client[1].class",
-		"[[mqtt.map]]\nuse = \"zigbee\"":                                                                 "mqtt.map[1].use",
-		"[[mqtt.map]]\nuse = \"homie\"\npath = \"x\"":                                                    "mqtt.map[1].use",
-		"[[mqtt.map]]\nfilter = \"a/+\"\ndevice_level = 2\nkind = \"weight\"":                            "mqtt.map[1]",
-		"[[mqtt.map]]\nfilter = \"a/+\"\ndevice_level = 5\nkind = \"press\"\npath = \"action\"":          "mqtt.map[1]",
-		"[[mqtt.map]]\nbase = \"x\"\nfilter = \"a/+\"\ndevice_level = 1\nkind = \"battery\"\n":           "mqtt.map[1].base",
-		"[[mqtt.client]]\nid = \"a\"\nkind = \"device\"\npassword = \"hunter2-hunter2-hunter\"":          "mqtt.client[1].password",
-		"[[mqtt.client]]\nid = \"a\"\nkind = \"device\"\n[[mqtt.client]]\nid = \"a\"\nkind = \"device\"": "mqtt.client[2].id",
+		"[[mqtt.map]]\nuse = \"zigbee\"":                                                                         "mqtt.map[1].use",
+		"[[mqtt.map]]\nuse = \"homie\"\npath = \"x\"":                                                            "mqtt.map[1].use",
+		"[[mqtt.map]]\nfilter = \"a/+\"\ndevice_level = 2\nkind = \"weight\"":                                    "mqtt.map[1]",
+		"[[mqtt.map]]\nfilter = \"a/+\"\ndevice_level = 5\nkind = \"press\"\npath = \"action\"":                  "mqtt.map[1]",
+		"[[mqtt.map]]\nfilter = \"a/+\"\ndevice_level = 2\nkind = \"weight\"\npath = \"w\"\nunit = \"stone\"":    "mqtt.map[1].unit",
+		"[[mqtt.map]]\nfilter = \"a/+\"\ndevice_level = 2\nkind = \"systolic\"\npath = \"s\"\nunit = \"mm[Hg]\"": "mqtt.map[1].kind",
+		"[[mqtt.map]]\nbase = \"x\"\nfilter = \"a/+\"\ndevice_level = 1\nkind = \"battery\"\n":                   "mqtt.map[1].base",
+		"[[mqtt.client]]\nid = \"a\"\nkind = \"device\"\npassword = \"hunter2-hunter2-hunter\"":                  "mqtt.client[1].password",
+		"[[mqtt.client]]\nid = \"a\"\nkind = \"device\"\n[[mqtt.client]]\nid = \"a\"\nkind = \"device\"":         "mqtt.client[2].id",
 	} {
 		_, err := config.Parse(withMQTT(t, text), t.TempDir())
 		problems, _ := errors.AsType[config.Problems](err)

@@ -14,6 +14,7 @@ import (
 // it holds nothing about a person.
 type Backend struct {
 	Status  Statuses
+	Doctor  Doctor
 	Tests   DeviceTests
 	MQTT    MQTT
 	Page    Page
@@ -23,8 +24,14 @@ type Backend struct {
 	Roster  Roster
 	Keys    Keys
 	Audit   Audit
+	Log     Log
+	Diag    Diagnostics
+	Bundle  Bundles
 	Store   Store
+	Token   Tokens
+	Upgrade Upgrades
 	Access  Accesses
+	Glass   BreakGlasses
 }
 
 // Statuses tells how the service is.
@@ -32,7 +39,6 @@ type Statuses interface {
 	Status(context.Context, Caller) (Status, error)
 	Sync(context.Context, Caller) (SyncStatus, error)
 	Devices(context.Context, Caller) (Devices, error)
-	SetLogLevel(context.Context, Caller, LogLevel) (LogLevel, error)
 }
 
 // Page is the check-in page.
@@ -40,6 +46,8 @@ type Page interface {
 	// Launch mints a launch token: single use, 60 s. It ends the earlier session
 	// when it is used, not when it is minted.
 	Launch(context.Context, Caller, Launch) (Launched, error)
+	// Seen tells whether the launched browser shows the page.
+	Seen(context.Context, Caller) (PageSeen, error)
 }
 
 // Queue is the clinic's queue, as the desk uses it.
@@ -100,10 +108,41 @@ type Audit interface {
 	Verify(context.Context, Caller, AuditVerify, func(Progress)) (AuditReport, error)
 }
 
+// Log is the service's log.
+type Log interface {
+	SetLevel(context.Context, Caller, LogLevel) (LogLevel, error)
+	Tail(context.Context, Caller, LogTail) (LogLines, error)
+}
+
+// Diagnostics is the technician's page on the kiosk's own screen.
+type Diagnostics interface {
+	// Open gives a code that opens it once within ten minutes.
+	Open(context.Context, Caller, DiagOpen) (DiagOpened, error)
+	// Close ends it and voids the code, and tells what there was.
+	Close(context.Context, Caller, DiagClose) (DiagStatus, error)
+	Status(context.Context, Caller) (DiagStatus, error)
+}
+
+// Bundles are files for whoever helps from elsewhere.
+type Bundles interface {
+	// Make gives nothing where something was found that must not be in it.
+	Make(context.Context, Caller, BundleWanted, func(Progress)) (BundleMade, error)
+}
+
 // Store is the care of the store's file.
 type Store interface {
 	Check(context.Context, Caller, StoreCheck, func(Progress)) (storage.Report, error)
 	Compact(context.Context, Caller, None, func(Progress)) (Compacted, error)
+	// Retain takes away what no rule keeps any longer.
+	Retain(context.Context, Caller, None, func(Progress)) (Retained, error)
+	// Backup is written, durable and read back when it returns.
+	Backup(context.Context, Caller, StoreBackup, func(Progress)) (BackedUp, error)
+}
+
+// Tokens is the access token.
+type Tokens interface {
+	// Read takes the file's token into use, and is on record when it returns.
+	Read(context.Context, Caller, None) (Token, error)
 }
 
 func (b Backend) complete() error {

@@ -36,7 +36,7 @@ type Client struct {
 const (
 	dialTimeout   = 3 * time.Second
 	maxReply      = 64 << 20
-	maxReplyLine  = 8 << 20
+	maxReplyLine  = 16 << 20 // a bundle of 10 MB in base64
 	clientTimeout = callTimeout + 15*time.Second
 )
 
@@ -127,8 +127,20 @@ func refusal(data []byte, status int) error {
 	return &Error{Code: Failed, Message: fmt.Sprintf("the service answered with status %d", status)}
 }
 
+// errHangs: there is a service, and it is stuck.
+var errHangs = errors.New("it takes connections and answers nothing")
+
 // follow asks for a stream and waits for its result.
-func follow[Out any](ctx context.Context, c *Client, name string, in any, progress func(Progress)) (out Out, err error) {
+func follow[Out any](ctx context.Context, c *Client, name string, in any, progress func(Progress)) (Out, error) {
+	return followLines[Out](ctx, c, name, in, func(l line) {
+		if l.Progress != nil && progress != nil {
+			progress(*l.Progress)
+		}
+	})
+}
+
+// followLines is follow, with every line that is not the last.
+func followLines[Out any](ctx context.Context, c *Client, name string, in any, each func(line)) (out Out, err error) {
 	resp, err := c.open(ctx, name, in)
 	if err != nil {
 		return out, err
@@ -156,8 +168,8 @@ func follow[Out any](ctx context.Context, c *Client, name string, in any, progre
 				return out, fmt.Errorf("cannot read the service's answer: %w", err)
 			}
 			return out, nil
-		case l.Progress != nil && progress != nil:
-			progress(*l.Progress)
+		default:
+			each(l)
 		}
 	}
 	if err := errors.Join(lines.Err(), ctx.Err()); err != nil {

@@ -23,6 +23,8 @@ import (
 
 	"clinicgate/gateway/config"
 	"clinicgate/gateway/control"
+	"clinicgate/gateway/doctor"
+	"clinicgate/gateway/upgrade"
 	"clinicgate/kiosk"
 	"clinicgate/storage"
 	"clinicgate/storage/auditlog"
@@ -37,6 +39,9 @@ type backend struct {
 
 	mu       sync.Mutex
 	accesses []control.Access // guarded by mu
+	granted  control.Roles    // to everybody
+	used     []string         // guarded by mu
+	deaf     bool             // no use can be put on record
 }
 
 func (b *backend) seen(by control.Caller) {
@@ -54,8 +59,23 @@ func (b statuses) Status(_ context.Context, by control.Caller) (control.Status, 
 }
 func (b statuses) Sync(context.Context, control.Caller) (s control.SyncStatus, err error) { return }
 func (b statuses) Devices(context.Context, control.Caller) (d control.Devices, err error) { return }
-func (b statuses) SetLogLevel(_ context.Context, _ control.Caller, l control.LogLevel) (control.LogLevel, error) {
+
+type bundles struct{ *backend }
+
+func (b bundles) Make(context.Context, control.Caller, control.BundleWanted, func(control.Progress)) (m control.BundleMade, err error) {
+	return
+}
+
+type logs struct{ *backend }
+
+func (b logs) SetLevel(_ context.Context, _ control.Caller, l control.LogLevel) (control.LogLevel, error) {
 	return l, nil
+}
+func (b logs) Tail(context.Context, control.Caller, control.LogTail) (l control.LogLines, err error) {
+	return
+}
+func (b *backend) Seen(context.Context, control.Caller) (control.PageSeen, error) {
+	return control.PageSeen{Alive: true}, nil
 }
 func (b *backend) Launch(context.Context, control.Caller, control.Launch) (control.Launched, error) {
 	return control.Launched{URL: "http://127.0.0.1:1/launch?token=x"}, nil
@@ -168,6 +188,12 @@ type store struct{ *backend }
 func (b store) Check(context.Context, control.Caller, control.StoreCheck, func(control.Progress)) (r storage.Report, err error) {
 	return
 }
+func (b store) Backup(context.Context, control.Caller, control.StoreBackup, func(control.Progress)) (control.BackedUp, error) {
+	return control.BackedUp{}, nil
+}
+func (b store) Retain(context.Context, control.Caller, control.None, func(control.Progress)) (r control.Retained, err error) {
+	return
+}
 func (b store) Compact(context.Context, control.Caller, control.None, func(control.Progress)) (c control.Compacted, err error) {
 	return
 }
@@ -177,6 +203,32 @@ func (b *backend) Record(_ context.Context, a control.Access) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.accesses = append(b.accesses, a)
+	return nil
+}
+
+type noToken struct{}
+
+func (noToken) Read(context.Context, control.Caller, control.None) (t control.Token, err error) {
+	return
+}
+
+type glasses struct{ *backend }
+
+func (b glasses) Open(context.Context, control.Caller, control.BreakGlass) (g control.Glass, err error) {
+	return
+}
+func (b glasses) List(context.Context, control.Caller) (l control.Glasses, err error) { return }
+func (b glasses) End(context.Context, control.Caller, control.GlassEnd) (l control.Glasses, err error) {
+	return
+}
+func (b glasses) Granted(kiosk.Actor) control.Roles { return b.granted }
+func (b glasses) Used(_ context.Context, by control.Caller, _ control.Roles, endpoint string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.deaf {
+		return errors.New("the store is full")
+	}
+	b.used = append(b.used, by.Actor.String()+" "+endpoint)
 	return nil
 }
 
@@ -192,9 +244,32 @@ func (b consents) Signature(context.Context, control.Caller, control.ConsentSign
 	return
 }
 
+type diags struct{}
+
+func (diags) Open(context.Context, control.Caller, control.DiagOpen) (o control.DiagOpened, err error) {
+	return
+}
+func (diags) Close(context.Context, control.Caller, control.DiagClose) (s control.DiagStatus, err error) {
+	return
+}
+func (diags) Status(context.Context, control.Caller) (s control.DiagStatus, err error) { return }
+
+type noDoctor struct{}
+
+func (noDoctor) Look(_ context.Context, _ control.Caller, _ control.DoctorLook, each func(doctor.Report)) (control.DoctorFound, error) {
+	each(doctor.Report{ID: "disk-free", State: doctor.OK})
+	return control.DoctorFound{Code: "0400"}, nil
+}
+func (noDoctor) Validate(context.Context, control.Caller, control.None, func(control.Progress)) (v control.Validation, err error) {
+	return
+}
+func (noDoctor) Fix(_ context.Context, _ control.Caller, in control.DoctorFix) (control.DoctorFixed, error) {
+	return control.DoctorFixed{ID: in.ID}, nil
+}
+
 func (b *backend) all() control.Backend {
-	return control.Backend{Status: statuses{b}, Tests: noTests{}, MQTT: noMQTT{}, Page: b, Queue: queue{b}, Consent: consents{b}, Desk: deskPage{b}, Roster: roster{b},
-		Keys: keys{b}, Audit: audit{b}, Store: store{b}, Access: b}
+	return control.Backend{Status: statuses{b}, Doctor: noDoctor{}, Tests: noTests{}, MQTT: noMQTT{}, Page: b, Queue: queue{b}, Consent: consents{b}, Desk: deskPage{b}, Roster: roster{b},
+		Keys: keys{b}, Audit: audit{b}, Log: logs{b}, Diag: diags{}, Bundle: bundles{b}, Store: store{b}, Upgrade: noUpgrade{}, Access: b, Glass: glasses{b}, Token: noToken{}}
 }
 
 // serve runs a server on a socket of its own until the test ends.
@@ -272,9 +347,17 @@ const roleTable = `
                     kiosk-session  desk  technician  admin
 status              -              yes   yes         yes
 sync/status         -              yes   yes         yes
+doctor/look         -              yes   yes         yes
+doctor/fix          -              -     yes         yes
 devices/list        -              -     yes         yes
 log/level           -              -     yes         yes
+log/tail            -              -     yes         yes
+bundle/make         -              -     yes         yes
+diag/open           -              -     yes         yes
+diag/close          -              -     yes         yes
+diag/status         -              -     yes         yes
 page/launch         yes            -     -           yes
+page/seen           yes            -     -           yes
 queue/list          -              yes   -           yes
 queue/admit         -              yes   -           yes
 queue/walk-in       -              yes   -           yes
@@ -296,6 +379,9 @@ desk/browsers       -              yes   -           yes
 desk/revoke         -              yes   -           yes
 desk/pin            -              -     -           yes
 desk/certificate    -              yes   yes         yes
+break-glass/open    -              yes   yes         yes
+break-glass/list    -              yes   yes         yes
+break-glass/end     -              yes   yes         yes
 roster/import       -              yes   -           yes
 roster/held         -              yes   yes         yes
 roster/accept       -              yes   -           yes
@@ -315,6 +401,12 @@ audit/list          -              -     yes         yes
 audit/verify        -              -     yes         yes
 store/check         -              -     yes         yes
 store/compact       -              -     -           yes
+validate            -              -     yes         yes
+retention/run       -              -     -           yes
+token/read          -              -     yes         yes
+store/backup          -              -     -           yes
+upgrade/look        -              -     -           yes
+upgrade/record      -              -     -           yes
 `
 
 func TestRoles(t *testing.T) {
@@ -403,6 +495,44 @@ func TestAccessIsRecorded(t *testing.T) {
 	want := map[string]int{"staff:tom keys/list false": 1, "staff:tom audit/list false": 3, "staff:tom keys/erase true": 1}
 	if !maps.Equal(count, want) {
 		t.Errorf("recorded %v, want %v", count, want)
+	}
+}
+
+// A role that was taken opens what it covers and nothing else, each use is recorded
+// before it is done, and an account without a role of its own can take none.
+func TestTakenRoles(t *testing.T) {
+	for _, test := range []struct {
+		peer    control.Peer
+		granted control.Roles
+		deaf    bool
+		want    map[string]int
+		used    []string
+	}{
+		{control.Peer{User: "1001", Name: "tom", Groups: []string{"tech"}}, control.Desk, false,
+			map[string]int{"queue/list": 200, "desk/pin": 403, "keys/rotate": 403, "devices/list": 200}, []string{"staff:tom queue/list"}},
+		{control.Peer{User: "1001", Name: "tom", Groups: []string{"tech"}}, control.Desk, true, map[string]int{"queue/list": 500, "devices/list": 200}, nil},
+		{control.Peer{User: "1000", Name: "anna", Groups: []string{"desk"}}, control.PINs, false,
+			map[string]int{"desk/pin": 200, "queue/list": 200, "devices/list": 403, "keys/erase": 403}, []string{"staff:anna desk/pin"}},
+		{control.Peer{User: "9", Name: "eve"}, control.Desk, false, map[string]int{"queue/list": 403, "break-glass/open": 403}, nil},
+		{control.Peer{User: "kiosk", Name: "kiosk"}, 0, false, map[string]int{"break-glass/open": 403, "page/launch": 200}, nil},
+	} {
+		b := &backend{granted: test.granted, deaf: test.deaf}
+		path, _ := serve(t, b, func(s *control.Server) { s.As(test.peer) })
+		client := raw(path)
+		for name, want := range test.want {
+			method, body := "GET", ""
+			if name != "queue/list" && name != "devices/list" {
+				method, body = "POST", "{}"
+			}
+			if got, text := ask(t, client, method, "/v1/"+name, body); got != want {
+				t.Errorf("%s with %v: %s is %d %s, want %d", test.peer.Name, test.granted, name, got, text, want)
+			}
+		}
+		b.mu.Lock()
+		if !slices.Equal(b.used, test.used) {
+			t.Errorf("%s used %q, want %q", test.peer.Name, b.used, test.used)
+		}
+		b.mu.Unlock()
 	}
 }
 
@@ -725,5 +855,14 @@ func (noTests) Judge(context.Context, control.Caller, control.DeviceVerdict) (r 
 	return
 }
 func (noTests) Replace(context.Context, control.Caller, control.DeviceUnit) (r control.Device, err error) {
+	return
+}
+
+// noUpgrade is a kiosk that nobody upgrades.
+type noUpgrade struct{}
+
+func (noUpgrade) Look(context.Context, control.Caller) (s upgrade.Sight, err error) { return }
+
+func (noUpgrade) Record(context.Context, control.Caller, upgrade.Event) (n control.None, err error) {
 	return
 }

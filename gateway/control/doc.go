@@ -8,6 +8,9 @@
 // bodies, connections and waiting are bounded; and that long work reports
 // progress and ends when the caller goes away.
 //
+// A role that is taken in an emergency (break-glass) adds to these for a while; each
+// use of it is on record before it is done.
+//
 // It refuses passwords, tokens and TCP: a port can be reached from a browser or
 // the network. It refuses to print or log what is in a body, since bodies hold
 // rosters and keys. It does no work itself: the composition plugs in a [Backend].

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"clinicgate/gateway/doctor"
 )
 
 const (
@@ -51,6 +53,9 @@ func endpoints(b Backend) []endpoint {
 	return []endpoint{
 		read("status", people, b.Status.Status),
 		read("sync/status", people, b.Status.Sync),
+		looks("doctor/look", people, b.Doctor.Look),
+		tell(stream("validate", tech, b.Doctor.Validate)),
+		act("doctor/fix", tech, b.Doctor.Fix),
 		tell(read("devices/list", tech, b.Status.Devices)),
 		act("devices/await", tech, b.Tests.Await),
 		act("devices/try", tech, b.Tests.Try),
@@ -58,9 +63,15 @@ func endpoints(b Backend) []endpoint {
 		act("devices/replace", tech, b.Tests.Replace),
 		act("devices/credential", Admin, b.MQTT.Credential), // whoever has it speaks as the device
 		tell(act("devices/watch", tech, b.MQTT.Watch)),
-		tell(act("log/level", tech, b.Status.SetLogLevel)),
+		tell(act("log/level", tech, b.Log.SetLevel)),
+		tell(act("log/tail", tech, b.Log.Tail)),
+		stream("bundle/make", tech, b.Bundle.Make),
+		tell(act("diag/open", tech, b.Diag.Open)),
+		tell(act("diag/close", tech, b.Diag.Close)),
+		read("diag/status", tech, b.Diag.Status),
 
 		act("page/launch", KioskSession|Admin, b.Page.Launch),
+		read("page/seen", KioskSession|Admin, b.Page.Seen),
 
 		read("queue/list", desk, b.Queue.List),
 		act("queue/admit", desk, b.Queue.Admit),
@@ -83,8 +94,12 @@ func endpoints(b Backend) []endpoint {
 		act("desk/pair", desk, b.Desk.Pair),
 		read("desk/browsers", desk, b.Desk.Browsers),
 		act("desk/revoke", desk, b.Desk.Revoke),
-		act("desk/pin", Admin, b.Desk.SetPIN), // whoever sets a PIN can act under that name
+		act("desk/pin", Admin|PINs, b.Desk.SetPIN), // whoever sets a PIN can act under that name
 		read("desk/certificate", people, b.Desk.Certificate),
+
+		act("break-glass/open", people, b.Glass.Open),
+		read("break-glass/list", people, b.Glass.List),
+		act("break-glass/end", people, b.Glass.End),
 
 		upload("roster/import", desk, b.Roster.Import),
 		read("roster/held", people, b.Roster.Held),
@@ -101,6 +116,12 @@ func endpoints(b Backend) []endpoint {
 		tell(stream("audit/verify", tech, b.Audit.Verify)),
 		tell(stream("store/check", tech, b.Store.Check)),
 		tell(stream("store/compact", Admin, b.Store.Compact)),
+		tell(stream("retention/run", Admin, b.Store.Retain)),
+		act("token/read", tech, b.Token.Read),
+		stream("store/backup", Admin, b.Store.Backup),
+
+		read("upgrade/look", Admin, b.Upgrade.Look),
+		act("upgrade/record", Admin, b.Upgrade.Record),
 	}
 }
 
@@ -117,6 +138,7 @@ type Progress struct {
 // line is one line of a stream; exactly one member is set.
 type line struct {
 	Progress *Progress       `json:"progress,omitempty"`
+	Check    *doctor.Report  `json:"check,omitempty"`
 	Result   json.RawMessage `json:"result,omitempty"`
 	Error    *Error          `json:"error,omitempty"`
 }
@@ -155,7 +177,16 @@ func upload[In, Out any](name string, roles Roles, f func(context.Context, Calle
 	return e
 }
 
+// stream tells how far the work is while it goes on.
 func stream[In, Out any](name string, roles Roles, f func(context.Context, Caller, In, func(Progress)) (Out, error)) endpoint {
+	return lines(name, roles, func(ctx context.Context, by Caller, in In, w *lineWriter) (Out, error) {
+		return f(ctx, by, in, w.progress)
+	})
+}
+
+// lines answers with a line for whatever f writes, and with its result or its error
+// in the last one.
+func lines[In, Out any](name string, roles Roles, f func(context.Context, Caller, In, *lineWriter) (Out, error)) endpoint {
 	return endpoint{name: name, roles: roles, method: http.MethodPost, body: maxBody, serve: func(ctx context.Context, by Caller, body []byte, w http.ResponseWriter) error {
 		in, err := decode[In](body)
 		if err != nil {
@@ -164,17 +195,17 @@ func stream[In, Out any](name string, roles Roles, f func(context.Context, Calle
 		ctx, cancel := context.WithTimeout(ctx, streamTimeout)
 		defer cancel()
 		w.Header().Set("Content-Type", "application/x-ndjson")
-		lines := lineWriter{w: w, gone: cancel}
-		out, err := f(ctx, by, in, lines.progress)
+		written := lineWriter{w: w, gone: cancel}
+		out, err := f(ctx, by, in, &written)
 		if err != nil {
-			lines.write(line{Error: failure(err)})
+			written.write(line{Error: failure(err)})
 			return nil
 		}
 		result, err := json.Marshal(out)
 		if err != nil {
 			return err
 		}
-		lines.write(line{Result: result})
+		written.write(line{Result: result})
 		return nil
 	}}
 }

@@ -18,11 +18,12 @@ const (
 	Conflict    Code = "conflict"    // the rules forbid it in the present state
 	Unavailable Code = "unavailable" // not now; try again later
 	Failed      Code = "failed"      // it was tried and did not work
+	Found       Code = "found"       // it was looked at, and something is wrong with it
 )
 
 var statusOf = map[Code]int{
 	Denied: http.StatusForbidden, Invalid: http.StatusBadRequest, NotFound: http.StatusNotFound,
-	Conflict: http.StatusConflict, Unavailable: http.StatusServiceUnavailable, Failed: http.StatusInternalServerError,
+	Conflict: http.StatusConflict, Unavailable: http.StatusServiceUnavailable, Failed: http.StatusInternalServerError, Found: http.StatusUnprocessableEntity,
 }
 
 // Error is a refusal or failure that a person reads. It holds nothing about a

@@ -7,13 +7,15 @@ import (
 
 // KeyList is the keyring without its keys.
 type KeyList struct {
-	Source   string     `json:"source"`   // key source: "passphrase"
-	Strength string     `json:"strength"` // what it protects against
-	Recovery bool       `json:"recovery"` // a recovery key is set
-	Sound    bool       `json:"sound"`    // both copies hold the current keys
-	Public   []byte     `json:"public"`   // the kiosk's present public key (Ed25519), for the other kiosks
-	Secrets  []KeyInfo  `json:"secrets"`
-	Epochs   []KeyEpoch `json:"epochs"`
+	Source   string `json:"source"`   // key source: "passphrase"
+	Strength string `json:"strength"` // what it protects against
+	Recovery bool   `json:"recovery"` // a recovery key is set
+	// RecoveryPublic is its public half, as `clinicgate keys recovery init` prints it.
+	RecoveryPublic string     `json:"recoveryPublic,omitempty"`
+	Sound          bool       `json:"sound"`  // both copies hold the current keys
+	Public         []byte     `json:"public"` // the kiosk's present public key (Ed25519), for the other kiosks
+	Secrets        []KeyInfo  `json:"secrets"`
+	Epochs         []KeyEpoch `json:"epochs"`
 }
 
 // KeyInfo is a secret of the clinic, or the kiosk's own signing key.

@@ -26,8 +26,11 @@ func (k RingKeys) List(context.Context, Caller) (KeyList, error) { return k.list
 
 func (k RingKeys) list() KeyList {
 	source, strength := k.Ring.Source()
-	_, recovery := k.Ring.Recovery()
+	public, recovery := k.Ring.Recovery()
 	l := KeyList{Source: source, Strength: string(strength), Recovery: recovery, Sound: k.Ring.Sound(), Secrets: []KeyInfo{}, Epochs: []KeyEpoch{}}
+	if recovery {
+		l.RecoveryPublic = public.String()
+	}
 	for _, s := range k.Ring.List() {
 		if s.Kind == keyring.Local {
 			continue // nobody can do anything with it

@@ -3,6 +3,7 @@ package control
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"os/user"
 	"regexp"
 	"strings"
 
@@ -19,12 +20,14 @@ const (
 	Desk                           // sees and calls patients
 	Technician                     // looks at everything technical, tests devices
 	Admin                          // keys, store and all the others may
+	// PINs gives staff new PINs. No account has it: it is taken, see [BreakGlass].
+	PINs
 )
 
 var roleNames = []struct {
 	role Roles
 	name string
-}{{KioskSession, "kiosk-session"}, {Desk, "desk"}, {Technician, "technician"}, {Admin, "admin"}}
+}{{KioskSession, "kiosk-session"}, {Desk, "desk"}, {Technician, "technician"}, {Admin, "admin"}, {PINs, "pins"}}
 
 // String lists the roles: "desk, technician".
 func (r Roles) String() string {
@@ -43,7 +46,8 @@ func (r Roles) String() string {
 // Caller is who asks for something.
 type Caller struct {
 	Actor kiosk.Actor
-	Roles Roles
+	Roles Roles // with those taken in an emergency
+	Own   Roles // without
 }
 
 // Peer is the account at the other end of a connection, as the operating system
@@ -93,7 +97,16 @@ func callerOf(p Peer, roles Roles) Caller {
 	if roles == KioskSession {
 		kind = kiosk.ActorKiosk
 	}
-	return Caller{Actor: kiosk.Actor{Kind: kind, ID: actorID(p.Name)}, Roles: roles}
+	return Caller{Actor: kiosk.Actor{Kind: kind, ID: actorID(p.Name)}, Roles: roles, Own: roles}
+}
+
+// ThisAccount names who runs this process, for what is done while no service runs.
+func ThisAccount() kiosk.Actor {
+	name := "unknown"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	return kiosk.Actor{Kind: kiosk.ActorStaff, ID: actorID(name)}
 }
 
 var notInID = regexp.MustCompile(`[^A-Za-z0-9_-]+`)

@@ -33,6 +33,7 @@ type Server struct {
 	resolve  resolver
 	listener net.Listener
 	accesses Accesses
+	glasses  BreakGlasses
 	told     told
 }
 
@@ -41,7 +42,7 @@ func New(cfg config.Control, b Backend, log *slog.Logger) (*Server, error) {
 	if err := b.complete(); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, log: log, table: map[string]endpoint{}, identify: peerOf, resolve: resolvePrincipal, accesses: b.Access}
+	s := &Server{cfg: cfg, log: log, table: map[string]endpoint{}, identify: peerOf, resolve: resolvePrincipal, accesses: b.Access, glasses: b.Glass}
 	for _, e := range endpoints(b) {
 		s.table["/"+version+"/"+e.name] = e
 	}
@@ -128,6 +129,9 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) error {
 	}
 	roles := rolesOf(peer, s.cfg.Roles, s.resolve)
 	caller := callerOf(peer, roles)
+	if roles != 0 {
+		caller.Roles |= s.glasses.Granted(caller.Actor)
+	}
 	e, ok := s.table[r.URL.Path]
 	if !ok {
 		if !strings.HasPrefix(r.URL.Path, "/"+version+"/") {
@@ -135,7 +139,7 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) error {
 		}
 		return &Error{Code: NotFound, Message: "no such endpoint", Next: "use the `clinicgate` of the same version as the service"}
 	}
-	if roles&e.roles == 0 {
+	if caller.Roles&e.roles == 0 {
 		s.log.Warn("control request denied", "endpoint", e.name, "actor", caller.Actor.String(), "roles", roles.String())
 		s.record(r.Context(), Access{caller, e.name, true}, tellRefused)
 		return &Error{Code: Denied, Message: fmt.Sprintf("account %s has not one of the roles %s", peer.Name, e.roles),
@@ -152,6 +156,11 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) error {
 		return &Error{Code: Invalid, Message: "request ended early"}
 	}
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	if roles&e.roles == 0 {
+		if err := s.glasses.Used(r.Context(), caller, e.roles, e.name); err != nil {
+			return err
+		}
+	}
 	if e.method == http.MethodPost {
 		s.log.Info("control act", "endpoint", e.name, "actor", caller.Actor.String())
 	}

@@ -17,13 +17,41 @@ type Status struct {
 	Now     time.Time `json:"now"`    // as well as it is known
 	Synced  bool      `json:"synced"` // a trusted source told it
 
+	Restarts    *int   `json:"restarts,omitempty"`    // by the service manager, since it was started by hand
+	ClockOffset *int64 `json:"clockOffset,omitempty"` // milliseconds that the machine's clock was off at the start
+
+	Glasses []Glass `json:"glasses,omitempty"` // roles taken in an emergency
+
+	// Down is there when no service answered: the rest is what files tell.
+	Down *Down `json:"down,omitempty"`
+
 	Page    PageStatus      `json:"page"`
 	Queue   QueueStatus     `json:"queue"`
 	Roster  RosterStatus    `json:"roster"`
 	Store   StoreStatus     `json:"store"`
 	Sync    SyncSummary     `json:"sync"`
+	Disk    DiskStatus      `json:"disk"`
 	Devices []Device        `json:"devices"`
 	Checks  []doctor.Report `json:"checks"`
+
+	Upgrade string `json:"upgrade,omitempty"` // to which version, while one waits or goes on
+}
+
+// Down is a service that does not answer.
+type Down struct {
+	Manager   string    `json:"manager,omitempty"` // its state, as the service manager says
+	LastExit  int       `json:"lastExit,omitempty"`
+	LastWrite time.Time `json:"lastWrite,omitzero"` // of the store's file, by the machine's clock
+	Copy      bool      `json:"copy"`               // queue, roster, store, sync are of a copy of the store
+}
+
+// DiskStatus is the disk that the store is on. What is not known is left out.
+type DiskStatus struct {
+	Free  uint64  `json:"free,omitempty"` // bytes
+	Total uint64  `json:"total,omitempty"`
+	Worn  *int    `json:"worn,omitempty"`  // percent of its life that is used, as it says
+	Daily int64   `json:"daily,omitempty"` // bytes that the service writes a day
+	Years float64 `json:"years,omitempty"` // that a flash medium of this size lasts so; 100 at most
 }
 
 // PageStatus is the check-in page and the board.
@@ -32,6 +60,8 @@ type PageStatus struct {
 	Board   string `json:"board,omitempty"` // address of the board for other displays
 	Browser bool   `json:"browser"`         // a browser holds the page's session
 	Desk    string `json:"desk,omitempty"`  // where the desk's browsers go
+
+	LastCheckIn time.Time `json:"lastCheckIn,omitzero"` // today, at this kiosk
 
 	Speaks []string `json:"speaks,omitempty"` // languages that the page can be read aloud in
 }
@@ -59,16 +89,19 @@ type RosterStatus struct {
 
 // StoreStatus is the store's file.
 type StoreStatus struct {
-	State      string    `json:"state"` // "open", "fenced"
-	Life       uint32    `json:"life"`  // raised by a new store, a restore, a salvage
-	Used       int64     `json:"used"`  // bytes
-	Budget     int64     `json:"budget"`
-	Commits    uint64    `json:"commits"` // since it was opened
-	AuditSize  uint64    `json:"auditSize"`
-	Checkpoint time.Time `json:"checkpoint,omitzero"` // last signed
-	Recovered  string    `json:"recovered,omitempty"` // what opening it had to repair
-	Salvages   uint32    `json:"salvages,omitempty"`  // of its file, ever
-	Lost       uint64    `json:"lost,omitempty"`      // records that no salvage could read, ever
+	State         string    `json:"state"` // "open", "fenced"
+	Life          uint32    `json:"life"`  // raised by a new store, a restore, a salvage
+	Used          int64     `json:"used"`  // bytes
+	Budget        int64     `json:"budget"`
+	Commits       uint64    `json:"commits"` // since it was opened
+	AuditSize     uint64    `json:"auditSize"`
+	Checkpoint    time.Time `json:"checkpoint,omitzero"`     // last signed
+	Backup        time.Time `json:"backup,omitzero"`         // the last good copy of it
+	BackupDir     bool      `json:"backupDir"`               // nightly ones are set up
+	BackupProblem string    `json:"backupProblem,omitempty"` // why the last try failed
+	Recovered     string    `json:"recovered,omitempty"`     // what opening it had to repair
+	Salvages      uint32    `json:"salvages,omitempty"`      // of its file, ever
+	Lost          uint64    `json:"lost,omitempty"`          // records that no salvage could read, ever
 }
 
 // SyncSummary is the way to PubNub.
@@ -116,6 +149,19 @@ type SyncStatus struct {
 	Balanced bool     `json:"balanced"` // the equation holds for the total and each stream
 	Lanes    []Lane   `json:"lanes"`
 	Streams  []Stream `json:"streams"`
+	// Predecessors are the dead kiosks whose unsent events this one took over. Their
+	// counts are their own: none of them is in Total.
+	Predecessors []Predecessor `json:"predecessors,omitempty"`
+}
+
+// Predecessor is a dead kiosk whose unsent events go out here.
+type Predecessor struct {
+	Kiosk   string    `json:"kiosk"`
+	Backup  time.Time `json:"backup"`           // when the backup was made that they are from
+	Retired time.Time `json:"retired,omitzero"` // when all were handled and its signing key was destroyed
+	Counts  Counts    `json:"counts"`
+	Oldest  time.Time `json:"oldest,omitzero"`
+	Problem string    `json:"problem,omitempty"` // why it waits
 }
 
 // Refusals counts messages that were not believed, by the reason.
@@ -174,7 +220,7 @@ type Device struct {
 	ID          string    `json:"id"`
 	Class       string    `json:"class"`
 	Binding     string    `json:"binding"`
-	Mode        string    `json:"mode,omitempty"` // of a scanner, as Port.Mode
+	Mode        string    `json:"mode,omitempty"` // as Port.Mode; also page, spi, network, mqtt
 	State       string    `json:"state"`
 	Probe       string    `json:"probe,omitempty"` // ready, skipped or failed; only in the list of devices
 	Where       string    `json:"where,omitempty"`
@@ -189,6 +235,22 @@ type Device struct {
 	Configured  string    `json:"configured,omitempty"` // the config's port, where another unit was taken into use
 	Tested      time.Time `json:"tested,omitzero"`      // when a person last tested it
 	Passed      bool      `json:"passed,omitempty"`     // that test
+
+	Counters DeviceCounters `json:"counters"`
+}
+
+// DeviceCounters count since the start of the service, as devices.Counters has them.
+type DeviceCounters struct {
+	Attachments int64 `json:"attachments,omitempty"` // times it was taken into use
+	Losses      int64 `json:"losses,omitempty"`      // times it went away meanwhile
+	Accepted    int64 `json:"accepted,omitempty"`
+	Unaccepted  int64 `json:"unaccepted,omitempty"` // read, and the kiosk could not take it
+	Throttled   int64 `json:"throttled,omitempty"`  // too many in a row that nothing can be done with
+	Refused     int64 `json:"refused,omitempty"`    // understood, and not to be held: a payment card
+	Damaged     int64 `json:"damaged,omitempty"`    // cut short, too long, noise inside
+	CutOff      int64 `json:"cutOff,omitempty"`     // the device or the card went away in its middle
+	Noise       int64 `json:"noise,omitempty"`      // bytes that belonged to nothing
+	Commands    int64 `json:"commands,omitempty"`   // that an output carried out
 }
 
 // Port is a serial port or another way to a device that the system knows, with
@@ -196,13 +258,8 @@ type Device struct {
 type Port struct {
 	Path     string `json:"path"`
 	Identity string `json:"identity"`
-	Mode     string `json:"mode,omitempty"` // of a scanner that is reached this way; empty for a serial port
+	Mode     string `json:"mode,omitempty"` // how it is reached: keyboard, hid-pos, pcsc, gpio, printer; empty for a serial port
 	Product  string `json:"product,omitempty"`
-}
-
-// LogLevel is how much is logged: "debug", "info", "warn" or "error".
-type LogLevel struct {
-	Level string `json:"level"`
 }
 
 // Status asks how the service is.
@@ -218,9 +275,4 @@ func (c *Client) Sync(ctx context.Context) (SyncStatus, error) {
 // Devices asks for the devices and ports.
 func (c *Client) Devices(ctx context.Context) (Devices, error) {
 	return call[Devices](ctx, c, "devices/list", nil)
-}
-
-// SetLogLevel changes how much is logged until the next start.
-func (c *Client) SetLogLevel(ctx context.Context, l LogLevel) (LogLevel, error) {
-	return call[LogLevel](ctx, c, "log/level", l)
 }

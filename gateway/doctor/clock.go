@@ -20,9 +20,9 @@ const (
 
 // ClockTrust looks whether a trusted source told the time since the start.
 func ClockTrust(c Clock) Check {
-	return Check{ID: "clock-trust", Run: func(context.Context) Result {
+	return Check{ID: "clock-trust", DependsOn: []string{"sync-link"}, Run: func(context.Context) Result {
 		if !c.Now().Synced {
-			return Result{Warn, "no trusted time since the start: events are marked unsynced and corrected later", "the time comes from PubNub; see the check sync-link"}
+			return Result{Warn, "no trusted time since the start: events are marked unsynced and corrected later", "the time comes from PubNub; `clinicgate doctor` looks why it does not answer"}
 		}
 		return Result{State: OK, Detail: "the time is PubNub's"}
 	}}
@@ -44,5 +44,36 @@ func ClockOffset(c Clock) Check {
 			return Result{Warn, detail, hint}
 		}
 		return Result{State: OK, Detail: detail}
+	}}
+}
+
+// jumpNoticed is more than time synchronisation slews away in a service's life.
+const jumpNoticed = 5 * time.Second
+
+// ClockJump looks whether the machine's clock was set while the service ran. machine
+// gives what it says now.
+func ClockJump(c Clock, machine func() time.Time) Check {
+	return Check{ID: "clock-jump", DependsOn: []string{"clock-offset"}, Run: func(context.Context) Result {
+		off, _ := c.Offset()
+		by := machine().Round(0).Sub(c.Now().Wall.Add(-off))
+		detail := "the machine's clock was set by " + by.Round(time.Second).String() + " since the service started"
+		if by.Abs() >= jumpNoticed {
+			return Result{Warn, detail, "nothing is lost by it; if it happens again, find out what sets the clock: two programs may"}
+		}
+		return Result{State: OK, Detail: "nobody has set the machine's clock since the service started"}
+	}}
+}
+
+// ClockZone compares the machine's time zone with the clinic's: staff read the
+// machine's clock. A machine that keeps UTC has none to be wrong about.
+func ClockZone(clinic, machine *time.Location, now func() time.Time) Check {
+	return Check{ID: "clock-zone", Run: func(context.Context) Result {
+		t := now()
+		name, is := t.In(machine).Zone()
+		_, wanted := t.In(clinic).Zone()
+		if is != wanted && is != 0 {
+			return Result{Warn, "the machine's time zone is " + name + ", the clinic's is " + clinic.String(), "set the machine's time zone to the clinic's (`timedatectl set-timezone " + clinic.String() + "`); this product uses the clinic's anyway"}
+		}
+		return Result{State: OK, Detail: "the machine's time zone is the clinic's, or UTC"}
 	}}
 }

@@ -8,27 +8,132 @@ import (
 	"clinicgate/devices"
 )
 
-// Devices looks whether every configured device is there.
-func Devices(status func() []devices.Status) Check {
-	return Check{ID: "devices", Run: func(context.Context) Result {
-		all := status()
-		var missing []string
-		hint := ""
-		for _, d := range all {
-			if d.State == devices.Lost || d.State == devices.Waiting {
-				missing = append(missing, fmt.Sprintf("%s (%s)", d.ID, d.Reason))
-				hint = d.Hint
-			}
+// ailment is which check speaks of a device's loss.
+type ailment string
+
+const (
+	missing   ailment = "missing"
+	forbidden ailment = "forbidden"
+	taken     ailment = "taken"
+	troubled  ailment = "troubled"
+)
+
+// ailmentOf judges the fixed clause in which a device says why it is not there.
+func ailmentOf(s devices.Status) ailment {
+	switch {
+	case s.State != devices.Lost && s.State != devices.Waiting:
+		return ""
+	case strings.HasPrefix(s.Reason, "no permission"):
+		return forbidden
+	case strings.Contains(s.Reason, "in use"), strings.Contains(s.Reason, "taken by another"):
+		return taken
+	case strings.HasPrefix(s.Reason, "paper"), strings.HasPrefix(s.Reason, "cover"), strings.Contains(s.Reason, "jam"),
+		strings.Contains(s.Reason, "stuck"), strings.Contains(s.Reason, "settle"), strings.Contains(s.Reason, "does not answer"),
+		strings.Contains(s.Reason, "stopped"), strings.Contains(s.Reason, "panicked"), strings.HasPrefix(s.Reason, "printer "):
+		return troubled
+	}
+	return missing
+}
+
+// devicesWith names those that ail so, with what the devices say, and the hint of the
+// first.
+func devicesWith(all []devices.Status, what ailment) (list []string, hint string) {
+	for _, d := range all {
+		if ailmentOf(d) != what {
+			continue
 		}
+		text := string(d.ID)
+		if d.Reason != "" {
+			text += " (" + d.Reason + ")"
+		}
+		list = append(list, text)
+		if hint == "" {
+			hint = d.Hint
+		}
+	}
+	if hint == "" {
+		hint = "`clinicgate devices list` tells more"
+	}
+	return list, hint
+}
+
+func deviceCheck(id string, what ailment, says, well string, status func() []devices.Status) Check {
+	return Check{ID: id, Run: func(context.Context) Result {
+		all := status()
+		if len(all) == 0 {
+			return Result{State: Skipped, Detail: "no device is configured"}
+		}
+		if list, hint := devicesWith(all, what); len(list) > 0 {
+			return Result{Warn, says + strings.Join(list, ", "), hint}
+		}
+		return Result{State: OK, Detail: fmt.Sprintf(well, len(all))}
+	}}
+}
+
+// DevicesThere looks whether every configured device is plugged in.
+func DevicesThere(status func() []devices.Status) Check {
+	return deviceCheck("dev-there", missing, "not there: ", "none of %d devices is missing", status)
+}
+
+// DeviceRights looks whether the service may open every device.
+func DeviceRights(status func() []devices.Status) Check {
+	return deviceCheck("dev-rights", forbidden, "the service may not open: ", "no right to any of %d devices is missing", status)
+}
+
+// DeviceTrouble looks what devices say of themselves: paper, cover, a button that is
+// held.
+func DeviceTrouble(status func() []devices.Status) Check {
+	return deviceCheck("dev-trouble", troubled, "needs a hand: ", "none of %d devices has a complaint", status)
+}
+
+// DevicesBusy looks whether another program holds a device, and names it where the
+// system tells.
+func DevicesBusy(status func() []devices.Status) Check {
+	return Check{ID: "dev-busy", Run: func(context.Context) Result {
+		all := status()
+		list, hint := devicesWith(all, taken)
 		switch {
 		case len(all) == 0:
 			return Result{State: Skipped, Detail: "no device is configured"}
-		case len(missing) > 0:
-			if hint == "" {
-				hint = "`clinicgate devices list` tells more"
-			}
-			return Result{Warn, "not there: " + strings.Join(missing, ", "), hint}
+		case len(list) == 0:
+			return Result{State: OK, Detail: fmt.Sprintf("nobody else holds one of %d devices", len(all))}
 		}
-		return Result{State: OK, Detail: fmt.Sprintf("all %d devices are there", len(all))}
+		detail := "held by another program: " + strings.Join(list, ", ")
+		for _, d := range all {
+			if ailmentOf(d) != taken {
+				continue
+			}
+			if who := HoldersOf(d.Binding); len(who) > 0 {
+				return Result{Warn, detail + "; " + string(d.ID) + " by " + who[0].String(), "stop that program"}
+			}
+		}
+		return Result{Warn, detail, hint}
+	}}
+}
+
+const (
+	// flapsNoticed is how often an hour a device may go away before a cable is the
+	// likely cause.
+	flapsNoticed = 3
+)
+
+// DeviceFlap looks whether a device comes and goes. hours is how long the service
+// runs.
+func DeviceFlap(status func() []devices.Status, hours func() float64) Check {
+	return Check{ID: "dev-flap", Run: func(context.Context) Result {
+		all := status()
+		if len(all) == 0 {
+			return Result{State: Skipped, Detail: "no device is configured"}
+		}
+		var list []string
+		for _, d := range all {
+			if n := d.Counters.Losses; float64(n) >= flapsNoticed*max(1, hours()) {
+				list = append(list, fmt.Sprintf("%s (%d times)", d.ID, n))
+			}
+		}
+		if len(list) > 0 {
+			return Result{Warn, "comes and goes: " + strings.Join(list, ", "), "change its cable, then its USB port; a hub needs its own power; turn USB power saving off"}
+		}
+		return Result{State: OK, Detail: "no device comes and goes"}
 	}}
 }

@@ -10,7 +10,7 @@ import (
 
 // SyncLink looks whether PubNub answers.
 func SyncLink(backlog func() Backlog) Check {
-	return Check{ID: "sync-link", Run: func(context.Context) Result {
+	return Check{ID: "sync-link", DependsOn: []string{"pubnub-answer"}, Run: func(context.Context) Result {
 		b := backlog()
 		detail := "PubNub does not answer: check-in goes on, events wait here"
 		if b.LastError != "" {
@@ -25,7 +25,7 @@ func SyncLink(backlog func() Backlog) Check {
 
 // SyncBacklog looks whether events wait although the network is there.
 func SyncBacklog(backlog func() Backlog, now func() time.Time) Check {
-	return Check{ID: "sync-backlog", Run: func(context.Context) Result {
+	return Check{ID: "sync-backlog", DependsOn: []string{"key-clinic", "pubnub-token", "pubnub-grant", "pubnub-keys", "sync-link"}, Run: func(context.Context) Result {
 		b := backlog()
 		if b.Queued == 0 {
 			return Result{State: OK, Detail: "nothing waits"}
@@ -33,6 +33,8 @@ func SyncBacklog(backlog func() Backlog, now func() time.Time) Check {
 		age := max(0, now().Sub(b.Oldest)).Round(time.Second)
 		detail := fmt.Sprintf("%d events wait, the oldest for %s", b.Queued, age)
 		switch {
+		case b.Online && !b.Quiet.IsZero() && age > stuckAfter && now().Sub(b.Quiet) > stuckAfter:
+			return Result{Fail, detail + " although PubNub answers, and none was taken meanwhile", "`clinicgate sync status` names the channel that stands still, and why"}
 		case b.Online && age > 24*time.Hour:
 			return Result{Fail, detail + " although PubNub answers", "`clinicgate sync status` names the channel that stands still"}
 		case b.Online && age > time.Hour, !b.Online && age > 24*time.Hour:
@@ -41,6 +43,10 @@ func SyncBacklog(backlog func() Backlog, now func() time.Time) Check {
 		return Result{State: OK, Detail: detail}
 	}}
 }
+
+// stuckAfter is how long events may stand still while PubNub answers: two of the
+// longest waits between tries.
+const stuckAfter = 3 * time.Minute
 
 // tokenSoon is when a token that is not renewed becomes a worry.
 const tokenSoon = 5 * time.Minute
@@ -97,4 +103,6 @@ type Backlog struct {
 	LastError string // class of the last failure, while it lasts
 	Queued    uint64
 	Oldest    time.Time // when the oldest queued event was made; zero for none
+
+	Quiet time.Time // since when PubNub answers and took none; zero: it does not answer, or took one now
 }

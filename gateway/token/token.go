@@ -65,6 +65,29 @@ func (f *File) Status() Status {
 	return s
 }
 
+// Token gives what the token that is held says about itself, false for none.
+func (f *File) Token() (pubnub.Token, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.token, f.text != ""
+}
+
+// Look reads the file now, so that what is sent before Run has a token, and for who
+// does not Run. It reports whether there is a new one.
+func (f *File) Look() (renewed bool) {
+	if f.path == "" {
+		return false
+	}
+	changed, err := f.look()
+	switch {
+	case changed && err != nil:
+		f.log.Warn("token file is not used", "error", err)
+	case changed:
+		f.log.Info("token read", "expires", f.Status().Expires)
+	}
+	return changed && err == nil
+}
+
 const (
 	lookEvery = 2 * time.Second
 	maxFile   = 64 << 10
@@ -81,13 +104,8 @@ func (f *File) Run(ctx context.Context, refreshed func()) error {
 	defer tick.Stop()
 	warned := time.Time{}
 	for {
-		if changed, err := f.look(); changed {
-			if err != nil {
-				f.log.Warn("token file is not used", "error", err)
-			} else {
-				f.log.Info("token read", "expires", f.Status().Expires)
-				refreshed()
-			}
+		if f.Look() {
+			refreshed()
 		}
 		if s := f.Status(); s.Expired && !s.Expires.Equal(warned) {
 			warned = s.Expires

@@ -68,10 +68,14 @@ type Uplink struct {
 	link    chan struct{}
 	token   chan struct{}
 	streams map[string]*stream // owned by Run
+	tokens  uint64             // refreshed since the start; owned by Run
 
 	mu     sync.Mutex
 	status Status // guarded by mu
 }
+
+// DeniedByPubNub is Status.LastFailure where the keys or the token are refused.
+const DeniedByPubNub = "access denied by PubNub"
 
 // Status is what a person wants to know about the uplink.
 type Status struct {
@@ -95,6 +99,7 @@ type stream struct {
 	notBefore time.Time
 	waits     cause
 	reason    string
+	asked     uint64         // Uplink.tokens as of the request in flight, or the last
 	singly    storage.Cursor // up to here one event per message, after a batch was refused
 }
 
@@ -203,7 +208,7 @@ func (u *Uplink) Run(ctx context.Context) error {
 			if s.lane > storage.LaneQueue && inFlight-urgent >= u.cfg.InFlight-2 || inFlight >= u.cfg.InFlight {
 				continue
 			}
-			s.busy = true
+			s.busy, s.asked = true, u.tokens
 			var publishing context.Context
 			publishing, s.hangUp = context.WithCancel(ctx)
 			inFlight++
@@ -229,6 +234,7 @@ func (u *Uplink) Run(ctx context.Context) error {
 			down = network{}
 			u.release(waitsForNetwork)
 		case <-u.token:
+			u.tokens++
 			u.release(waitsForToken)
 		case r := <-results:
 			inFlight--
@@ -368,6 +374,9 @@ func (u *Uplink) settle(r result) {
 	if class(r.err) == pubnub.Canceled || errors.Is(r.err, context.Canceled) {
 		return
 	}
+	if class(r.err) == pubnub.Denied && s.asked != u.tokens {
+		return // it was made with a token that has been replaced since
+	}
 	s.failures++
 	wait, waits, reason := pause(r.err, s.failures)
 	from := time.Now()
@@ -423,7 +432,7 @@ func pause(err error, n int) (time.Duration, cause, string) {
 		return time.Second + jitter(2*time.Second, n, time.Minute), waitsForTime, "throttled by PubNub"
 	case pubnub.Denied:
 		// A fresh token was asked for; its arrival ends the wait.
-		return time.Minute + rand.N(10*time.Second), waitsForToken, "access denied by PubNub"
+		return time.Minute + rand.N(10*time.Second), waitsForToken, DeniedByPubNub
 	case pubnub.Unknown:
 		return jitter(500*time.Millisecond, n, 4*time.Second), waitsForNetwork, "no answer from PubNub"
 	}

@@ -413,6 +413,26 @@ func TestDeniedNeverDropsNeverSpinsAndAFreshTokenEndsTheWait(t *testing.T) {
 	})
 }
 
+// The refusal of a token that was replaced while the request was under way says
+// nothing about the new one.
+func TestDeniedWithATokenThatWasReplacedTriesAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, uplink.Config{}, func(n int, _ string, _ wire.Envelope) error {
+			if n == 1 {
+				time.Sleep(2 * time.Second)
+				return &pubnub.Error{Class: pubnub.Denied, Status: 403}
+			}
+			return nil
+		})
+		b.out.add("queue.a", storage.LaneQueue, 1)
+		time.Sleep(time.Second)
+		b.up.TokenRefreshed()
+		time.Sleep(2 * time.Second)
+		b.stop()
+		b.inOrder(t, map[string]int{"queue.a": 1})
+	})
+}
+
 func TestThrottledWaitsAsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, uplink.Config{}, func(n int, _ string, _ wire.Envelope) error {

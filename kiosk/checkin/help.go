@@ -59,6 +59,7 @@ const (
 	maxCalls = 256
 	helpView = "help" // key: id
 	helpKept = 24 * time.Hour
+	helpKind = "emergency/EMERGENCY_ESCALATION"
 
 	// widenAfter is how long one department has to answer before all are told.
 	widenAfter = 30 * time.Second
@@ -208,12 +209,39 @@ func (s *Service) Help(ctx context.Context, session string, kind HelpKind) (Help
 
 // Press raises a call of somebody at a help button that is wired to the kiosk. It
 // is the page's NeedHelp in every way but who asks: the button does not know who
-// stands at the page, so the call names no visit.
-func (s *Service) Press(ctx context.Context, device string) (Help, error) {
+// stands at the page, so the call names no visit. Where press, the device's own
+// name for it, is not empty, the same press said again is the same call, also after
+// that was answered and over a restart: nobody is called by what was captured and
+// replayed. Without a store to ask it calls.
+func (s *Service) Press(ctx context.Context, device, press string) (Help, error) {
 	if kiosk.StaffID(device).Validate() != nil {
 		return Help{}, ErrInput
 	}
-	return s.raise(ctx, Help{Kind: NeedHelp, Department: s.home(), Severity: "urgent", device: device}), nil
+	h := Help{Kind: NeedHelp, Department: s.home(), Severity: "urgent", device: device}
+	if press != "" {
+		h.ID = kiosk.DeriveID(uuid.NewSHA1(pressNamespace, []byte(press)), "press", string(s.cfg.Kiosk), device)
+		if known, ok := s.HelpCall(h.ID); ok {
+			return known, nil
+		}
+		if s.recorded(ctx, h.act().EventID(helpKind, h.ID.String())) {
+			h.Durable = true
+			return h, nil
+		}
+	}
+	return s.raise(ctx, h), nil
+}
+
+// pressNamespace keeps ids made from what devices call their presses apart from
+// all others.
+var pressNamespace = uuid.MustParse("b3b8a2f4-0a5c-4b52-9c4e-8a3d1f0c6e21")
+
+// recorded tells whether the store holds an event.
+func (s *Service) recorded(ctx context.Context, id uuid.UUID) (found bool) {
+	err := s.queue.View(ctx, func(r *storage.Reader) error {
+		_, found = r.Lookup(id)
+		return nil
+	})
+	return err == nil && found
 }
 
 // home is the department that answers for the kiosk itself.
@@ -231,7 +259,10 @@ func (s *Service) raise(ctx context.Context, h Help) Help {
 	}); ok {
 		return on
 	}
-	h.ID, h.Kiosk, h.At, h.Status = kiosk.NewAct(kiosk.Actor{}).ID, s.cfg.Kiosk, s.cfg.Now().Wall, kiosk.EscalationActive
+	if h.ID == uuid.Nil {
+		h.ID = kiosk.NewAct(kiosk.Actor{}).ID
+	}
+	h.Kiosk, h.At, h.Status = s.cfg.Kiosk, s.cfg.Now().Wall, kiosk.EscalationActive
 	s.help.show(h)
 	if err := s.writeHelp(ctx, h); err != nil {
 		s.log.Error("help is on and not durable yet", "reason", err)
@@ -293,7 +324,7 @@ func (s *Service) publishHelp(tx *storage.Tx, act kiosk.Act, h Help, audit kiosk
 		msg.UpdatedBy = act.Actor.String()
 	}
 	_, err := s.journal.Record(tx, act, kiosk.What{
-		Kind: "emergency/EMERGENCY_ESCALATION", ID: id, Channel: kiosk.EmergencyChannel(h.Department), Body: msg, Audit: audit,
+		Kind: helpKind, ID: id, Channel: kiosk.EmergencyChannel(h.Department), Body: msg, Audit: audit,
 		Facts: kiosk.AuditFacts{Action: string(h.Kind) + " " + string(h.Status), Resource: h.ID.String()},
 	})
 	return err

@@ -327,7 +327,7 @@ func TestHelpByAButton(t *testing.T) {
 	var h checkin.Help
 	got := k.wrote(func() {
 		for range 3 { // pressing again while it is on is the same call
-			again, err := k.Press(ctx, "lobby-button")
+			again, err := k.Press(ctx, "lobby-button", "")
 			if err != nil || h.ID != uuid.Nil && again.ID != h.ID {
 				t.Errorf("pressed again: %+v, %v", again, err)
 			}
@@ -349,7 +349,7 @@ func TestHelpByAButton(t *testing.T) {
 		t.Errorf("the page's call: %+v, %v, want one of its own", page, err)
 	}
 	k.reopen('A') // a restart does not silence it, and the button still has it
-	if again, err := k.Press(ctx, "lobby-button"); err != nil || again.ID != h.ID {
+	if again, err := k.Press(ctx, "lobby-button", ""); err != nil || again.ID != h.ID {
 		t.Errorf("pressed after a restart: %+v, %v, want call %v", again, err, h.ID)
 	}
 	if on, ok := k.KioskHelp(); !ok || on.ID != h.ID {
@@ -358,10 +358,52 @@ func TestHelpByAButton(t *testing.T) {
 	if _, err := k.Acknowledge(ctx, kiosk.NewAct(ana), h.ID); err != nil {
 		t.Fatal(err)
 	}
-	if next, err := k.Press(ctx, "lobby-button"); err != nil || next.ID == h.ID {
+	if next, err := k.Press(ctx, "lobby-button", ""); err != nil || next.ID == h.ID {
 		t.Errorf("pressed after a person came: %+v, %v, want a new call", next, err)
 	}
-	if _, err := k.Press(ctx, "no device"); err == nil {
+	if _, err := k.Press(ctx, "no device", ""); err == nil {
 		t.Error("a call in the name of no device")
+	}
+}
+
+// A press that names itself is one call, however often it is said again: captured
+// and replayed it calls nobody, also when the call was answered, after a restart and
+// when the call is no longer kept.
+func TestNamedPressIsOneCall(t *testing.T) {
+	k := newKit(t, "lobby-1", 'A')
+	ctx := context.Background()
+	press, other := uuid.NewString(), uuid.NewString()
+	h, err := k.Press(ctx, "wc-button", press)
+	if err != nil || !h.Durable {
+		t.Fatalf("pressed: %+v, %v", h, err)
+	}
+	if _, err := k.Acknowledge(ctx, kiosk.NewAct(ana), h.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.Resolve(ctx, kiosk.NewAct(ana), h.ID); err != nil {
+		t.Fatal(err)
+	}
+	replayed := func(when string) {
+		t.Helper()
+		got := k.wrote(func() {
+			if again, err := k.Press(ctx, "wc-button", press); err != nil || again.ID != h.ID || !again.Durable {
+				t.Errorf("replayed %s: %+v, %v, want call %v", when, again, err, h.ID)
+			}
+		})
+		if len(got) > 0 || len(k.ActiveHelp()) > 0 {
+			t.Errorf("replayed %s: written %v, on %v", when, got, k.ActiveHelp())
+		}
+	}
+	replayed("at once")
+	k.reopen('A')
+	replayed("after a restart")
+	k.pass(25 * time.Hour)
+	k.reopen('A')
+	replayed("when the call is no longer kept")
+	if elsewhere, err := k.Press(ctx, "door-button", press); err != nil || elsewhere.ID == h.ID {
+		t.Errorf("another button's press of that name: %+v, %v, want a call of its own", elsewhere, err)
+	}
+	if next, err := k.Press(ctx, "wc-button", other); err != nil || next.ID == h.ID {
+		t.Errorf("another press: %+v, %v, want a call of its own", next, err)
 	}
 }

@@ -1,6 +1,7 @@
 package roster
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -111,6 +112,26 @@ func (r *Roster) Unlisted(g Getter, day kiosk.Day, id kiosk.EntryID) (Unlisted, 
 	}
 	p := n.Person
 	return Unlisted{Entry: id, Day: day, Family: phi.New(p.FamilyName), Given: phi.New(p.GivenName), Birth: phi.New(p.BirthDate)}, true, nil
+}
+
+// UnlistedOn gives everybody who is remembered without an appointment of a day.
+func (r *Roster) UnlistedOn(ctx context.Context, day kiosk.Day) ([]Unlisted, error) {
+	var list []Unlisted
+	err := r.store.View(ctx, func(v *storage.Reader) error {
+		return v.Walk(personView, group(day), func(_, data []byte) error {
+			var n named
+			if json.Unmarshal(data, &n) != nil {
+				return errors.New("roster person is malformed")
+			}
+			p := n.Person
+			list = append(list, Unlisted{Entry: p.QueueEntryID, Day: day, Family: phi.New(p.FamilyName), Given: phi.New(p.GivenName), Birth: phi.New(p.BirthDate)})
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cannot list who has no appointment: %w", err)
+	}
+	return list, nil
 }
 
 // applyPerson takes in what another kiosk was told.

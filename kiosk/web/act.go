@@ -93,6 +93,7 @@ func (s *Server) serveAct(w http.ResponseWriter, r *http.Request) {
 		door.Refuse(w, http.StatusRequestEntityTooLarge)
 		return
 	}
+	began := s.now()
 	s.mu.Lock()
 	finished, ok := closed, false
 	if s.isBrowser(r) {
@@ -114,6 +115,9 @@ func (s *Server) serveAct(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusConflict, v)
 	default:
 		writeJSON(w, http.StatusOK, v)
+		if s.deps.Answered != nil {
+			s.deps.Answered(s.now().Sub(began))
+		}
 	}
 }
 

@@ -125,7 +125,7 @@ func (s *Server) BoardHandler() http.Handler { return s.boardGate }
 func (s *Server) boardRoutes() []door.Route {
 	return []door.Route{
 		{Path: "/board", Method: http.MethodGet, Class: door.Document, Serve: s.serveBoard},
-		{Path: "/board/alive", Method: http.MethodGet, Class: door.Read, Serve: serveAlive},
+		{Path: "/board/alive", Method: http.MethodGet, Class: door.Read, Serve: serveBoardAlive},
 		{Path: "/board/events", Method: http.MethodGet, Class: door.Read, Serve: s.serveBoardEvents},
 	}
 }

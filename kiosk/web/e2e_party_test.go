@@ -4,6 +4,7 @@ package web_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,7 +25,8 @@ func TestE2ETogether(t *testing.T) {
 				child := desk.outcome["CHK1:CHILD1"]
 				child.Signers = []web.Signer{web.SignerSelf, web.SignerParent, web.SignerGuardian, web.SignerRepresentative, web.SignerProxy}
 				desk.outcome["CHK1:CHILD1"] = child
-				s := start(t, web.Config{Clinic: "Riverside Clinic", Languages: []string{"en", "es", "zh-Hans", "vi", "ar"}}, web.Deps{CheckIn: desk})
+				paper := &paperPrinter{}
+				s := start(t, web.Config{Clinic: "Riverside Clinic", Languages: []string{"en", "es", "zh-Hans", "vi", "ar"}}, web.Deps{CheckIn: desk, Tickets: paper})
 				b := openBrowser(t, p.w, p.h)
 				scan := func(code string) {
 					t.Helper()
@@ -76,6 +78,17 @@ func TestE2ETogether(t *testing.T) {
 				tap(`[data-granted="true"]`)
 				b.Screen("done")
 				fits("63-done-all")
+				const remember = `document.querySelector('[data-slot="remember"]').textContent`
+				before := chromium.Evaluate[string](b.Tab, remember)
+				paper.mu.Lock()
+				paper.state = web.TicketPrinted
+				paper.mu.Unlock()
+				s.TicketChanged()
+				b.Until("told to take the tickets", fmt.Sprintf("%s !== %q", remember, before))
+				if got := chromium.Evaluate[string](b.Tab, remember); language == "en" && !strings.HasPrefix(got, "Please take your tickets.") {
+					t.Errorf("with both tickets out the page says %q", got)
+				}
+				fits("64-done-tickets")
 				if f := desk.finish[1]; f.Signer != web.SignerParent || !f.Interpreter {
 					t.Errorf("signed by %q, interpreter %v", f.Signer, f.Interpreter)
 				}

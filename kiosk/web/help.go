@@ -45,6 +45,9 @@ func (s *Server) followHelp(known HelpState) {
 		next = HelpNone
 	}
 	if next != s.help {
+		if next != HelpNone {
+			s.comeBack("help")
+		}
 		s.help, s.helpSince = next, s.now()
 		s.changed()
 	}

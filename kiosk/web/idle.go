@@ -22,6 +22,13 @@ func (s *Server) touched(x *session) {
 	}
 }
 
+// Idle reports whether nobody is at the page.
+func (s *Server) Idle() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.live.state == Attract
+}
+
 // watch ends what nobody attends: it warns, then wipes. It also brings the
 // state of a call for help to the page.
 func (s *Server) watch(ctx context.Context) {

@@ -3,15 +3,18 @@ package web
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"clinicgate/kiosk/web/door"
+	"clinicgate/storage/keyring"
 )
 
 const (
@@ -59,10 +62,49 @@ func (s *Server) redeem(token string) bool {
 	for i, l := range s.launches {
 		if l.token.Equal(hash) {
 			s.launches = append(s.launches[:i:i], s.launches[i+1:]...)
-			return s.now().Before(l.expires)
+			if s.now().Before(l.expires) {
+				s.launched = idOf(hash)
+				return true
+			}
+			break
 		}
 	}
+	s.refused = idOf(hash)
 	return false
+}
+
+// idOf names a launch by a part of the token's hash, which opens nothing.
+func idOf(hash door.SecretHash) string { return hex.EncodeToString(hash[:6]) }
+
+// LaunchID names the launch of a path that NewLaunch returned.
+func LaunchID(path string) string {
+	_, token, _ := strings.Cut(path, "?t=")
+	return idOf(door.HashOf(token))
+}
+
+// aliveWithin is how old the open page's last sign of life may be: it gives one each
+// five beats.
+const aliveWithin = 12 * time.Second
+
+// Seen is what can be seen from here of the browser that was launched.
+type Seen struct {
+	Alive   bool   // its page is open, and its script gave a sign of life within 12 s
+	Launch  string // the launch it came by; empty where none did since the start
+	Refused string // the launch whose token was refused last
+}
+
+// Seen tells what the launched browser does.
+func (s *Server) Seen() Seen {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return Seen{Alive: len(s.streams) > 0 && s.now().Sub(s.lived) < aliveWithin, Launch: s.launched, Refused: s.refused}
+}
+
+// noteAlive notes a sign of life of the page that holds the pass.
+func (s *Server) noteAlive() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lived = s.now()
 }
 
 // serveLaunch is the one GET that changes something: a browser can only start
@@ -86,6 +128,7 @@ func (s *Server) serveLaunch(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.browser, s.hasBrowser = hash, true
 	s.endSession(EndLaunch)
+	s.comeBack("launch")
 	for st := range s.streams {
 		s.dropStream(st)
 	}
@@ -160,7 +203,7 @@ func (p passFile) Save(hash []byte) error {
 	}
 	_, err = f.Write(hash)
 	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), string(p))
+		err = keyring.Dir(filepath.Dir(string(p))).Rename(filepath.Base(f.Name()), filepath.Base(string(p)))
 	}
 	if err != nil {
 		_ = os.Remove(f.Name())

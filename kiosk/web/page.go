@@ -59,6 +59,7 @@ type pageData struct {
 	Private                   bool   // and heard by the patient only
 	Calls                     string // languages in which the board says a call, likewise
 	Rooms                     string // words for "room" on signs, likewise
+	Technician                bool   // there is a page of the technician's
 }
 
 // greeting is a language among those that a screen shows at once.
@@ -130,7 +131,7 @@ func (s *Server) loadFiles(cfg Config) error {
 		return err
 	}
 	data := s.pageData(cfg)
-	fmt.Fprintf(sum, "%s %d %s %d %d %t %q %d %s\n", data.Clinic, data.PanelWidth, data.Capital, data.BoardPanel, data.BoardDistance, data.Private, data.Calls, data.ScanGap, data.ScanEnds)
+	fmt.Fprintf(sum, "%s %d %s %d %d %t %q %d %s %t\n", data.Clinic, data.PanelWidth, data.Capital, data.BoardPanel, data.BoardDistance, data.Private, data.Calls, data.ScanGap, data.ScanEnds, data.Technician)
 	for _, tag := range s.Speaks() {
 		fmt.Fprintf(sum, "%s %x\n", tag, s.voices[tag].Sum)
 	}
@@ -162,7 +163,7 @@ func (s *Server) pageData(cfg Config) pageData {
 		PanelWidth: cfg.PanelWidth, Capital: fmt.Sprintf("%.2f", capitalHeight(cfg.Distance)),
 		BoardPanel: cmp.Or(cfg.BoardPanel, usualPanel), BoardDistance: cmp.Or(cfg.BoardDistance, usualDistance),
 		ScanGap: int(cmp.Or(cfg.ScanGap, usualScanGap).Milliseconds()), ScanEnds: "Enter Tab",
-		Speaks: strings.Join(speaks, " "), Private: cfg.Private, Calls: strings.Join(calls, " "), Rooms: s.roomWords()}
+		Speaks: strings.Join(speaks, " "), Private: cfg.Private, Calls: strings.Join(calls, " "), Rooms: s.roomWords(), Technician: s.deps.Technician != nil}
 	if cfg.ScanEnds != nil {
 		data.ScanEnds = strings.Join(cfg.ScanEnds, " ")
 	}

@@ -59,6 +59,7 @@ type picture struct {
 	Party  *struct {
 		People     []struct{ Name, Ticket, Where string }
 		Next, More bool
+		Paper      web.TicketState
 	}
 }
 

@@ -35,7 +35,7 @@ func (s *Server) Scan(ctx context.Context, value phi.Text, kind string) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.streams) == 0 {
+	if back := s.comeBack("patient"); len(s.streams) == 0 && !back {
 		return ErrNoPage
 	}
 	s.log.Debug("code read", "kind", kind, "bytes", len(value.Reveal()))

@@ -68,10 +68,24 @@ type Deps struct {
 	// Captured takes what a scanner typed into the page. What comes of it comes back
 	// by Scan. Optional: without it the page takes it itself.
 	Captured func(context.Context, phi.Text) error
+	// Answered is told how long each act took, from its request to its answer.
+	// Optional.
+	Answered func(time.Duration)
 	// Licences tells whether a driving licence would do now. It must not block.
 	// Optional: without it the page does not ask for one.
 	Licences func() bool
-	Pass     PassStore // optional: without it the page is locked after a restart until the next launch
+	// Technician is a page for who mends the kiosk, at /diag. Optional.
+	Technician Technician
+	Pass       PassStore // optional: without it the page is locked after a restart until the next launch
+}
+
+// Technician is a page beside the patient's, in the same browser.
+type Technician interface {
+	// Routes are those of the page; all ask for the browser's pass.
+	Routes() []door.Route
+	// Leave ends it, so that the browser comes back here, and reports whether a
+	// browser showed it. why is a fixed word. It must not block or call back.
+	Leave(why string) bool
 }
 
 // Server serves the patient page and the board. Make one with New.
@@ -112,6 +126,9 @@ type Server struct {
 	launches   []launch
 	browser    door.SecretHash
 	hasBrowser bool
+	launched   string    // the launch that browser came by
+	refused    string    // the launch whose token was refused last
+	lived      time.Time // last sign of life of that browser's page
 	help       HelpState
 	helpSince  time.Time
 	present    bool // a sensor sees somebody before the kiosk
@@ -185,7 +202,7 @@ func (s *Server) listen(cfg Config) error {
 	port := strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 	s.cookie = "clinicgate_" + port // cookies do not know ports
 	s.gate = door.New("http", door.LoopbackHosts(port), s.holdsPass, s.handlerFailed,
-		slices.Concat(s.pageRoutes(), s.boardRoutes(), s.staticRoutes(), s.voiceRoutes()))
+		slices.Concat(s.pageRoutes(), s.boardRoutes(), s.staticRoutes(), s.voiceRoutes(), s.technicianRoutes()))
 	s.boardGate = door.New("http", door.AnyAddress(cfg.BoardHosts), nil, s.handlerFailed,
 		slices.Concat(s.boardRoutes(), s.staticRoutes(), s.voiceRoutes()))
 	if cfg.BoardListen == "" {
@@ -204,13 +221,20 @@ func (s *Server) pageRoutes() []door.Route {
 	return []door.Route{
 		{Path: "/", Method: http.MethodGet, Class: door.Document, Serve: s.serveCheckIn},
 		{Path: "/launch", Method: http.MethodGet, Class: door.Entrance, Serve: s.serveLaunch},
-		{Path: "/alive", Method: http.MethodGet, Class: door.Read, Pass: true, Serve: serveAlive},
+		{Path: "/alive", Method: http.MethodGet, Class: door.Read, Pass: true, Serve: s.serveAlive},
 		{Path: "/events", Method: http.MethodGet, Class: door.Read, Pass: true, Serve: s.serveEvents},
 		{Path: "/act", Method: http.MethodPost, Class: door.Write, Pass: true, Serve: s.serveAct},
 	}
 }
 
-func serveAlive(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }
+// serveAlive answers a page that holds the pass, which is a sign of its life.
+func (s *Server) serveAlive(w http.ResponseWriter, _ *http.Request) {
+	s.noteAlive()
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// serveBoardAlive answers a board, of which nothing is noted.
+func serveBoardAlive(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }
 
 func (s *Server) handlerFailed(path string) { s.log.Error("page handler failed", "path", path) }
 

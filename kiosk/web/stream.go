@@ -50,6 +50,7 @@ func (s *Server) openStream(r *http.Request) *stream {
 	}
 	st := &stream{wake: make(chan struct{}, 1), ended: make(chan struct{}), since: s.now()}
 	s.streams[st] = struct{}{}
+	s.lived = st.since
 	return st
 }
 

@@ -51,6 +51,21 @@ func (s *Server) ticketOf(x *session) TicketState {
 	return s.deps.Tickets.Ticket(x.found.Entry)
 }
 
+// ticketsOf is TicketPrinted when every number of a party is on paper: a family that is
+// told to take its tickets finds each of them. Server.mu is held.
+func (s *Server) ticketsOf(members []visitor) (all TicketState) {
+	for _, m := range members {
+		if m.done.Ticket == "" {
+			continue // goes to the desk
+		}
+		if s.deps.Tickets == nil || s.deps.Tickets.Ticket(m.found.Entry) != TicketPrinted {
+			return TicketNone
+		}
+		all = TicketPrinted
+	}
+	return all
+}
+
 // reprint asks for the ticket of who scanned again. Server.mu is held.
 func (s *Server) reprint(x *session, request uuid.UUID) (work, bool) {
 	if x.state != Known || s.ticketOf(x) != TicketOffered {

@@ -15,12 +15,16 @@ import (
 type paperPrinter struct {
 	mu    sync.Mutex
 	state web.TicketState
+	of    map[uuid.UUID]web.TicketState // instead, for some
 	asked []uuid.UUID
 }
 
-func (p *paperPrinter) Ticket(uuid.UUID) web.TicketState {
+func (p *paperPrinter) Ticket(entry uuid.UUID) web.TicketState {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if state, ok := p.of[entry]; ok {
+		return state
+	}
 	return p.state
 }
 
@@ -113,5 +117,36 @@ func TestTicketIsSaidAsItIs(t *testing.T) {
 	}
 	if len(paper.asked) != 1 || paper.asked[0] != entryOne {
 		t.Errorf("asked for %v, want one ticket of %s", paper.asked, entryOne)
+	}
+}
+
+// TestPartyTakesItsTickets: a family is told to take its tickets when each number is
+// on paper, and to remember its numbers until then.
+func TestPartyTakesItsTickets(t *testing.T) {
+	t.Parallel()
+	desk := family(1)
+	child := desk.outcome["CHK1:CHILD1"].Entry
+	paper := &paperPrinter{state: web.TicketPrinted, of: map[uuid.UUID]web.TicketState{child: web.TicketPrinting}}
+	s := start(t, web.Config{}, web.Deps{CheckIn: desk, Tickets: paper})
+	c := launched(t, s)
+	c.toConsent()
+	c.answer(true)
+	c.answer(true)
+	if p := c.want(web.Finished); p.Done.Paper != web.TicketPrinted || p.Party.Paper != web.TicketNone {
+		t.Errorf("one alone: %q, party %q", p.Done.Paper, p.Party.Paper)
+	}
+	c.act("another", nil)
+	c.act("scan", map[string]any{"code": "CHK1:CHILD1"})
+	c.act("confirm", nil)
+	c.act("nobody", nil)
+	if p := c.want(web.Finished); len(p.Party.People) != 2 || p.Party.Paper != web.TicketNone {
+		t.Errorf("one ticket of two is out, and the page has %+v", p.Party)
+	}
+	paper.mu.Lock()
+	paper.of[child] = web.TicketPrinted
+	paper.mu.Unlock()
+	s.TicketChanged()
+	if p := c.look(); p.Party.Paper != web.TicketPrinted {
+		t.Errorf("both tickets are out, and the page has %+v", p.Party)
 	}
 }

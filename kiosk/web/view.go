@@ -56,6 +56,8 @@ type partyView struct {
 	People []personView `json:"people,omitempty"` // where there are several
 	Next   bool         `json:"next,omitempty"`   // whose code was read
 	More   bool         `json:"more,omitempty"`   // there may be one more
+
+	Paper TicketState `json:"paper,omitempty"` // TicketPrinted: everybody's number is on paper
 }
 
 type personView struct {
@@ -137,10 +139,10 @@ func (s *Server) view() view {
 	case Measure:
 		v.Vitals = vitalsView(x.measuring.shown)
 	case Finished:
-		v.Done, v.Party = doneOf(x.done), x.partyView()
+		v.Done, v.Party = doneOf(x.done), s.partyView(x)
 		v.Done.Paper = s.ticketOf(x)
 	case Known:
-		v.Done, v.Party = doneOf(x.done), x.partyView()
+		v.Done, v.Party = doneOf(x.done), s.partyView(x)
 		v.Done.Paper = s.ticketOf(x)
 		v.Standing = &standing{s.standingKey(x.found.Standing), x.found.MayLeave, x.found.MayReturn}
 	case Turned:
@@ -178,12 +180,15 @@ func signOf(found Identified) *signView {
 	return v
 }
 
-func (x *session) partyView() *partyView {
+func (s *Server) partyView(x *session) *partyView {
 	v := &partyView{Next: len(x.queued) > 0, More: x.people() < maxParty}
 	for _, m := range x.members {
 		if at := m.found.Standing; len(x.members) > 1 && (at == "" || at == StandingWaiting || at == StandingCalled) {
 			v.People = append(v.People, personView{m.found.Visit.Name.Reveal(), m.done.Ticket, cmp.Or(m.done.Room, m.done.Where)})
 		}
+	}
+	if len(v.People) > 0 {
+		v.Paper = s.ticketsOf(x.members)
 	}
 	return v
 }

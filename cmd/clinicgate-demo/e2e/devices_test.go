@@ -69,12 +69,17 @@ func TestE2EDevices(t *testing.T) {
 				return false
 			}
 		}
-		return len(states) == 6
+		return len(states) == 7
 	})
 	v := &visit{d: d, b: chromium.Open(t, 1080, 1920)}
 	b := v.b
 	b.Open(d.ready.Kiosk)
 	b.Screen("attract")
+
+	d.act("device", `{"device":"presence","state":"comes"}`)
+	b.Until("the page sees who comes", `document.body.hasAttribute("data-present")`)
+	d.act("device", `{"device":"presence","state":"leaves"}`)
+	b.Until("and who leaves", `!document.body.hasAttribute("data-present")`)
 
 	said := d.act("device", `{"device":"card"}`)
 	born := regexp.MustCompile(`[0-9]{4}-[0-9]{2}-[0-9]{2}`).FindString(said)

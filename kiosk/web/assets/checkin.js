@@ -396,6 +396,17 @@ addEventListener("keydown", (e) => {
   aloud(READER[e.key]);
 });
 
+// ---- the technician's page
+
+// Five touches of the mark within four seconds, or Ctrl+Alt+D, while nobody is here.
+let marks = [];
+const diagnose = () => root.dataset.technician && now?.state === "attract" && !now.help && location.replace("/diag");
+document.querySelector(".clinic img").addEventListener("click", (e) => {
+  marks = [...marks.slice(-4), e.timeStamp];
+  if (marks.length > 4 && e.timeStamp - marks[0] < 4000) diagnose();
+});
+addEventListener("keydown", (e) => e.ctrlKey && e.altKey && e.code === "KeyD" && diagnose());
+
 // ---- a screen, not a browser
 
 // How large a millimetre is, for those to whom the size of a letter matters.

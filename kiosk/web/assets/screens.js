@@ -36,10 +36,11 @@ export function fillIn(stage, picture) {
 /** showPaper tells what has become of the ticket on paper: a printer takes its time. */
 function showPaper(stage, { done, standing, party }) {
   when(stage, "print", done.paper === "offered" && standing);
-  if (done.paper !== "printed" || done.provisional || party?.people?.length) return [];
+  const several = party?.people;
+  if ((several ? party : done).paper !== "printed" || done.provisional) return [];
   const remember = slot(stage, "remember");
   const before = remember.textContent;
-  remember.textContent = text("done.take");
+  remember.textContent = text(several ? "done.take-all" : "done.take");
   return before === remember.textContent ? [] : [remember];
 }
 

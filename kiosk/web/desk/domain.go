@@ -133,6 +133,7 @@ type View struct {
 	Providers   []Provider
 	Help        []Help     // not resolved, oldest first
 	Held        []HeldList // of appointments, that wait for a person; oldest first
+	Glasses     []Glass    // roles that somebody has taken in an emergency
 	Ailing      []Ailing   // what a person has to mend at this kiosk
 }
 
@@ -220,6 +221,15 @@ type Ailing struct {
 	Device string
 	Why    string
 	Since  time.Time // zero: not known
+}
+
+// Glass is a role that an account has taken in an emergency, which the desk is told.
+type Glass struct {
+	ID        string
+	By        string // account
+	Role      string // last part of a key of the page's texts, as in "glass.desk"
+	Reference string
+	Until     time.Time
 }
 
 // Day is today's list for paper.

@@ -36,6 +36,7 @@ type clinics struct {
 	Help        []helpPicture        `json:"help"`
 	Held        []heldPicture        `json:"held"`
 	Ailing      []ailingPicture      `json:"ailing"`
+	Glasses     []glassPicture       `json:"glasses"`
 }
 
 type departmentPicture struct {
@@ -106,6 +107,14 @@ type ailingPicture struct {
 	Since  string `json:"since,omitempty"`
 }
 
+type glassPicture struct {
+	ID        string `json:"id"`
+	By        string `json:"by"`
+	Role      string `json:"role"`
+	Reference string `json:"reference"`
+	Until     string `json:"until"`
+}
+
 const (
 	maxLeft = 40 // rows of who left; more is the printed list's
 	maxHeld = 3  // lists; who has decided about them is shown the next
@@ -131,7 +140,7 @@ func (s *Server) picture(x *session) picture {
 	c := &clinics{Day: v.Day, Zone: s.cfg.Zone, Online: v.Online, Rooms: slices.Concat([]string{}, v.Rooms), Reasons: slices.Concat([]string{}, v.Reasons),
 		Statuses:    []kiosk.Availability{kiosk.Available, kiosk.Busy, kiosk.Away, kiosk.Offline},
 		Priorities:  kiosk.Priorities(),
-		Departments: []departmentPicture{}, Entries: []entryPicture{}, Left: []entryPicture{}, Providers: []providerPicture{}, Help: []helpPicture{}, Held: []heldPicture{}, Ailing: []ailingPicture{}}
+		Departments: []departmentPicture{}, Entries: []entryPicture{}, Left: []entryPicture{}, Providers: []providerPicture{}, Help: []helpPicture{}, Held: []heldPicture{}, Ailing: []ailingPicture{}, Glasses: []glassPicture{}}
 	for _, d := range v.Departments {
 		c.Departments = append(c.Departments, departmentPicture(d))
 	}
@@ -151,6 +160,9 @@ func (s *Server) picture(x *session) picture {
 	}
 	for _, l := range v.Held[:min(len(v.Held), maxHeld)] {
 		c.Held = append(c.Held, heldPicture{l.ID, l.Why, stamp(l.Since), l.Rows, l.Days, l.Importable})
+	}
+	for _, o := range v.Glasses {
+		c.Glasses = append(c.Glasses, glassPicture{o.ID, o.By, o.Role, o.Reference, stamp(o.Until)})
 	}
 	for _, a := range v.Ailing {
 		shown := ailingPicture{Device: a.Device, Why: a.Why}

@@ -76,9 +76,9 @@ function draw(picture) {
 function wipe() {
   shown = null;
   document.body.dataset.state = "entrance";
-  for (const el of document.querySelectorAll(".rows, #help-rows, #held-rows, #ailing-rows, #providers, #paper tbody")) el.replaceChildren();
+  for (const el of document.querySelectorAll(".rows, #help-rows, #held-rows, #glass-rows, #ailing-rows, #providers, #paper tbody")) el.replaceChildren();
   for (const id of ["clock", "link", "person", "refused", "more-name", "more-title", "more-refused"]) $(id).textContent = "";
-  for (const id of ["desk", "person", "logoff", "print", "idle", "help", "held", "ailing", "paper"]) $(id).hidden = true;
+  for (const id of ["desk", "person", "logoff", "print", "idle", "help", "held", "glass", "ailing", "paper"]) $(id).hidden = true;
   if ($("more").open) $("more").close();
   if ($("arrive").open) $("arrive").close();
   clearArrive();
@@ -114,6 +114,8 @@ function drawClinic(c) {
   drawHelp(c);
   $("held").hidden = c.held.length === 0;
   drawHeld(c);
+  $("glass").hidden = c.glasses.length === 0;
+  drawGlasses(c);
   $("ailing").hidden = c.ailing.length === 0;
   drawAiling(c);
   keyed($("providers"), c.providers, $("provider"), (el, p) => drawProvider(el, p, c));
@@ -298,6 +300,19 @@ function drawHeld(c) {
         return line;
       }),
     );
+  });
+}
+
+// drawGlasses shows which roles somebody has taken in an emergency.
+function drawGlasses(c) {
+  const template = document.createElement("template");
+  template.content.append(make("li", ""));
+  keyed($("glass-rows"), c.glasses, template, (el, g) => {
+    const wanted = JSON.stringify([g, root.lang]);
+    if (el.dataset.wanted === wanted) return;
+    el.dataset.wanted = wanted;
+    el.replaceChildren(make("b", "", text("glass.took", { account: g.by, role: text(`glass.${g.role}`) || g.role })),
+      make("span", "", text("glass.until", { time: time(g.until), reference: g.reference })));
   });
 }
 

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime"
+
+	"github.com/spf13/cobra"
+
+	"clinicgate/gateway/config"
+	"clinicgate/gateway/control"
+	"clinicgate/gateway/logging"
+	"clinicgate/gateway/session"
+)
+
+func (a *app) kioskSessionCommand() *cobra.Command {
+	var browser string
+	c := &cobra.Command{
+		Use:   "kiosk-session",
+		Short: "Show the check-in page on this machine's screen, and keep it there",
+		Long: `Runs in the kiosk account's session: starts a locked-down browser (on Linux, where
+there is no display server, with a compositor of its own), brings the page into it with
+a fresh launch token, and brings it back when the browser, the page or the service went
+away. Until the service answers, the screen asks for a moment in five languages, and
+after 20 seconds sends people to the desk. It ends with SIGTERM or Ctrl-C, and the
+browser's profile with it. The account needs the role kiosk-session (control.roles in
+the config) and no other right.`,
+		Args: knownCommand,
+		RunE: func(c *cobra.Command, _ []string) error {
+			settings, err := a.load()
+			if err != nil {
+				return err
+			}
+			if browser != "" {
+				settings.Session.Browser = browser
+			}
+			path := a.controlPath
+			if path == "" {
+				path = settings.Control.Path
+			}
+			log := logging.Open(logging.Options{Level: settings.Log.Level.Slog(), Stderr: a.err, System: true})
+			err = session.Run(c.Context(), session.Options{
+				Service: pageService{path}, Origin: "http://" + settings.Web.Listen,
+				Browser: settings.Session.Browser, Compositor: compositor(settings.Session), Words: settings.Session.CompositorWords,
+				Board: settings.Session.Board, Logger: log.Logger(),
+			})
+			return errors.Join(err, log.Close())
+		},
+	}
+	c.Flags().StringVar(&browser, "browser", "", "the browser's program (default: kiosk_session.browser of the config, else the first that is found)")
+	c.AddCommand(a.sessionInstall(), a.sessionUninstall(), a.sessionPolicies())
+	return c
+}
+
+// compositor gives the one that the session starts by itself, "" for none.
+func compositor(s config.Session) string {
+	switch {
+	case s.Compositor == config.CompositorWeston:
+		return string(config.CompositorWeston)
+	case s.Compositor == config.CompositorNone, runtime.GOOS == "windows", os.Getenv("WAYLAND_DISPLAY") != "", os.Getenv("DISPLAY") != "":
+		return ""
+	}
+	return string(config.CompositorWeston)
+}
+
+// pageService asks the running service anew each time: it may have been restarted.
+type pageService struct{ path string }
+
+func (p pageService) Launch(ctx context.Context) (control.Launched, error) {
+	return askedAt(ctx, p.path, func(c *control.Client) (control.Launched, error) { return c.Launch(ctx, control.Launch{}) })
+}
+
+func (p pageService) Seen(ctx context.Context) (control.PageSeen, error) {
+	return askedAt(ctx, p.path, func(c *control.Client) (control.PageSeen, error) { return c.PageSeen(ctx) })
+}
+
+// askedAt asks one thing of the service at a path.
+func askedAt[Out any](ctx context.Context, path string, f func(*control.Client) (Out, error)) (out Out, err error) {
+	client, err := control.Dial(ctx, path)
+	if err != nil {
+		return out, err
+	}
+	defer client.Close()
+	return f(client)
+}
+
+// pageOrigin is where the config has the page.
+func (a *app) pageOrigin() (string, error) {
+	settings, err := a.load()
+	return "http://" + settings.Web.Listen, err
+}
+
+func (a *app) sessionInstall() *cobra.Command {
+	var root string
+	c := &cobra.Command{
+		Use:   "install",
+		Short: "Let the page come onto this machine's screen when the machine starts (Linux)",
+		Long: `Makes the account clinicgate-kiosk, its session, the unit clinicgate-kiosk.service on
+the first console, and the policies that lock Chromium and Chrome down to the page. It
+starts nothing: ` + "`systemctl start clinicgate-kiosk`" + ` or the next start of the machine
+does. It may be repeated; repeat it after a change of web.listen.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			origin, err := a.pageOrigin()
+			if err != nil {
+				return err
+			}
+			s, err := a.setup()
+			if err != nil {
+				return err
+			}
+			did, err := session.Install(c.Context(), session.Setup{Binary: s.Binary, ConfigPath: s.ConfigPath, Origin: origin, Root: root})
+			return a.sessionDid(did, err)
+		},
+	}
+	c.Flags().StringVar(&root, "root", "", "install below this folder, for an image; --config is then read as it is")
+	return c
+}
+
+func (a *app) sessionUninstall() *cobra.Command {
+	return &cobra.Command{
+		Use:   "uninstall",
+		Short: "End the kiosk session and remove what install made (Linux)",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			did, err := session.Uninstall(c.Context(), session.Setup{})
+			return a.sessionDid(did, err)
+		},
+	}
+}
+
+func (a *app) sessionDid(did []string, err error) error {
+	if e, ok := errors.AsType[*session.Error](err); ok && errors.Is(err, fs.ErrPermission) {
+		return &control.Error{Code: control.Denied, Message: e.What, Next: e.Next}
+	}
+	return a.serviceDid(did, err)
+}
+
+func (a *app) sessionPolicies() *cobra.Command {
+	var form string
+	c := &cobra.Command{
+		Use:   "policies",
+		Short: "Print the browser's policies for this kiosk",
+		Long: `Prints the policies that lock the browser down to the page of the config: as JSON for
+Chromium and Chrome on Linux, or as a registry file for Edge and Chrome on Windows,
+which also turns off error reports and dumps of the browser.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			origin, err := a.pageOrigin()
+			if err != nil {
+				return err
+			}
+			text := ""
+			switch form {
+			case "json":
+				text = session.PolicyFile(origin)
+			case "reg":
+				text = session.Registry(origin)
+			default:
+				return &mistake{err: fmt.Errorf("there is no form %q", form), hint: "--form is json or reg"}
+			}
+			_, err = fmt.Fprint(a.out, text)
+			return err
+		},
+	}
+	usual := "json"
+	if runtime.GOOS == "windows" {
+		usual = "reg"
+	}
+	c.Flags().StringVar(&form, "form", usual, "json (Linux) or reg (Windows)")
+	return c
+}

@@ -1,0 +1,38 @@
+package service
+
+import (
+	"context"
+	"time"
+)
+
+// KeeperName is the service that carries out an upgrade of the other one: the old
+// program, for as long as an upgrade goes on. It is there after a reboot too.
+const KeeperName = "clinicgate-upgrade"
+
+// Handle is the service as the keeper needs it. Its Ends counts from its Start.
+type Handle struct{ before int }
+
+// Ends is how often the service ended by itself since Start; always 0 on Windows,
+// whose manager does not tell.
+func (h *Handle) Ends(ctx context.Context) (int, error) {
+	s, err := Query(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return max(0, s.Restarts-h.before), nil
+}
+
+// Stop ends the service's process, the hard way where it has not ended within grace.
+func (h *Handle) Stop(ctx context.Context, grace time.Duration) error { return halt(ctx, grace) }
+
+// Start starts the service and does not wait.
+func (h *Handle) Start(ctx context.Context) error {
+	if err := launch(ctx); err != nil {
+		return err
+	}
+	h.before = 0
+	if s, err := Query(ctx); err == nil {
+		h.before = s.Restarts
+	}
+	return nil
+}

@@ -1,0 +1,93 @@
+package service
+
+import (
+	"fmt"
+	"io/fs"
+
+	ks "github.com/kardianos/service"
+
+	"clinicgate/gateway/config"
+)
+
+// Name is what the service manager calls the service; it never changes, since
+// upgrades find the service by it.
+const Name = "clinicgate"
+
+// Setup is what an installation is made from.
+type Setup struct {
+	Binary     string // the program's file, absolute
+	ConfigPath string // the config file, absolute
+	Config     *config.Config
+	// Root installs into the file system below this folder rather than into the
+	// running one, for images: nothing is started, no account made. Linux only.
+	Root string
+}
+
+// State is what the service manager says.
+type State struct {
+	Installed bool   `json:"installed"`
+	Enabled   bool   `json:"enabled"` // begins with the machine
+	State     string `json:"state"`   // running, starting, stopping, stopped, failed; "" when not installed
+	Says      string `json:"says,omitempty"`
+	PID       int    `json:"pid,omitempty"`
+	Restarts  int    `json:"restarts"`            // by the manager, since it was last started by hand
+	LastExit  int    `json:"last_exit,omitempty"` // code of the last process that ended
+	Account   string `json:"account,omitempty"`   // that it runs as; "root" or "LocalSystem" for all rights
+	Again     string `json:"again,omitempty"`     // when it is started again by itself, in systemd's words (systemd.service(5), Restart=); empty: not known
+	Program   string `json:"program,omitempty"`   // what is started; empty: not known
+	From      string `json:"from,omitempty"`      // unit file, or the program's command line on Windows
+	Package   bool   `json:"package"`             // the unit is a package's
+	Stale     bool   `json:"stale,omitempty"`     // files changed since the manager read them
+}
+
+// Error is a refusal with a next step. Denied is one for want of rights.
+type Error struct {
+	What string
+	Next string
+	Err  error
+}
+
+func (e *Error) Error() string {
+	if e.Err != nil {
+		return e.What + ": " + e.Err.Error()
+	}
+	return e.What
+}
+
+// Hint is the next step.
+func (e *Error) Hint() string { return e.Next }
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+func denied(doing, next string) error {
+	return &Error{What: "this account may not " + doing, Next: next, Err: fs.ErrPermission}
+}
+
+// notInstalled is what control of a service that is not there ends with.
+func notInstalled() error {
+	return &Error{What: "the service is not installed", Next: "`clinicgate service install` installs it, or install the package"}
+}
+
+// manager is kardianos's view of the service, for control only: what runs the
+// process is Main.
+func manager(c *ks.Config) (ks.Service, error) {
+	c.Name = Name
+	m, err := ks.New(nil, c)
+	if err != nil {
+		return nil, &Error{What: "cannot use the service manager", Next: "run `clinicgate run` under the manager that this machine has", Err: err}
+	}
+	return m, nil
+}
+
+// control does one act, named as a person would.
+func control(doing string, act func(ks.Service) error) error {
+	m, err := manager(&ks.Config{})
+	if err == nil {
+		err = act(m)
+	}
+	if err != nil {
+		return &Error{What: fmt.Sprintf("cannot %s the service", doing), Next: whyHint, Err: err}
+	}
+	return nil
+}

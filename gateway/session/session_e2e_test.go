@@ -1,0 +1,379 @@
+//go:build e2e && linux
+
+package session_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"clinicgate/gateway/control"
+	"clinicgate/gateway/session"
+
+	"golang.org/x/sys/unix"
+)
+
+var (
+	times = flag.Int("times", 1, "how often what is done 10 times is done")
+	bound = flag.Duration("bound", time.Minute, "how soon the page has to be back; beside other tests no figure is meant")
+)
+
+// A screen is a service and a kiosk session beside it: the real program, Chromium
+// under Weston without a display, the session as an account without rights.
+type screen struct {
+	t       *testing.T
+	dir     string // of all of it, in memory
+	service *exec.Cmd
+	session *exec.Cmd
+	log     *os.File
+}
+
+func newScreen(t *testing.T) *screen {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Fatal("this test needs root: the session runs as nobody beside it")
+	}
+	dir, err := os.MkdirTemp("/dev/shm", "cg-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := os.OpenFile(filepath.Join(dir, "log"), os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &screen{t: t, dir: dir, log: log}
+	t.Cleanup(func() {
+		s.end(s.session, syscall.SIGTERM)
+		s.end(s.service, syscall.SIGTERM)
+		if t.Failed() {
+			text, err := os.ReadFile(log.Name())
+			t.Logf("what they said (%v):\n%s", err, text)
+		}
+		s.must(log.Close())
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	s.must(os.Chmod(dir, 0o755))
+	build := exec.Command("go", "build", "-o", s.at("clinicgate"), "./cmd/clinicgate")
+	build.Dir = "../.."
+	s.run(build)
+	sets := []string{"config", "init", "--path", s.at("config.toml")}
+	zone := fmt.Sprintf("Etc/GMT%+d", time.Now().UTC().Hour()-12)
+	for _, set := range []string{"kiosk.id=lobby-1", "kiosk.letter=A", "kiosk.site=main", "kiosk.organization=riverside", "kiosk.zone=" + zone, "kiosk.languages=[\"en\",\"es\",\"zh-Hans\",\"vi\",\"ar\"]",
+		"pubnub.publish_key=demo", "pubnub.subscribe_key=demo", "pubnub.origin=127.0.0.1:9", "pubnub.secure=false",
+		"storage.dir=" + s.at("data"), "key_source.file=" + s.at("passphrase"), "control.path=" + s.at("control.sock"), "control.group=nogroup", "web.listen=" + listen, "mqtt.listen=",
+		"control.roles.kiosk_session=[\"user:nobody\"]", "kiosk_session.compositor=weston", "kiosk_session.compositor_options=[\"--backend=headless-backend.so\"]"} {
+		sets = append(sets, "--set", set)
+	}
+	s.run(exec.Command(s.at("clinicgate"), sets...))
+	text, err := os.ReadFile(s.at("config.toml"))
+	s.must(err)
+	s.must(os.WriteFile(s.at("config.toml"), append(text, "\n[[department]]\nid = \"cardiology\"\nname = { en = \"Cardiology\" }\n"...), 0o644))
+	s.must(os.Chmod(s.at("config.toml"), 0o644))
+	s.run(exec.Command(s.at("clinicgate"), "keys", "init", "--generate", "--config", s.at("config.toml")))
+
+	// The policies are those of this test's browser only.
+	s.must(os.MkdirAll(s.at("etc/policies/managed"), 0o755))
+	s.must(os.WriteFile(s.at("etc/policies/managed/clinicgate.json"), []byte(session.PolicyFile("http://"+listen)), 0o644))
+	s.must(os.Mkdir(s.at("run"), 0o700))
+	s.must(os.Chown(s.at("run"), 65534, 65534))
+	return s
+}
+
+const listen = "127.0.0.1:18470"
+
+func (s *screen) at(name string) string { return filepath.Join(s.dir, name) }
+
+func (s *screen) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *screen) run(cmd *exec.Cmd) {
+	s.t.Helper()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		s.t.Fatalf("%s: %v\n%s", strings.Join(cmd.Args, " "), err, out)
+	}
+}
+
+func (s *screen) startService() {
+	s.t.Helper()
+	s.service = exec.Command(s.at("clinicgate"), "run", "--config", s.at("config.toml"))
+	s.service.Stderr = s.log
+	s.must(s.service.Start())
+}
+
+func (s *screen) startSession() {
+	s.t.Helper()
+	s.session = exec.Command("unshare", "--mount", "--", "sh", "-c",
+		`mkdir -p /etc/chromium && mount --bind "$1" /etc/chromium && exec setpriv --reuid=nobody --regid=nogroup --clear-groups "$2" kiosk-session --config "$3"`,
+		"sh", s.at("etc"), s.at("clinicgate"), s.at("config.toml"))
+	s.session.Env = []string{"PATH=/usr/bin:/bin", "XDG_RUNTIME_DIR=" + s.at("run"), "LANG=C.UTF-8"}
+	s.session.Stderr = s.log
+	s.must(s.session.Start())
+}
+
+func (s *screen) end(cmd *exec.Cmd, how syscall.Signal) {
+	if cmd == nil || cmd.ProcessState != nil {
+		return
+	}
+	_ = cmd.Process.Signal(how)
+	_ = cmd.Wait()
+}
+
+func (s *screen) ask(f func(context.Context, *control.Client) error) error {
+	ctx, cancel := context.WithTimeout(s.t.Context(), 3*time.Second)
+	defer cancel()
+	c, err := control.Dial(ctx, s.at("control.sock"))
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return f(ctx, c)
+}
+
+func (s *screen) seen() (seen control.PageSeen, err error) {
+	err = s.ask(func(ctx context.Context, c *control.Client) error { seen, err = c.PageSeen(ctx); return err })
+	return seen, err
+}
+
+// back waits until the page lives, in a way that ok knows to be after what was done,
+// and tells how long that took.
+func (s *screen) back(begun time.Time, ok func(control.PageSeen) bool) time.Duration {
+	s.t.Helper()
+	for {
+		seen, err := s.seen()
+		if err == nil && seen.Alive && ok(seen) {
+			return time.Since(begun)
+		}
+		if time.Since(begun) > 2*time.Minute {
+			s.t.Fatalf("the page is not back: %+v, %v", seen, err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// processes gives what the session started, by a part of the command line.
+func (s *screen) processes(of ...string) (pids []int) {
+	all, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	s.must(err)
+	for _, name := range all {
+		line, err := os.ReadFile(name)
+		if err != nil || !bytes.Contains(line, []byte(s.dir)) && !bytes.Contains(line, []byte("--type=")) {
+			continue
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(name)))
+		s.must(err)
+		if !s.ours(pid) {
+			continue
+		}
+		text := string(bytes.ReplaceAll(line, []byte{0}, []byte{' '}))
+		if !slices.ContainsFunc(of, func(want string) bool {
+			no, never := strings.CutPrefix(want, "!")
+			return strings.Contains(text, no) == never
+		}) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// ours reports whether a process comes from the session.
+func (s *screen) ours(pid int) bool {
+	for range 20 {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil {
+			return false
+		}
+		fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+		if pid, err = strconv.Atoi(fields[1]); err != nil || pid <= 1 {
+			return false
+		}
+		if pid == s.session.Process.Pid {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *screen) kill(pids []int) {
+	s.t.Helper()
+	if len(pids) == 0 {
+		s.t.Fatal("there is nothing to kill")
+	}
+	for _, pid := range pids {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+// get opens an address as another browser of this machine would.
+func (s *screen) get(address string) int {
+	s.t.Helper()
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, Transport: &http.Transport{DisableKeepAlives: true}}
+	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, address, nil)
+	s.must(err)
+	r.Header.Set("Sec-Fetch-Site", "none")
+	r.Header.Set("Sec-Fetch-Mode", "navigate")
+	r.Header.Set("Sec-Fetch-Dest", "document")
+	resp, err := client.Do(r)
+	s.must(err)
+	s.must(resp.Body.Close())
+	return resp.StatusCode
+}
+
+// The page comes back by itself, whatever goes away.
+func TestE2ESession(t *testing.T) {
+	s := newScreen(t)
+	s.startSession() // before the service: the screen asks for a moment
+	time.Sleep(2 * time.Second)
+	begun := time.Now()
+	s.startService()
+	t.Logf("from the service's start to the page: %v", s.back(begun, func(control.PageSeen) bool { return true }).Round(time.Millisecond))
+	s.look()
+
+	for _, part := range []struct {
+		name  string
+		times int
+		do    func() func(control.PageSeen) bool
+	}{
+		{"browser killed", 4, func() func(control.PageSeen) bool {
+			before, err := s.seen()
+			s.must(err)
+			s.kill(s.processes("--user-data-dir="+s.dir, "!--type="))
+			return func(now control.PageSeen) bool { return now.Launch != before.Launch }
+		}},
+		{"page crashed", 2, func() func(control.PageSeen) bool {
+			before, err := s.seen()
+			s.must(err)
+			s.kill(s.processes("--type=renderer"))
+			return func(now control.PageSeen) bool { return now.Launch != before.Launch }
+		}},
+		{"service killed", 2, func() func(control.PageSeen) bool {
+			s.end(s.service, syscall.SIGKILL)
+			s.startService()
+			return func(control.PageSeen) bool { return true }
+		}},
+		{"token reused", 2, func() func(control.PageSeen) bool {
+			before, err := s.seen()
+			s.must(err)
+			var thief control.Launched
+			s.must(s.ask(func(ctx context.Context, c *control.Client) error {
+				thief, err = c.Launch(ctx, control.Launch{})
+				return err
+			}))
+			first, again := s.get(thief.URL), s.get(thief.URL)
+			if first != http.StatusSeeOther || again != http.StatusUnauthorized {
+				t.Errorf("a token is answered %d, and used again %d", first, again)
+			}
+			return func(now control.PageSeen) bool {
+				return now.Launch != "" && now.Launch != before.Launch && now.Launch != thief.ID
+			}
+		}},
+	} {
+		var took []time.Duration
+		for range part.times * *times {
+			begun := time.Now()
+			ok := part.do()
+			took = append(took, s.back(begun, ok))
+			time.Sleep(time.Second) // the page is there for a moment, as it would be
+		}
+		slices.Sort(took)
+		t.Logf("%s: %d times, median %v, max %v", part.name, len(took), took[len(took)/2].Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond))
+		if worst := took[len(took)-1]; worst > *bound {
+			t.Errorf("%s: the page was away for %v", part.name, worst)
+		}
+	}
+	s.look()
+	s.leavesNothing()
+}
+
+// look looks at the browser as it runs: no secret on a command line, no dumps, its
+// sandbox, and no file on a disk that it could write to.
+func (s *screen) look() {
+	s.t.Helper()
+	browser := s.processes("--type=renderer")
+	if len(browser) == 0 {
+		s.t.Error("no renderer runs")
+	}
+	all := s.processes()
+	for _, pid := range all {
+		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if err != nil {
+			continue // it ended meanwhile
+		}
+		if bytes.Contains(line, []byte("launch?t")) || bytes.Contains(line, []byte("--no-sandbox")) {
+			s.t.Errorf("process %d: %s", pid, bytes.ReplaceAll(line, []byte{0}, []byte{' '}))
+		}
+		limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", pid))
+		if err == nil && !strings.Contains(strings.Join(strings.Fields(string(limits)), " "), "Max core file size 0 0 bytes") {
+			s.t.Errorf("process %d may leave a dump:\n%s", pid, limits)
+		}
+		open, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+		s.must(err)
+		for _, fd := range open {
+			var st unix.Stat_t
+			var fs unix.Statfs_t
+			if unix.Stat(fd, &st) != nil || unix.Statfs(fd, &fs) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG || fs.Type == unix.TMPFS_MAGIC {
+				continue
+			}
+			info, err := os.ReadFile(filepath.Join(filepath.Dir(filepath.Dir(fd)), "fdinfo", filepath.Base(fd)))
+			name, _ := os.Readlink(fd) // its name is for the message
+			if err != nil {
+				continue
+			}
+			_, flags, _ := strings.Cut(string(info), "flags:")
+			if fields := strings.Fields(flags); len(fields) > 0 && !strings.HasSuffix(fields[0], "0") && !strings.HasPrefix(name, "/proc/") && !strings.HasPrefix(name, "/memfd:") {
+				s.t.Errorf("process %d writes %s on a disk", pid, name)
+			}
+		}
+	}
+}
+
+// leavesNothing ends the session: no process, no profile and no dump is left.
+func (s *screen) leavesNothing() {
+	s.t.Helper()
+	before := s.processes()
+	s.end(s.session, syscall.SIGTERM)
+	time.Sleep(time.Second)
+	for _, pid := range before {
+		if line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); err == nil && len(line) > 0 {
+			s.t.Errorf("left running: %d %s", pid, line[:min(len(line), 200)])
+		}
+	}
+	var left []string
+	s.must(filepath.WalkDir(s.at("run"), func(name string, d os.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && d.Name() != "lock" {
+			left = append(left, name)
+		}
+		return err
+	}))
+	if len(left) > 0 {
+		s.t.Errorf("left in memory: %s", left)
+	}
+	for _, dir := range []string{s.dir, "/tmp", "/var/crash", "/var/lib/systemd/coredump", "."} {
+		dumps, err := filepath.Glob(filepath.Join(dir, "core*"))
+		s.must(err)
+		for _, name := range dumps {
+			if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) < time.Hour {
+				s.t.Errorf("a dump: %s", name)
+			}
+		}
+	}
+}
