@@ -59,7 +59,8 @@ func (g *Gateway) makeChecks() (*doctor.Registry, error) {
 		doctor.Installed(manager.Query, true),
 		doctor.Recovery(manager.Query),
 		doctor.Account(manager.Query),
-		doctor.Duplicate(otherServices, absolute(g.o.ConfigFile)),
+		doctor.Dropins(manager.Query, func() []string { return manager.Lacking(g.cfg) }),
+		doctor.Duplicate(otherServices, nil, absolute(g.o.ConfigFile)),
 
 		doctor.ConfigParse(g.o.ConfigFile),
 		doctor.ConfigApplied(g.o.ConfigFile, g.cfg),

@@ -59,12 +59,14 @@ func NewOutside(configFile string, answer doctor.Answer) (*Outside, error) {
 	parse := configCheck(configFile, err)
 	if err != nil {
 		// Without the config there is nothing else to look at that is the kiosk's.
-		o.Registry, err = doctor.New(append(installed, parse, dependent(doctor.Running(answer, manager.Query), "cfg-parse"))...)
+		o.Registry, err = doctor.New(append(installed, parse, dependent(doctor.Running(answer, manager.Query), "svc-installed", "cfg-parse"))...)
 		return o, err
 	}
 	held := answer == doctor.Hangs || answer == doctor.NotForUs // by the service, which lives
 	checks := append(installed, parse,
+		doctor.Dropins(manager.Query, func() []string { return manager.Lacking(c) }),
 		doctor.FilePerms(func() []doctor.Guarded { return doctor.GuardedFiles(c, configFile) }),
+		doctor.FileOwner(func() []doctor.Guarded { return doctor.GuardedFiles(c, configFile) }, manager.Query),
 		doctor.DiskMount(c.Storage.Dir),
 		doctor.DiskFree(c.Storage.Dir, c.Storage.Budget.Bytes, func() int64 { return sizeOf(filepath.Join(c.Storage.Dir, "store.db")) }),
 		doctor.DiskInodes(c.Storage.Dir),
@@ -74,11 +76,11 @@ func NewOutside(configFile string, answer doctor.Answer) (*Outside, error) {
 		doctor.KeyOpen(c, func(r *keyring.Ring) { o.ring = r }),
 		doctor.StoreCheck(filepath.Join(c.Storage.Dir, "store.db"), func() *keyring.Ring { return o.ring }),
 	)
-	after := []string{"cfg-parse", "disk-mount", "disk-write", "key-open", "store-check"}
+	after := []string{"svc-installed", "cfg-parse", "file-owner", "disk-mount", "disk-write", "key-open", "store-check"}
 	if !held {
 		checks = append(checks,
-			doctor.Duplicate(otherServices, absolute(configFile)),
-			doctor.PortsFree(listeners(c)))
+			doctor.Duplicate(otherServices, manager.Query, absolute(configFile)),
+			doctor.PortsFree(listeners(c), manager.Query))
 		after = append(after, "svc-duplicate", "ports-free")
 	}
 	checks = append(checks, dependent(doctor.Running(answer, manager.Query), after...))

@@ -100,6 +100,8 @@ var catalogue = []Topic{
 	{"mqtt-clients", "looks whether the embedded MQTT broker had to refuse somebody", "the service's log names the addresses; is it a device with an old credential?", []Impact{Security}},
 	{"log-level", "looks whether the log says more than the config wants", "`clinicgate doctor --fix log-level`", []Impact{Support}},
 	{"upd-state", "reads how the last upgrade went", "`clinicgate upgrade status`", []Impact{Support}},
+	{"svc-dropins", "looks whether the unit lets the service use the config's devices, folders and ports", "`clinicgate service devices`", []Impact{Patients}},
+	{"file-owner", "looks whether the service's account may use its own files", "give the files in storage.dir to the service's account", []Impact{Patients}},
 }
 
 // Catalogue lists every check that there is, in a lasting order.

@@ -15,29 +15,30 @@ import (
 type Guarded struct {
 	Path string
 	Mode fs.FileMode // the most that it may allow
+	Uses fs.FileMode // what the service does with it: bits of one account, as in a mode
 }
 
 // GuardedFiles lists what a kiosk has to keep from other accounts. configFile may
 // be empty.
 func GuardedFiles(c config.Config, configFile string) []Guarded {
-	list := []Guarded{{c.Storage.Dir, 0o750}}
+	list := []Guarded{{c.Storage.Dir, 0o750, 0o7}}
 	if configFile != "" {
-		list = append(list, Guarded{configFile, 0o644})
+		list = append(list, Guarded{configFile, 0o644, 0o4})
 	}
 	if c.KeySource.Kind == config.KeySourceCredential {
-		list = append(list, Guarded{c.KeySource.File, 0o644}) // sealed as it is; whoever reads it has nothing
+		list = append(list, Guarded{c.KeySource.File, 0o644, 0}) // sealed as it is; whoever reads it has nothing
 	} else if c.KeySource.File != "" {
-		list = append(list, Guarded{c.KeySource.File, 0o640})
+		list = append(list, Guarded{c.KeySource.File, 0o640, 0o4})
 	}
 	for _, secret := range []string{c.PubNub.TokenFile, c.PubNub.ProxyCredentialsFile, c.Desk.Key, c.MQTT.LANKey, c.MQTT.BrokerKey, c.MQTT.BrokerCredentials} {
 		if secret != "" {
-			list = append(list, Guarded{secret, 0o640})
+			list = append(list, Guarded{secret, 0o640, 0o4})
 		}
 	}
 	inside, _ := filepath.Glob(filepath.Join(c.Storage.Dir, "*"))
 	for _, path := range inside {
 		if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() {
-			list = append(list, Guarded{path, 0o640})
+			list = append(list, Guarded{path, 0o640, 0o6})
 		}
 	}
 	return list
@@ -64,6 +65,34 @@ func FilePerms(files func() []Guarded) Check {
 			return Result{State: Skipped, Detail: fmt.Sprintf("this account may not look at %d of the files", unseen)}
 		}
 		return Result{State: OK, Detail: "keys, tokens, config and store are kept from other accounts"}
+	}}
+}
+
+// FileOwner looks, from outside, whether the service's account may use its own files:
+// what root puts back from a copy is root's.
+func FileOwner(files func() []Guarded, query Manager) Check {
+	return Check{ID: "file-owner", DependsOn: []string{"svc-installed"}, Run: func(ctx context.Context) Result {
+		s, err := query(ctx)
+		if err != nil || !s.Installed || s.Account == "" || administrators[s.Account] {
+			return Result{State: Skipped, Detail: "it is not installed as a service with its own account, or the manager does not tell"}
+		}
+		may, err := rightsOf(s.Account)
+		if err != nil {
+			return Result{State: Skipped, Detail: "this system does not tell what " + s.Account + " may do"}
+		}
+		unseen := 0
+		for _, f := range files() {
+			switch rights, err := may(f.Path); {
+			case errors.Is(err, fs.ErrPermission):
+				unseen++
+			case err == nil && rights&f.Uses != f.Uses:
+				return Result{Fail, "the service runs as " + s.Account + " and may not use " + f.Path, "`chown " + s.Account + ": " + f.Path + "`, then `clinicgate service restart`; what root has copied back is root's"}
+			}
+		}
+		if unseen > 0 {
+			return Result{State: Skipped, Detail: fmt.Sprintf("this account may not look at %d of the files", unseen)}
+		}
+		return Result{State: OK, Detail: "the service may use its files"}
 	}}
 }
 

@@ -4,7 +4,11 @@ package doctor
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
+	"os/user"
+	"slices"
+	"strconv"
 	"syscall"
 )
 
@@ -40,4 +44,34 @@ func giveBack(file, folder string) error {
 		return os.Chown(file, int(st.Uid), int(st.Gid))
 	}
 	return nil
+}
+
+// rightsOf gives what an account may do with a file, by the file's owner, group and
+// mode: three bits as in a mode.
+func rightsOf(account string) (func(path string) (fs.FileMode, error), error) {
+	u, err := user.Lookup(account)
+	if err != nil {
+		return nil, err
+	}
+	groups, err := u.GroupIds()
+	if err != nil {
+		return nil, err
+	}
+	return func(path string) (fs.FileMode, error) {
+		info, err := os.Stat(path)
+		if err != nil {
+			return 0, err
+		}
+		mode := info.Mode().Perm()
+		st, ok := info.Sys().(*syscall.Stat_t)
+		switch {
+		case !ok:
+			return 0o7, nil
+		case strconv.Itoa(int(st.Uid)) == u.Uid:
+			return mode >> 6, nil
+		case slices.Contains(groups, strconv.Itoa(int(st.Gid))):
+			return mode >> 3 & 0o7, nil
+		}
+		return mode & 0o7, nil
+	}, nil
 }

@@ -1,6 +1,8 @@
 package doctor
 
 import (
+	"errors"
+	"io/fs"
 	"strings"
 
 	"golang.org/x/sys/windows"
@@ -37,3 +39,8 @@ func Tighten(f Loose) error {
 
 // giveBack: the folder's rights are inherited.
 func giveBack(string, string) error { return nil }
+
+// rightsOf is not told: what the data folder allows is inherited by its files.
+func rightsOf(string) (func(path string) (fs.FileMode, error), error) {
+	return nil, errors.ErrUnsupported
+}

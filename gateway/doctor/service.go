@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"clinicgate/gateway/service"
@@ -13,6 +15,19 @@ import (
 
 // Manager asks the system's service manager for the service ([service.Query]).
 type Manager func(context.Context) (service.State, error)
+
+// process is the one that the manager started as the service, 0 where none is known.
+// A nil Manager knows none.
+func (m Manager) process(ctx context.Context) int {
+	if m == nil {
+		return 0
+	}
+	s, err := m(ctx)
+	if err != nil {
+		return 0
+	}
+	return s.PID
+}
 
 // Answer is how the service was found on its control channel.
 type Answer string
@@ -43,6 +58,14 @@ func Running(answer Answer, query Manager) Check {
 		switch {
 		case err != nil || !s.Installed:
 			return Result{Fail, "the service does not run", "`clinicgate service start`; where it is not installed, `clinicgate run` in the foreground"}
+		case s.State == "running" && s.PID != 0:
+			detail := "the service runs and cannot be asked: it ended again and again, and sends patients to the desk for a while"
+			if s.Says != "" {
+				detail += ` (it says "` + s.Says + `")`
+			}
+			return Result{Fail, detail, whyItEnded + "; once that is mended, `clinicgate service restart` tries at once"}
+		case s.State == "starting" && s.PID != 0 && s.Restarts == 0:
+			return Result{Warn, "the service is starting", "wait a minute and look again; a damaged store is made whole first, which takes up to 15 minutes"}
 		case s.Restarts > 0 || s.LastExit != 0:
 			return Result{Fail, fmt.Sprintf("the service is %s; it ended with code %d, started again %d times", s.State, s.LastExit, s.Restarts), whyItEnded}
 		}
@@ -89,6 +112,10 @@ func Installed(query Manager, inside bool) Check {
 			return Result{State: Skipped, Detail: "no service manager answers this account"}
 		case !s.Installed:
 			return Result{State: Info, Detail: "it is not installed as a service of this machine: `clinicgate service install` does that"}
+		case s.Masked && !inside:
+			return Result{Fail, "the service manager was told never to start the service: it is masked", "`systemctl unmask clinicgate`, then `clinicgate service start`"}
+		case s.Masked:
+			return Result{Warn, "the service will not begin with the machine: it is masked", "`systemctl unmask clinicgate`"}
 		case gone(s.Program):
 			return Result{Fail, "what the service manager starts is not there: " + s.Program, "install the program again: the package, or `clinicgate service install`"}
 		case !s.Enabled:
@@ -113,13 +140,32 @@ func gone(program string) bool {
 // Recovery looks whether the manager starts the service again after an error.
 func Recovery(query Manager) Check {
 	return Check{ID: "svc-recovery", DependsOn: []string{"svc-installed"}, Run: func(ctx context.Context) Result {
-		switch s, err := query(ctx); {
+		s, err := query(ctx)
+		switch {
 		case err != nil || !s.Installed || s.Again == "":
 			return Result{State: Skipped, Detail: "it is not installed as a service, or the manager does not tell"}
 		case s.Again != "always" && s.Again != "on-failure":
 			return Result{Warn, "after an error the service stays down (Restart=" + s.Again + ")", "`clinicgate service install` writes its own settings again; on Linux see also `systemctl cat clinicgate` for a drop-in"}
 		}
+		if s.Unwatched {
+			return Result{Warn, "nobody notices when the service hangs: its watchdog is off (WatchdogSec=0)", "`systemctl cat clinicgate` shows which drop-in says so; remove that line, then `systemctl daemon-reload`"}
+		}
 		return Result{State: OK, Detail: "after an error it is started again"}
+	}}
+}
+
+// Dropins looks whether the unit lets the service use what the config names: devices,
+// folders outside of its own, ports below 1024. lacking names the drop-ins that are not
+// as they should be.
+func Dropins(query Manager, lacking func() []string) Check {
+	return Check{ID: "svc-dropins", DependsOn: []string{"svc-installed"}, Run: func(ctx context.Context) Result {
+		if s, err := query(ctx); err != nil || !s.Installed {
+			return Result{State: Skipped, Detail: "it is not installed as a service, or no service manager answers this account"}
+		}
+		if names := lacking(); len(names) > 0 {
+			return Result{Warn, "the service may not use all that the config names; not as the config wants: " + strings.Join(names, ", "), "`clinicgate service devices` writes them; then restart the service when no patient is at the kiosk"}
+		}
+		return Result{State: OK, Detail: "the service may use the devices, folders and ports of the config"}
 	}}
 }
 
@@ -142,10 +188,12 @@ func Account(query Manager) Check {
 
 // Duplicate looks for other programs that run as this service: two of them fight for
 // its store and its ports. config is the file that the service was, or would be,
-// started with.
-func Duplicate(others func() []Service, config string) Check {
-	return Check{ID: "svc-duplicate", Run: func(context.Context) Result {
-		list := others()
+// started with. From outside, the process of manager is the service itself, which may
+// be there and answer nobody: it starts, or sends people to the desk.
+func Duplicate(others func() []Service, manager Manager, config string) Check {
+	return Check{ID: "svc-duplicate", Run: func(ctx context.Context) Result {
+		own := manager.process(ctx)
+		list := slices.DeleteFunc(others(), func(p Service) bool { return p.PID == own })
 		for _, p := range list {
 			if p.Config == config {
 				return Result{Fail, "another clinicgate runs with the same config: " + p.String(), "stop it: `clinicgate service status` names the one that the service manager started"}

@@ -17,6 +17,7 @@ import (
 
 	ks "github.com/kardianos/service"
 
+	"clinicgate/gateway/config"
 	"clinicgate/packaging/polkit"
 	"clinicgate/packaging/systemd"
 	"clinicgate/packaging/udev"
@@ -154,6 +155,21 @@ func Devices(ctx context.Context, s Setup) (did []string, err error) {
 	return did, nil
 }
 
+// Lacking names the drop-ins of a config that are not there, or say something else
+// than `clinicgate service devices` would write.
+func Lacking(c config.Config) (names []string) {
+	for _, d := range Dropins(c) {
+		text, err := os.ReadFile(filepath.Join(dropinDir, d.Name))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			continue // hidden from this account
+		}
+		if string(text) != d.Text {
+			names = append(names, d.Name)
+		}
+	}
+	return names
+}
+
 // Removal says how much goes.
 type Removal struct {
 	Setup
@@ -267,7 +283,7 @@ func Query(ctx context.Context) (State, error) {
 	if !isSystemd() {
 		return State{}, &Error{What: "systemd does not run this machine", Next: "run `clinicgate run` under the manager that this machine has"}
 	}
-	out, err := exec.CommandContext(ctx, "systemctl", "show", unitName, "--property=LoadState,UnitFileState,ActiveState,MainPID,NRestarts,ExecMainStatus,StatusText,FragmentPath,NeedDaemonReload,User,Restart,ExecStart").Output()
+	out, err := exec.CommandContext(ctx, "systemctl", "show", unitName, "--property=LoadState,UnitFileState,ActiveState,MainPID,NRestarts,ExecMainStatus,StatusText,FragmentPath,NeedDaemonReload,User,Restart,WatchdogUSec,ExecStart").Output()
 	if err != nil {
 		return State{}, &Error{What: "systemctl does not answer", Next: "`systemctl is-system-running` says how the machine is", Err: err}
 	}
@@ -282,7 +298,8 @@ func parseShow(text string) State {
 		v[key] = value
 	}
 	number := func(key string) int { n, _ := strconv.Atoi(v[key]); return n }
-	s := State{Installed: v["LoadState"] == "loaded" || v["LoadState"] == "bad-setting"}
+	s := State{Masked: v["LoadState"] == "masked"}
+	s.Installed = s.Masked || v["LoadState"] == "loaded" || v["LoadState"] == "bad-setting"
 	if !s.Installed {
 		return s
 	}
@@ -291,6 +308,7 @@ func parseShow(text string) State {
 	s.From, s.Stale = v["FragmentPath"], v["NeedDaemonReload"] == "yes"
 	s.Package = slices.Contains(packaged, s.From)
 	s.Account, s.Again = v["User"], v["Restart"]
+	s.Unwatched = v["WatchdogUSec"] == "0"
 	if s.Account == "" {
 		s.Account = "root"
 	}

@@ -17,6 +17,8 @@ import (
 	"golang.org/x/sys/windows/svc"
 	"golang.org/x/sys/windows/svc/eventlog"
 	"golang.org/x/sys/windows/svc/mgr"
+
+	"clinicgate/gateway/config"
 )
 
 const (
@@ -287,6 +289,9 @@ func again(s *mgr.Service) string {
 	}
 	return "on-failure"
 }
+
+// Lacking names nothing: there are no drop-ins on Windows.
+func Lacking(config.Config) []string { return nil }
 
 // Query asks the manager. Any account may.
 func Query(context.Context) (State, error) {

@@ -38,6 +38,8 @@ type State struct {
 	From      string `json:"from,omitempty"`      // unit file, or the program's command line on Windows
 	Package   bool   `json:"package"`             // the unit is a package's
 	Stale     bool   `json:"stale,omitempty"`     // files changed since the manager read them
+	Masked    bool   `json:"masked,omitempty"`    // the manager was told never to start it
+	Unwatched bool   `json:"unwatched,omitempty"` // the manager would not notice that it hangs
 }
 
 // Error is a refusal with a next step. Denied is one for want of rights.
