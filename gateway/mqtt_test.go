@@ -60,21 +60,11 @@ func selfSigned(t *testing.T) (cert, key string) {
 	return cert, key
 }
 
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // deviceRoom is a clinic with a broker for the network, a help button, a lamp and
 // another maker's button.
 func deviceRoom(t *testing.T) (c *clinic, connect func(id, credential string) *bridge.Client) {
 	cert, key := selfSigned(t)
-	address := freePort(t)
+	address := freeAddress(t)
 	c = newClinic(t, func(cfg *config.Config) {
 		cfg.MQTT.LAN, cfg.MQTT.LANCertificate, cfg.MQTT.LANKey = address, cert, key
 		cfg.MQTT.Clients = []config.MQTTClient{{ID: "wc-button", Kind: config.MQTTDevice}, {ID: "lamp-1", Kind: config.MQTTDevice, Class: "lamp"}, {ID: "tv-1", Kind: config.MQTTDevice},

@@ -37,7 +37,7 @@ func (c *clinic) knows(id string, other *clinic) {
 func TestKiosksOfASiteAgreeThroughOneOfThem(t *testing.T) {
 	t.Parallel()
 	cert, key := selfSigned(t)
-	address := freePort(t)
+	address := freeAddress(t)
 	hub := newClinic(t, func(cfg *config.Config) {
 		cfg.MQTT.LAN, cfg.MQTT.LANCertificate, cfg.MQTT.LANKey, cfg.MQTT.Exchange = address, cert, key, true
 		cfg.MQTT.Clients = []config.MQTTClient{{ID: "lobby-2", Kind: config.MQTTKiosk}, {ID: "lobby-3", Kind: config.MQTTKiosk}}

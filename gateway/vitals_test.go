@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"clinicgate/devices/simulator"
 	"clinicgate/gateway/config"
 	"clinicgate/kiosk"
 	"clinicgate/kiosk/web/webtest"
@@ -183,12 +184,11 @@ func (c *clinic) toMeasure(b *webtest.Browser, code string) webtest.View {
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := simulator.FreeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return address
 }
 
 // shows waits until the page shows what was measured of a kind.

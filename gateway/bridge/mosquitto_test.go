@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"clinicgate/devices/simulator"
 	"clinicgate/gateway/bridge"
 )
 
@@ -35,12 +36,11 @@ type mosquitto struct {
 
 func newMosquitto(t *testing.T) *mosquitto {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := simulator.FreeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &mosquitto{t: t, pki: newAuthority(t), addr: l.Addr().String()}
-	_ = l.Close()
+	m := &mosquitto{t: t, pki: newAuthority(t), addr: address}
 	cert, key := m.pki.issue("broker", false)
 	dir := t.TempDir()
 	m.conf = filepath.Join(dir, "mosquitto.conf")
