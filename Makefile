@@ -75,8 +75,8 @@ fuzz: ## every fuzz target for FUZZTIME (10s) each
 e2e: build ## the check-in in a real browser and with the JavaScript SDK, the service under a real systemd, cards with pcscd, MQTT with Mosquitto (needs root, systemd-container, mmdebstrap, Chromium, weston, Node, npm, pcscd, vsmartcard-vpcd, mosquitto and mosquitto-clients)
 	$(GO) test -count=1 -timeout 45m -tags e2e -run 'E2E|JavaScriptSDK' -v ./...
 
-e2e-session: ## the page on the kiosk's screen: browser, page, service and token go away 100 times in all (needs root, Chromium and weston)
-	$(GO) test -count=1 -timeout 90m -tags e2e -run '^TestE2ESession$$' -v ./gateway/session -times 10 -bound 15s
+e2e-session: ## the page on the kiosk's screen: browser, page, service, token and the whole machine go away 110 times in all (needs root, Chromium, weston, systemd-container and mmdebstrap)
+	$(GO) test -count=1 -timeout 90m -tags e2e -run '^TestE2ESession' -v ./gateway/session -times 10 -bound 15s
 
 e2e-vm: ## GPIO and grabbed keyboards in a virtual machine with simulated hardware (amd64 Debian 12; needs qemu-system-x86, gcc, make, xz-utils, libelf1, and 226 MB from Debian once)
 	$(GO) test -count=1 -timeout 30m -tags vm -run '^TestMachine$$' -v ./devices/vm

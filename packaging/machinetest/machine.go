@@ -11,7 +11,8 @@
 //	m.PowerOff()  /  m.Cut()  ─▶  m.Start()      the same disk, another boot
 //
 // The root file system is made once, in the user's cache folder, from Debian; the
-// variable CLINICGATE_ROOTFS names another tar file instead.
+// variable CLINICGATE_ROOTFS names another tar file instead. A machine with more
+// packages, such as a browser, has a file of its own there.
 package machinetest
 
 import (
@@ -23,6 +24,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -49,22 +51,23 @@ type Machine struct {
 	log    bytes.Buffer
 }
 
-// Boot makes a machine and starts it. It is gone when the test ends.
-func Boot(t *testing.T) *Machine {
+// Boot makes a machine and starts it. It is gone when the test ends. It has the named
+// packages of Debian beside the usual ones.
+func Boot(t *testing.T, more ...string) *Machine {
 	t.Helper()
-	m := New(t)
+	m := New(t, more...)
 	m.Start()
 	return m
 }
 
 // New makes a machine and does not start it yet.
-func New(t *testing.T) *Machine {
+func New(t *testing.T, more ...string) *Machine {
 	t.Helper()
 	m := &Machine{t: t, Dir: filepath.Join(t.TempDir(), "root")}
 	if err := os.Mkdir(m.Dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command("tar", "-C", m.Dir, "-xf", rootfs(t), "--numeric-owner").CombinedOutput(); err != nil {
+	if out, err := exec.Command("tar", "-C", m.Dir, "-xf", rootfs(t, more), "--numeric-owner").CombinedOutput(); err != nil {
 		t.Fatalf("cannot unpack the root file system: %v: %s", err, out)
 	}
 	t.Cleanup(m.Cut)
@@ -79,16 +82,16 @@ func (m *Machine) For(t *testing.T) {
 }
 
 // rootfs gives the tar file of the root file system, made if it is not there.
-func rootfs(t *testing.T) string {
+func rootfs(t *testing.T, more []string) string {
 	t.Helper()
-	if path := os.Getenv("CLINICGATE_ROOTFS"); path != "" {
+	if path := os.Getenv("CLINICGATE_ROOTFS"); path != "" && len(more) == 0 {
 		return path
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(cache, "clinicgate-machine", suite+".tar")
+	path := filepath.Join(cache, "clinicgate-machine", strings.Join(append([]string{suite}, more...), "-")+".tar")
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +108,7 @@ func rootfs(t *testing.T) string {
 		return path
 	}
 	temp := path + ".new.tar"
-	cmd := exec.Command("mmdebstrap", "--variant=minbase", "--include="+packages, suite, temp)
+	cmd := exec.Command("mmdebstrap", "--variant=minbase", "--include="+strings.Join(append([]string{packages}, more...), ","), suite, temp)
 	cmd.Dir = "/"
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("cannot make the root file system (needs root and mmdebstrap): %v: %s", err, out)
@@ -116,8 +119,24 @@ func rootfs(t *testing.T) string {
 	return path
 }
 
-// Start boots the machine.
+// Start boots the machine and waits until all that begins with it was started.
 func (m *Machine) Start() {
+	m.t.Helper()
+	m.Begin()
+	begun := time.Now()
+	for {
+		if out, err := m.Try("systemctl", "is-system-running", "--wait"); err == nil || strings.Contains(out, "degraded") {
+			return
+		}
+		if time.Since(begun) > bootBound || m.down() {
+			m.t.Fatalf("the machine did not boot:\n%s", m.log.String())
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// Begin boots the machine and waits for no more than its first process.
+func (m *Machine) Begin() {
 	m.t.Helper()
 	m.nspawn = exec.Command("systemd-nspawn", "--directory="+m.Dir, "--boot", "--register=no", "--keep-unit", "--private-network", "--quiet", "--console=pipe")
 	m.nspawn.Stdout, m.nspawn.Stderr = &m.log, &m.log
@@ -132,15 +151,19 @@ func (m *Machine) Start() {
 	begun := time.Now()
 	for {
 		if m.leader = child(m.nspawn.Process.Pid); m.leader != 0 {
-			if out, err := m.Try("systemctl", "is-system-running", "--wait"); err == nil || strings.Contains(out, "degraded") {
-				return
-			}
+			return
 		}
 		if time.Since(begun) > bootBound || m.down() {
-			m.t.Fatalf("the machine did not boot:\n%s", m.log.String())
+			m.t.Fatalf("the machine does not boot:\n%s", m.log.String())
 		}
-		time.Sleep(100 * time.Millisecond)
+		time.Sleep(20 * time.Millisecond)
 	}
+}
+
+// Inside gives a path by which this machine reaches a file inside, whatever is mounted
+// there. It holds until the machine goes down.
+func (m *Machine) Inside(path string) string {
+	return filepath.Join("/proc", strconv.Itoa(m.leader), "root", path)
 }
 
 func (m *Machine) down() bool {
@@ -152,7 +175,8 @@ func (m *Machine) down() bool {
 	}
 }
 
-// child gives the first child of a process, or 0.
+// child gives the child of a process that is the first process of its own numbering,
+// or 0.
 func child(pid int) int {
 	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid)) // the pattern is right
 	for _, path := range threads {
@@ -161,7 +185,9 @@ func child(pid int) int {
 			continue
 		}
 		for _, word := range strings.Fields(string(text)) {
-			if n, err := strconv.Atoi(word); err == nil {
+			n, err := strconv.Atoi(word)
+			status, gone := os.ReadFile("/proc/" + word + "/status")
+			if err == nil && gone == nil && regexp.MustCompile(`\nNSpid:.*\t1\n`).Match(status) {
 				return n
 			}
 		}
