@@ -38,7 +38,7 @@ func (g *Gateway) openControl(context.Context) (io.Closer, error) {
 		return nil, err
 	}
 	g.control = server
-	return nil, server.Open()
+	return nil, server.Open(g.channel)
 }
 
 type statusBackend struct{ *Gateway }
@@ -398,11 +398,8 @@ func (g *Gateway) keysBackend() control.RingKeys {
 
 // keysChangedBy records a change of the keyring and makes the parts use it.
 func (g *Gateway) keysChangedBy(ctx context.Context, by control.Caller, what string) error {
-	kind := kiosk.KeyRotated
-	if what == "imported" {
-		kind = kiosk.KeyImported
-	}
-	if err := g.audit(ctx, kiosk.NewAct(by.Actor), kind, kiosk.AuditFacts{Action: what, Resource: "keyring"}); err != nil {
+	kind, facts := keyChange(what)
+	if err := g.audit(ctx, kiosk.NewAct(by.Actor), kind, facts); err != nil {
 		return err
 	}
 	if err := g.keysChanged(); err != nil {

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,8 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"time"
-
-	"github.com/google/uuid"
 
 	"clinicgate/devices"
 	"clinicgate/gateway/config"
@@ -175,76 +172,13 @@ func (c *Copy) Consents(ctx context.Context, by kiosk.Actor, in control.ConsentQ
 	if err != nil {
 		return control.ConsentList{}, err
 	}
-	if err := noteLook(c.original, look{ID: uuid.New(), At: time.Now(), By: by.ID, Patient: patient}); err != nil {
+	if err := noteMeanwhile(ctx, c.original, by, kiosk.ConsentRead, kiosk.AuditFacts{Action: "list consents", Resource: string(patient)}); err != nil {
 		return control.ConsentList{}, hinted{fmt.Errorf("nothing is shown that cannot be put on record: %w", err), "ask as an account that may write to the data folder"}
 	}
 	if err := adopt(c.original); err != nil {
 		return control.ConsentList{}, err
 	}
 	return b.consentsOf(ctx, patient, ticket)
-}
-
-// look is one reading of a patient's consents while no service ran.
-type look struct {
-	ID      uuid.UUID        `json:"id"`
-	At      time.Time        `json:"at"`
-	By      string           `json:"by"`
-	Patient kiosk.PatientRef `json:"patient"` // a reference
-}
-
-const (
-	looksFile    = "looks.json" // in the data folder, until the next start
-	maxLooks     = 200
-	maxLooksFile = 128 << 10
-)
-
-func readLooks(dir keyring.Dir) (list []look, err error) {
-	text, err := dir.ReadFile(looksFile, maxLooksFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(text, &list)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("cannot read %s: %w", looksFile, err)
-	}
-	return list, nil
-}
-
-func noteLook(dir string, l look) error {
-	list, err := readLooks(keyring.Dir(dir))
-	if err != nil {
-		return err
-	}
-	if list = append(list, l); len(list) > maxLooks {
-		return errors.New("too much was read while no service ran: start it")
-	}
-	text, err := json.Marshal(list)
-	if err != nil {
-		return err
-	}
-	return keyring.ReplaceFile(keyring.Dir(dir), looksFile, text)
-}
-
-// sayLooks puts on record what was read while no service ran.
-func (g *Gateway) sayLooks(ctx context.Context) error {
-	list, err := readLooks(keyring.Dir(g.cfg.Storage.Dir))
-	if err != nil {
-		// Somebody wrote into it: that is worth more than a start that fails.
-		return g.audit(ctx, kiosk.NewAct(kiosk.Actor{Kind: kiosk.ActorSystem, ID: "service"}), kiosk.TechnicianAccess,
-			kiosk.AuditFacts{Action: "unreadable list of what was read while no service ran", Outcome: kiosk.OutcomeFailure, Resource: string(g.self)})
-	}
-	for _, l := range list {
-		act := kiosk.Act{ID: l.ID, Actor: kiosk.Actor{Kind: kiosk.ActorStaff, ID: l.By}}
-		if err := g.audit(ctx, act, kiosk.ConsentRead, kiosk.AuditFacts{Action: "list consents while no service ran", Resource: string(l.Patient), Happened: l.At}); err != nil {
-			return err
-		}
-	}
-	if len(list) == 0 {
-		return nil
-	}
-	return keyring.Dir(g.cfg.Storage.Dir).Remove(looksFile)
 }
 
 // ConfiguredDevices lists the devices of a config while no service watches them, and

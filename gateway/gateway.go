@@ -126,8 +126,9 @@ type Gateway struct {
 	units       *units
 	backups     backups
 	dead        predecessors
-	wedge       *scanner.Page // what the check-in page captures, also where none is configured
-	tickets     *tickets      // nil without a printer
+	wedge       *scanner.Page    // what the check-in page captures, also where none is configured
+	tickets     *tickets         // nil without a printer
+	channel     *control.Channel // one for the life of the process
 	control     *control.Server
 	checks      *doctor.Registry
 	lastChecks  lastChecks
@@ -155,8 +156,10 @@ var errReload = errors.New("the clinic's keys changed")
 func Run(ctx context.Context, cfg config.Config, o Options) error {
 	recoveries, found := 0, ""
 	source := cfg.KeySource.Source()
+	channel := &control.Channel{}
+	defer func() { _ = channel.Close() }() // the process ends
 	for {
-		err := run(ctx, cfg, o, source, found)
+		err := run(ctx, cfg, o, source, channel, found)
 		var r recoveredError
 		switch {
 		case ctx.Err() != nil:
@@ -166,6 +169,8 @@ func Run(ctx context.Context, cfg config.Config, o Options) error {
 			found = ""
 		case errors.As(err, &r) && recoveries < maxRecoveries:
 			o.Logger.Error("everything starts again with what was recovered", "cause", err)
+			_ = channel.Close() // that may take long: nobody waits for it
+			channel = &control.Channel{}
 			recoveries++
 			found = r.found
 		default:
@@ -177,9 +182,13 @@ func Run(ctx context.Context, cfg config.Config, o Options) error {
 	}
 }
 
-// reload ends this run after the answer to who asked for it is on its way.
+// reload ends this run after who asked for it, and for anything else until now, has
+// the answer.
 func (g *Gateway) reload() {
-	time.AfterFunc(200*time.Millisecond, func() { g.stop(errReload) })
+	go func() {
+		g.control.Leave(g.running)
+		g.stop(errReload)
+	}()
 }
 
 // newGateway is a gateway of which nothing is open yet.
@@ -192,9 +201,9 @@ func newGateway(ctx context.Context, cfg config.Config, o Options, source keyrin
 	return g
 }
 
-func run(ctx context.Context, cfg config.Config, o Options, source keyring.Source, found string) error {
+func run(ctx context.Context, cfg config.Config, o Options, source keyring.Source, channel *control.Channel, found string) error {
 	g := newGateway(ctx, cfg, o, source)
-	g.found = found
+	g.channel, g.found = channel, found
 	var closers []func() error
 	defer func() {
 		for i := len(closers) - 1; i >= 0; i-- {
@@ -228,10 +237,10 @@ func run(ctx context.Context, cfg config.Config, o Options, source keyring.Sourc
 	if err := g.sayGlassesEnded(ctx); err != nil && !errors.Is(err, storage.ErrFull) {
 		return fmt.Errorf("cannot record the end of roles that were taken: %w", err)
 	}
-	if err := g.sayLooks(ctx); errors.Is(err, storage.ErrFull) {
-		g.log.Error("what was read while no service ran is not on record yet: the store is full")
+	if err := g.sayMeanwhile(ctx); errors.Is(err, storage.ErrFull) {
+		g.log.Error("what was done while no service ran is not on record yet: the store is full")
 	} else if err != nil {
-		return fmt.Errorf("cannot record what was read while no service ran: %w", err)
+		return fmt.Errorf("cannot record what was done while no service ran: %w", err)
 	}
 	if err := g.sayChanges(ctx); errors.Is(err, storage.ErrFull) {
 		g.log.Error("changes of the config are not on record: the store is full")

@@ -13,9 +13,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"clinicgate/gateway"
 	"clinicgate/gateway/config"
 	"clinicgate/gateway/control"
 	"clinicgate/gateway/service"
+	"clinicgate/storage"
 	"clinicgate/storage/keyring"
 )
 
@@ -34,8 +36,7 @@ type keyActs interface {
 	SetRecovery(context.Context, control.KeyRecovery) (control.KeyList, error)
 }
 
-// ringActs does them on a keyring that this process opened. Nobody records who
-// did it: the store is closed.
+// ringActs does them on a keyring that this process opened.
 type ringActs struct{ keys control.RingKeys }
 
 func (r ringActs) KeyList(ctx context.Context) (control.KeyList, error) {
@@ -54,19 +55,26 @@ func (r ringActs) SetRecovery(ctx context.Context, in control.KeyRecovery) (cont
 	return r.keys.SetRecovery(ctx, control.Caller{}, in)
 }
 
-// onKeys does something with the running service's keyring or, while none runs,
+// onKeys changes something of the running service's keyring or, while none runs,
 // with the keyring itself, and shows the keys afterwards.
 func (a *app) onKeys(ctx context.Context, act func(keyActs) (control.KeyList, error)) error {
-	return a.withKeys(ctx, func(k keyActs) error {
+	return a.withKeys(ctx, true, a.showing(act))
+}
+
+func (a *app) showing(act func(keyActs) (control.KeyList, error)) func(keyActs) error {
+	return func(k keyActs) error {
 		l, err := act(k)
 		if err != nil {
 			return err
 		}
 		return a.show(l, func(t *table) { showKeys(t, l) })
-	})
+	}
 }
 
-func (a *app) withKeys(ctx context.Context, act func(keyActs) error) error {
+// withKeys hands over the service's keyring or, while none runs, the keyring itself.
+// Who changes that one holds the data folder, so that no service starts with the old
+// keys, and the change is noted for the audit log.
+func (a *app) withKeys(ctx context.Context, change bool, act func(keyActs) error) error {
 	client, err := a.dial(ctx)
 	if err == nil {
 		defer client.Close()
@@ -79,12 +87,23 @@ func (a *app) withKeys(ctx context.Context, act func(keyActs) error) error {
 	if err != nil {
 		return err
 	}
+	dir := settings.Storage.Dir
+	if change && gateway.HasKeys(settings) {
+		lock, err := storage.Lock(ctx, dir)
+		if err != nil {
+			return err
+		}
+		defer lock.Close()
+	}
 	ring, err := a.openRing(ctx, settings)
 	if err != nil {
 		return err
 	}
 	defer ring.Close()
-	return errors.Join(act(ringActs{control.RingKeys{Ring: ring, Now: time.Now}}), service.Adopt(settings.Storage.Dir))
+	keys := control.RingKeys{Ring: ring, Now: time.Now, Changed: func(_ context.Context, _ control.Caller, what string) error {
+		return gateway.NoteKeyChange(dir, control.ThisAccount(), what)
+	}}
+	return errors.Join(act(ringActs{keys}), service.Adopt(dir))
 }
 
 // openRing opens the keyring of a service that does not run.
@@ -297,7 +316,7 @@ func (a *app) keysList() *cobra.Command {
 		Short: "List the keys; never their values",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.onKeys(c.Context(), func(k keyActs) (control.KeyList, error) { return k.KeyList(c.Context()) })
+			return a.withKeys(c.Context(), false, a.showing(func(k keyActs) (control.KeyList, error) { return k.KeyList(c.Context()) }))
 		},
 	}
 }
@@ -390,7 +409,7 @@ is set.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			set := false
-			err := a.withKeys(c.Context(), func(k keyActs) error {
+			err := a.withKeys(c.Context(), false, func(k keyActs) error {
 				l, err := k.KeyList(c.Context())
 				if err != nil {
 					return err

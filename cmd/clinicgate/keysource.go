@@ -9,9 +9,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"clinicgate/gateway"
 	"clinicgate/gateway/config"
 	"clinicgate/gateway/control"
 	"clinicgate/gateway/service"
+	"clinicgate/storage"
 )
 
 func (a *app) keysSource() *cobra.Command {
@@ -62,12 +64,22 @@ func (a *app) changeSource(ctx context.Context, next config.KeySource, generate 
 	if err := changed.Validate(); err != nil {
 		return &mistake{err: err, hint: hintOf(err, "`clinicgate keys source --help` shows what each kind needs")}
 	}
+	if gateway.HasKeys(settings) {
+		lock, err := storage.Lock(ctx, settings.Storage.Dir)
+		if err != nil {
+			return err
+		}
+		defer lock.Close()
+	}
 	ring, err := a.openRing(ctx, settings)
 	if err != nil {
 		return err
 	}
 	defer ring.Close()
 	if err := sourceFile(ctx, next, generate); err != nil {
+		return err
+	}
+	if err := gateway.NoteKeyChange(settings.Storage.Dir, control.ThisAccount(), "put under the key source "+string(next.Kind)); err != nil {
 		return err
 	}
 	if err := ring.ChangeSource(ctx, next.Source()); err != nil {

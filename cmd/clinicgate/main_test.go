@@ -182,13 +182,14 @@ func serveFake(path string) (stop func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Open(); err != nil {
+	on := &control.Channel{}
+	if err := s.Open(on); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
-	return func() { cancel(); <-done }, nil
+	return func() { cancel(); <-done; _ = on.Close() }, nil
 }
 
 // A line with control characters in it cannot steer the terminal, and a result

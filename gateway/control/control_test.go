@@ -272,6 +272,13 @@ func (b *backend) all() control.Backend {
 		Keys: keys{b}, Audit: audit{b}, Log: logs{b}, Diag: diags{}, Bundle: bundles{b}, Store: store{b}, Upgrade: noUpgrade{}, Access: b, Glass: glasses{b}, Token: noToken{}}
 }
 
+// channel is one that is given back at the end of the test.
+func channel(t *testing.T) *control.Channel {
+	c := &control.Channel{}
+	t.Cleanup(func() { _ = c.Close() }) // the test is over
+	return c
+}
+
 // serve runs a server on a socket of its own until the test ends.
 func serve(t *testing.T, b *backend, change func(*control.Server)) (path string, log *bytes.Buffer) {
 	t.Helper()
@@ -290,7 +297,7 @@ func serve(t *testing.T, b *backend, change func(*control.Server)) (path string,
 	if change != nil {
 		change(s)
 	}
-	if err := s.Open(); err != nil {
+	if err := s.Open(channel(t)); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -680,7 +687,7 @@ func TestStreamEnds(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := s.Open(); err != nil {
+			if err := s.Open(channel(t)); err != nil {
 				t.Fatal(err)
 			}
 			service, stop := context.WithCancel(context.Background())
@@ -725,7 +732,7 @@ func TestSocketFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return s.Open()
+		return s.Open(channel(t))
 	}
 	err := open(path)
 	if got, ok := errors.AsType[*control.Error](err); !ok || got.Code != control.Conflict || got.Next == "" {
@@ -761,16 +768,87 @@ func TestStaleSocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Open(); err != nil {
+	on := &control.Channel{}
+	if err := s.Open(on); err != nil {
 		t.Fatalf("Open over a stale socket: %v", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if err := s.Run(ctx); err != nil {
+	if err := errors.Join(s.Run(ctx), on.Close()); err != nil {
 		t.Errorf("Run: %v", err)
 	}
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the socket stays behind: %v", err)
+	}
+}
+
+// A service that begins again in the same process is not taken for one that is down:
+// what was asked is answered, and who asks in between waits for the next server.
+func TestWhoAsksWhileTheServiceBeginsAgainWaits(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.sock")
+	on := channel(t)
+	begun, proceed := make(chan struct{}), make(chan struct{})
+	first := &backend{verify: func(context.Context, func(control.Progress)) (control.AuditReport, error) {
+		close(begun)
+		<-proceed
+		return control.AuditReport{OK: true}, nil
+	}}
+	run := func(b *backend) (s *control.Server, stop func()) {
+		s, err := control.New(config.Control{Path: path}, b.all(), slog.New(slog.DiscardHandler))
+		if err == nil {
+			err = s.Open(on)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error, 1)
+		go func() { done <- s.Run(ctx) }()
+		return s, func() {
+			cancel()
+			if err := <-done; err != nil {
+				t.Errorf("Run: %v", err)
+			}
+		}
+	}
+	old, stop := run(first)
+	asked := make(chan error, 1)
+	client := dial(t, path)
+	go func() {
+		_, err := client.AuditVerify(t.Context(), control.AuditVerify{}, nil)
+		asked <- err
+	}()
+	<-begun
+	left := make(chan struct{})
+	go func() { old.Leave(t.Context()); close(left) }()
+	close(proceed)
+	if err := <-asked; err != nil {
+		t.Errorf("what was asked before: %v", err)
+	}
+	<-left
+	waits := make(chan error, 2)
+	for range 2 {
+		go func() {
+			c, err := control.Dial(t.Context(), path)
+			if err == nil {
+				_, err = c.Status(t.Context())
+				c.Close()
+			}
+			waits <- err
+		}()
+	}
+	select {
+	case err := <-waits:
+		t.Errorf("somebody answered while there was no server: %v", err)
+	case <-time.After(100 * time.Millisecond):
+	}
+	stop()
+	_, stop = run(&backend{})
+	defer stop()
+	for range 2 {
+		if err := <-waits; err != nil {
+			t.Errorf("who asked in between: %v", err)
+		}
 	}
 }
 

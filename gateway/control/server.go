@@ -32,6 +32,9 @@ type Server struct {
 	identify func(net.Conn) (Peer, error)
 	resolve  resolver
 	listener net.Listener
+	leave    chan struct{} // closed by Leave
+	leaving  sync.Once
+	left     chan struct{} // closed when nothing is answered any more
 	accesses Accesses
 	glasses  BreakGlasses
 	told     told
@@ -42,7 +45,7 @@ func New(cfg config.Control, b Backend, log *slog.Logger) (*Server, error) {
 	if err := b.complete(); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, log: log, table: map[string]endpoint{}, identify: peerOf, resolve: resolvePrincipal, accesses: b.Access, glasses: b.Glass}
+	s := &Server{cfg: cfg, log: log, table: map[string]endpoint{}, leave: make(chan struct{}), left: make(chan struct{}), identify: peerOf, resolve: resolvePrincipal, accesses: b.Access, glasses: b.Glass}
 	for _, e := range endpoints(b) {
 		s.table["/"+version+"/"+e.name] = e
 	}
@@ -50,17 +53,18 @@ func New(cfg config.Control, b Backend, log *slog.Logger) (*Server, error) {
 }
 
 // Open binds the channel, so that a second service on this machine is noticed
-// before anything else starts.
-func (s *Server) Open() error {
-	l, err := listen(s.cfg)
-	if err != nil {
-		return fmt.Errorf("cannot open control channel: %w", err)
+// before anything else starts. One that an earlier server answered on is taken over
+// with those who wait on it.
+func (s *Server) Open(on *Channel) error {
+	if err := on.bind(s.cfg); err != nil {
+		return err
 	}
-	s.listener = limit(l, maxConns)
+	s.listener = limit(on.turn(), maxConns)
 	return nil
 }
 
-// Run answers until ctx ends, then gives open requests two seconds.
+// Run answers until ctx ends or Leave is called, then gives open requests two
+// seconds. It returns when ctx ends.
 func (s *Server) Run(ctx context.Context) error {
 	if s.listener == nil {
 		return errors.New("control channel was not opened")
@@ -78,22 +82,34 @@ func (s *Server) Run(ctx context.Context) error {
 			return context.WithValue(ctx, peerKey{}, sync.OnceValues(func() (Peer, error) { return s.identify(c.(*limitedConn).Conn) }))
 		},
 	}
-	stopped := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(stopped)
-		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
-		defer cancel()
-		if server.Shutdown(bounded) != nil {
-			_ = server.Close()
-		}
-	})
-	err := server.Serve(s.listener)
-	if stop() {
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(s.listener) }()
+	select {
+	case err := <-ended:
 		_ = server.Close()
 		return fmt.Errorf("control channel ended: %w", err)
+	case <-ctx.Done():
+	case <-s.leave:
 	}
-	<-stopped
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	if server.Shutdown(bounded) != nil {
+		_ = server.Close()
+	}
+	<-ended
+	close(s.left)
+	<-ctx.Done()
 	return nil
+}
+
+// Leave ends the answering of a server that runs, and returns when what was asked is
+// answered. Who asks from then on waits for the channel's next server.
+func (s *Server) Leave(ctx context.Context) {
+	s.leaving.Do(func() { close(s.leave) })
+	select {
+	case <-s.left:
+	case <-ctx.Done():
+	}
 }
 
 type peerKey struct{}
