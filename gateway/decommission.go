@@ -17,7 +17,6 @@ import (
 
 	"clinicgate/gateway/config"
 	"clinicgate/gateway/control"
-	"clinicgate/gateway/uplink"
 	"clinicgate/kiosk"
 	"clinicgate/storage"
 	"clinicgate/storage/auditlog"
@@ -78,7 +77,7 @@ func (d Decommission) On(ctx context.Context, cfg config.Config, o Options) (Cer
 		return c, err
 	}
 	if c.Note == "" {
-		err = still(ctx, cfg, o, func(g *Gateway) error {
+		err = still(ctx, cfg, o, cfg.KeySource.Source(), func(g *Gateway) error {
 			c, err = d.certify(ctx, g)
 			return err
 		})
@@ -117,7 +116,10 @@ func mayRun(dir string) error {
 
 // certify makes sure that nothing is lost unsaid, and decides.
 func (d Decommission) certify(ctx context.Context, g *Gateway) (c Certificate, err error) {
-	if c.Unsent, err = d.send(ctx, g, d.Wait); err != nil {
+	if err := g.sayMeanwhile(ctx); err != nil && !errors.Is(err, storage.ErrFull) {
+		return c, fmt.Errorf("cannot record what was done while no service ran: %w", err)
+	}
+	if c.Unsent, err = g.drain(ctx, d.Wait, d.Progress); err != nil {
 		return c, err
 	}
 	left, err := g.openPredecessors(ctx)
@@ -144,7 +146,7 @@ func (d Decommission) certify(ctx context.Context, g *Gateway) (c Certificate, e
 	if err := g.audit(ctx, act, kiosk.KioskDecommissioned, kiosk.AuditFacts{Action: "decommission", Resource: string(g.self)}); err != nil && !errors.Is(err, storage.ErrFull) {
 		return c, fmt.Errorf("cannot record the decommissioning: %w", err)
 	}
-	unsent, err := d.send(ctx, g, min(d.Wait, 10*time.Second))
+	unsent, err := g.drain(ctx, min(d.Wait, 10*time.Second), d.Progress)
 	if err != nil {
 		return c, err
 	}
@@ -167,57 +169,6 @@ func (d Decommission) certify(ctx context.Context, g *Gateway) (c Certificate, e
 		return c, fmt.Errorf("cannot write the certificate: %w", err)
 	}
 	return c, nil
-}
-
-// send gives what is left a last chance, and says how much is left then.
-func (d Decommission) send(ctx context.Context, g *Gateway, wait time.Duration) (uint64, error) {
-	queued := func() (n uint64) {
-		for _, st := range g.store.Streams() {
-			n += st.Queued
-		}
-		return n
-	}
-	if queued() == 0 || wait <= 0 {
-		return queued(), nil
-	}
-	client, err := g.openPubNub(ctx)
-	if client != nil {
-		defer client.Close()
-	}
-	if err != nil {
-		return 0, err
-	}
-	up, err := uplink.New(uplink.Config{Batch: g.batchMode(), Signer: g.keys.signer, Quarantined: g.quarantined}, g.store, service{g.client}, g.keys, g.log.With("component", "uplink"))
-	if err != nil {
-		return 0, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_ = g.token.Run(ctx, up.TokenRefreshed) // without a token the uplink says so
-	}()
-	sent := make(chan struct{})
-	go func() {
-		defer close(sent)
-		_ = up.Run(ctx)
-	}()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for queued() > 0 && ctx.Err() == nil {
-		select {
-		case <-tick.C:
-			if d.Progress != nil {
-				d.Progress(control.Progress{Done: queued(), Unit: "events left"})
-			}
-		case <-ctx.Done():
-		}
-	}
-	cancel()
-	<-sent
-	<-ended
-	return queued(), nil
 }
 
 // fill writes the certificate and signs it, the last thing that this kiosk signs.

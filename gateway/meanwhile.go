@@ -41,6 +41,28 @@ func NoteKeyChange(dir string, by kiosk.Actor, what string) error {
 	return noteHeld(dir, by, t, f)
 }
 
+// NotedKeyChange notes a change of the keyring, does it, and takes the note back where
+// it failed, for who holds the data folder's lock. Cut short, it is on record rather
+// than not.
+func NotedKeyChange(dir string, by kiosk.Actor, what string, change func() error) error {
+	t, f := keyChange(what)
+	return noted(dir, by, t, f, change)
+}
+
+func noted(dir string, by kiosk.Actor, t kiosk.AuditType, f kiosk.AuditFacts, do func() error) error {
+	before, err := readNotes(keyring.Dir(dir))
+	if err == nil {
+		err = noteHeld(dir, by, t, f)
+	}
+	if err != nil {
+		return err
+	}
+	if err := do(); err != nil {
+		return errors.Join(err, writeNotes(dir, before))
+	}
+	return nil
+}
+
 // keyChange is how a change of the keyring stands in the audit log.
 func keyChange(what string) (kiosk.AuditType, kiosk.AuditFacts) {
 	t := kiosk.KeyRotated
@@ -70,7 +92,11 @@ func noteHeld(dir string, by kiosk.Actor, t kiosk.AuditType, f kiosk.AuditFacts)
 	if len(list) == maxNotes {
 		return hinted{errors.New("too much was done while no service ran"), "start the service: it puts it on record"}
 	}
-	text, err := json.Marshal(append(list, note{uuid.New(), time.Now(), by.ID, t, f.Action, f.Resource}))
+	return writeNotes(dir, append(list, note{uuid.New(), time.Now(), by.ID, t, f.Action, f.Resource}))
+}
+
+func writeNotes(dir string, list []note) error {
+	text, err := json.Marshal(list)
 	if err != nil {
 		return err
 	}

@@ -437,10 +437,11 @@ func (r Restore) Replace(ctx context.Context, cfg config.Config) (done control.R
 	}
 	m, err := r.unpack(ctx, staged, ring)
 	if err == nil {
-		err = r.place(ctx, cfg, staged, h)
+		err = r.place(ctx, source, staged, h)
 	}
 	if err == nil {
-		err = inherit(own, ring, h.Kiosk, cfg.Kiosk.ID)
+		facts := kiosk.AuditFacts{Action: "import from the backup of " + h.Kiosk, Resource: "keyring"}
+		err = noted(dir, r.By, kiosk.KeyImported, facts, func() error { return inherit(own, ring, h.Kiosk, cfg.Kiosk.ID) })
 	}
 	if err == nil {
 		err = takeover{ID: uuid.New(), Kiosk: h.Kiosk, Made: h.Made, By: r.By.ID}.write(staged)

@@ -26,7 +26,9 @@ type Restore struct {
 	// Private opens the backup where the key source that it was made under is lost.
 	Private *keyring.RecoveryPrivate
 	// Leave means that unsent events of the present store may be set aside with it.
-	Leave    bool
+	Leave bool
+	// Wait is for how long what the present store has not sent is sent first.
+	Wait     time.Duration
 	By       kiosk.Actor
 	Progress func(control.Progress)
 }
@@ -45,7 +47,10 @@ func (r Restore) On(ctx context.Context, cfg config.Config, o Options) (done con
 		return done, hinted{fmt.Errorf("this is a backup of kiosk %s of %s, not of %s", h.Kiosk, h.Organization, cfg.Kiosk.ID),
 			"on the machine that replaces that kiosk, `clinicgate store restore --replacement` sends what it had not sent"}
 	}
-	dir := cfg.Storage.Dir
+	dir, source := cfg.Storage.Dir, cfg.KeySource.Source()
+	if err := r.leave(ctx, cfg, o, h, source); err != nil {
+		return done, err
+	}
 	release, err := settled(ctx, dir)
 	if err != nil {
 		return done, err
@@ -54,7 +59,7 @@ func (r Restore) On(ctx context.Context, cfg config.Config, o Options) (done con
 
 	swap := archive.Swap{ID: uuid.New(), Kiosk: h.Kiosk, Made: h.Made, By: r.By.ID, Aside: "set-aside-" + time.Now().UTC().Format("20060102T150405Z")}
 	done = control.Restored{Kiosk: h.Kiosk, Made: h.Made, Keyring: "kept"}
-	ring, held, err := r.keyring(ctx, h, cfg)
+	ring, held, err := r.keyring(ctx, h, dir, source)
 	if err != nil {
 		return done, err
 	}
@@ -65,12 +70,11 @@ func (r Restore) On(ctx context.Context, cfg config.Config, o Options) (done con
 			done.Keyring = "recovered"
 		}
 	}
-	if done.Left, err = unsent(ctx, dir, ring); err != nil {
-		return done, err
+	if done.Left, err = unsent(ctx, dir, ring); err != nil && !r.Leave {
+		return done, hinted{fmt.Errorf("nobody knows whether the present store has unsent events: %w", err), leaveHint}
 	}
 	if done.Left > 0 && !r.Leave {
-		return done, hinted{fmt.Errorf("%d events of the present store were not sent yet", done.Left),
-			"start the service with a network until `clinicgate sync status` shows nothing queued, or add --leave-unsent: the present store is set aside with them"}
+		return done, hinted{fmt.Errorf("%d events of the present store were not sent yet", done.Left), leaveHint}
 	}
 	staged, err := archive.Staging(dir)
 	if err != nil {
@@ -80,11 +84,17 @@ func (r Restore) On(ctx context.Context, cfg config.Config, o Options) (done con
 	if err != nil {
 		return done, errors.Join(err, os.RemoveAll(staged))
 	}
-	if err := r.prepare(ctx, cfg, dir, staged, h, ring, held, m.Snapshot); err != nil {
+	if err := r.prepare(ctx, source, dir, staged, h, ring, held, m.Snapshot); err != nil {
 		return done, errors.Join(err, os.RemoveAll(staged))
 	}
 	done.Unsent, done.Blobs, done.Aside = m.Snapshot.Counts.Queued, len(m.Members)-2, filepath.Join(dir, swap.Aside)
-	if err := swap.Decide(dir); err != nil {
+	decide := func() error { return swap.Decide(dir) }
+	if held && r.Private != nil {
+		err = noted(dir, r.By, kiosk.KeyRotated, openedByRecovery, decide)
+	} else {
+		err = decide()
+	}
+	if err != nil {
 		return done, err
 	}
 	if err := release.Close(); err != nil {
@@ -92,7 +102,38 @@ func (r Restore) On(ctx context.Context, cfg config.Config, o Options) (done con
 	}
 	release = closer(func() error { return nil })
 	// Opening it records the restore. If that fails, the service's next start does.
-	return done, still(ctx, cfg, o, func(g *Gateway) error { return g.sayRestored(ctx) })
+	return done, still(ctx, cfg, o, source, func(g *Gateway) error { return g.sayLater(ctx) })
+}
+
+const leaveHint = "give the kiosk a network and try again: what is left is sent first; or add --leave-unsent, and the present store is set aside with them"
+
+// openedByRecovery is on record wherever the recovery key opened a keyring for good.
+var openedByRecovery = kiosk.AuditFacts{Action: "opened with the recovery key, put under another key source", Resource: "keyring"}
+
+// leave sends what the present store has not sent, where the kiosk's own keyring opens
+// it. What cannot be sent is counted afterwards.
+func (r Restore) leave(ctx context.Context, cfg config.Config, o Options, h archive.Header, source keyring.Source) error {
+	if r.Leave || r.Wait <= 0 {
+		return nil
+	}
+	release, err := settled(ctx, cfg.Storage.Dir)
+	if err != nil {
+		return err
+	}
+	left, own := uint64(0), false
+	if ring, held, err := r.keyring(ctx, h, cfg.Storage.Dir, source); err == nil {
+		own = !held
+		left, err = unsent(ctx, cfg.Storage.Dir, ring)
+		own = own && err == nil
+		ring.Close()
+	}
+	if err := release.Close(); err != nil || !own || left == 0 {
+		return err
+	}
+	return still(ctx, cfg, o, source, func(g *Gateway) error {
+		_, err := g.drain(ctx, r.Wait, r.Progress)
+		return err
+	})
 }
 
 // header reads whose backup it is.
@@ -132,8 +173,8 @@ func settled(ctx context.Context, dir string) (io.Closer, error) {
 
 // keyring opens the kiosk's own keyring, which knows what was erased since, or the
 // backup's where there is none that could open the backup. held says which.
-func (r Restore) keyring(ctx context.Context, h archive.Header, cfg config.Config) (ring *keyring.Ring, held bool, err error) {
-	dir, src := keyring.Dir(cfg.Storage.Dir), cfg.KeySource.Source()
+func (r Restore) keyring(ctx context.Context, h archive.Header, folder string, src keyring.Source) (ring *keyring.Ring, held bool, err error) {
+	dir := keyring.Dir(folder)
 	backup, err := r.open(ctx, h, src)
 	if err != nil {
 		return nil, false, err
@@ -184,9 +225,9 @@ func (r Restore) unpack(ctx context.Context, staged string, ring *keyring.Ring) 
 
 // prepare makes what stands in the staging folder a store that this machine opens,
 // in a new life.
-func (r Restore) prepare(ctx context.Context, cfg config.Config, dir, staged string, h archive.Header, ring *keyring.Ring, held bool, snap storage.Snapshot) error {
+func (r Restore) prepare(ctx context.Context, source keyring.Source, dir, staged string, h archive.Header, ring *keyring.Ring, held bool, snap storage.Snapshot) error {
 	if held {
-		if err := r.place(ctx, cfg, staged, h); err != nil {
+		if err := r.place(ctx, source, staged, h); err != nil {
 			return err
 		}
 	}
@@ -203,19 +244,19 @@ func (r Restore) prepare(ctx context.Context, cfg config.Config, dir, staged str
 }
 
 // place puts the backup's keyring into a folder, under this machine's key source.
-func (r Restore) place(ctx context.Context, cfg config.Config, folder string, h archive.Header) error {
+func (r Restore) place(ctx context.Context, source keyring.Source, folder string, h archive.Header) error {
 	if err := keyring.Held(h.Keyring).Place(keyring.Dir(folder)); err != nil {
 		return err
 	}
 	if r.Private == nil {
 		return nil
 	}
-	return recoverKeyring(ctx, folder, *r.Private, cfg.KeySource)
+	return recoverKeyring(ctx, folder, *r.Private, source)
 }
 
 // recoverKeyring opens the keyring in a folder with the recovery key and puts it
 // under another key source.
-func recoverKeyring(ctx context.Context, folder string, private keyring.RecoveryPrivate, to config.KeySource) error {
+func recoverKeyring(ctx context.Context, folder string, private keyring.RecoveryPrivate, to keyring.Source) error {
 	dir := keyring.Dir(folder)
 	root, err := keyring.RecoverRoot(dir, private)
 	if err != nil {
@@ -226,17 +267,21 @@ func recoverKeyring(ctx context.Context, folder string, private keyring.Recovery
 		return err
 	}
 	defer ring.Close()
-	if err := ring.ChangeSource(ctx, to.Source()); err != nil {
+	if err := ring.ChangeSource(ctx, to); err != nil {
 		return hinted{err, "see that key_source of the config names a source that this machine has; `clinicgate keys init --help`"}
 	}
 	return nil
 }
 
-// unsent counts what the present store has not sent, as far as it can be read.
+// unsent counts what the present store has not sent. An error says that this cannot be
+// told.
 func unsent(ctx context.Context, dir string, ring *keyring.Ring) (uint64, error) {
 	report, err := storage.Check(ctx, storage.CheckOptions{Path: filepath.Join(dir, archive.StoreFile), Keys: ring})
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
+	}
+	if err == nil && (!report.OK || report.Unreadable > 0) {
+		err = fmt.Errorf("it is damaged: %s", report.Explanation)
 	}
 	return report.Unsent, err
 }
@@ -272,6 +317,18 @@ func (g *Gateway) sayRestored(ctx context.Context) error {
 	return archive.Recorded(g.cfg.Storage.Dir)
 }
 
+// sayLater records, from a command, what the next start of the service would. A full
+// store leaves it to that.
+func (g *Gateway) sayLater(ctx context.Context) error {
+	if err := g.sayRestored(ctx); err != nil {
+		return err
+	}
+	if err := g.sayMeanwhile(ctx); err != nil && !errors.Is(err, storage.ErrFull) {
+		return fmt.Errorf("cannot record what was done while no service ran: %w", err)
+	}
+	return nil
+}
+
 // Recovered is what bringing a damaged store back by hand did.
 type Recovered struct {
 	KeySource string            `json:"keySource,omitempty"` // the keyring is under this one now
@@ -286,27 +343,30 @@ type Recovered struct {
 // recovery key also one whose key source is lost, whose keyring is put under this
 // machine's. No service may be running.
 func Recover(ctx context.Context, cfg config.Config, o Options, private *keyring.RecoveryPrivate) (done Recovered, err error) {
-	dir := cfg.Storage.Dir
+	dir, source, by := cfg.Storage.Dir, cfg.KeySource.Source(), control.ThisAccount()
 	release, err := settled(ctx, dir)
 	if err != nil {
 		return done, err
 	}
 	if private != nil {
-		if err = recoverKeyring(ctx, dir, *private, cfg.KeySource); err == nil {
+		if err = noted(dir, by, kiosk.KeyRotated, openedByRecovery, func() error { return recoverKeyring(ctx, dir, *private, source) }); err == nil {
 			done.KeySource = string(cfg.KeySource.Kind)
 		}
 	}
 	if err := errors.Join(err, release.Close()); err != nil {
 		return done, err
 	}
-	return done, still(ctx, cfg, o, func(g *Gateway) error {
+	return done, still(ctx, cfg, o, source, func(g *Gateway) error {
 		done.Before, done.Salvaged, done.Rolled = g.opened.Report, g.opened.Salvaged, g.opened.Rolled != nil
 		st := g.store.Status()
 		done.Life, done.Counts = st.Life, countsOf(st.Counts)
-		if err := g.sayRestored(ctx); err != nil || private == nil {
+		if err := g.sayLater(ctx); err != nil || repaired(g.opened) == "" {
 			return err
 		}
-		act := kiosk.NewAct(control.ThisAccount())
-		return g.audit(ctx, act, kiosk.KeyRotated, kiosk.AuditFacts{Action: "opened with the recovery key, under another key source", Resource: "keyring"})
+		err := g.audit(ctx, kiosk.NewAct(by), kiosk.StoreRecovered, kiosk.AuditFacts{Action: "recover by hand", Resource: string(g.self)})
+		if errors.Is(err, storage.ErrFull) {
+			return nil // the next start records the recovery
+		}
+		return err
 	})
 }

@@ -79,10 +79,9 @@ func (a *app) changeSource(ctx context.Context, next config.KeySource, generate 
 	if err := sourceFile(ctx, next, generate); err != nil {
 		return err
 	}
-	if err := gateway.NoteKeyChange(settings.Storage.Dir, control.ThisAccount(), "put under the key source "+string(next.Kind)); err != nil {
-		return err
-	}
-	if err := ring.ChangeSource(ctx, next.Source()); err != nil {
+	if err := gateway.NotedKeyChange(settings.Storage.Dir, control.ThisAccount(), "put under the key source "+string(next.Kind), func() error {
+		return ring.ChangeSource(ctx, next.Source())
+	}); err != nil {
 		return err
 	}
 	if err := adoptKeys(settings.Storage.Dir, next); err != nil {

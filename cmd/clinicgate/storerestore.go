@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,11 +20,14 @@ import (
 func (a *app) storeRestore() *cobra.Command {
 	var key string
 	var leave, replacement bool
+	var wait time.Duration
 	c := &cobra.Command{
 		Use:   "restore FILE",
 		Short: "Put a backup in the place of the store",
 		Long: `Puts a backup of this kiosk in the place of its store. The service must be stopped.
-The present store is set aside in the data folder, not deleted. The restored store
+What the present store has not sent, such as the record of the stop, is sent first; if
+something is left, nothing is changed unless --leave-unsent is given. The present store
+is set aside in the data folder, not deleted. The restored store
 goes on in a new life, so that no number is used twice: what the backup had not sent
 is sent again under the same ids, of which readers keep one, and the audit log says
 that and by whom it was restored.
@@ -45,7 +49,7 @@ allow the dead one's device channel until then.`,
 			if err != nil {
 				return err
 			}
-			r := gateway.Restore{Leave: leave, By: control.ThisAccount()}
+			r := gateway.Restore{Leave: leave, Wait: wait, By: control.ThisAccount()}
 			if r.File, err = filepath.Abs(args[0]); err != nil {
 				return err
 			}
@@ -69,6 +73,7 @@ allow the dead one's device channel until then.`,
 	}
 	c.Flags().StringVar(&key, "recovery-key", "", "file with the private half of the clinic's recovery key, - for standard input")
 	c.Flags().BoolVar(&replacement, "replacement", false, "take over what another, dead kiosk had not sent")
+	c.Flags().DurationVar(&wait, "wait", time.Minute, "how long to try to send what the present store has not sent")
 	c.Flags().BoolVar(&leave, "leave-unsent", false, "set the present store aside although it has unsent events")
 	return c
 }
