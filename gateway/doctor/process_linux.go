@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -63,9 +64,12 @@ func having(wanted func(link string) bool) (list []Process) {
 }
 
 // Others finds the other programs of this name that run the service, as far as this
-// account may see. usual is the config of one that names none.
+// account may see. usual is the config of one that names none. A child that a service
+// has forked and that has not begun its own program yet still looks like the service,
+// and is none.
 func Others(name, usual string) (list []Service) {
 	commands, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	var services []int // this one too
 	for _, path := range commands {
 		text, err := os.ReadFile(path)
 		if err != nil {
@@ -76,7 +80,11 @@ func Others(name, usual string) (list []Service) {
 			continue
 		}
 		pid, err := strconv.Atoi(strings.Split(path, "/")[2])
-		if err != nil || pid == os.Getpid() {
+		if err != nil {
+			continue
+		}
+		services = append(services, pid)
+		if pid == os.Getpid() {
 			continue
 		}
 		config := usual
@@ -94,5 +102,19 @@ func Others(name, usual string) (list []Service) {
 		}
 		list = append(list, Service{Process{pid, name}, config})
 	}
-	return list
+	return slices.DeleteFunc(list, func(s Service) bool {
+		parent, alive := parentOf(s.PID)
+		return !alive || slices.Contains(services, parent)
+	})
+}
+
+// parentOf gives the process that began another, while that one is there.
+func parentOf(pid int) (parent int, alive bool) {
+	text := line("/proc/" + strconv.Itoa(pid) + "/stat")
+	f := strings.Fields(text[strings.LastIndexByte(text, ')')+1:]) // the name before may hold anything
+	if len(f) < 2 {
+		return 0, false
+	}
+	parent, err := strconv.Atoi(f[1])
+	return parent, err == nil
 }
