@@ -13,6 +13,7 @@ import (
 	"clinicgate/gateway"
 	"clinicgate/gateway/bundle"
 	"clinicgate/gateway/control"
+	"clinicgate/storage/keyring"
 )
 
 func (a *app) bundleCommand() *cobra.Command {
@@ -89,7 +90,7 @@ func writeWhole(folder string, made control.BundleMade) (string, error) {
 	_, err = f.Write(made.File)
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
-		err = os.Rename(f.Name(), path)
+		err = keyring.Dir(filepath.Dir(path)).Rename(filepath.Base(f.Name()), filepath.Base(path))
 	}
 	if err != nil {
 		_ = os.Remove(f.Name())

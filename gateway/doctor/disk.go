@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"clinicgate/storage/keyring"
 )
 
 // Volume is the file system that a folder lies on.
@@ -141,7 +143,7 @@ func probeWrite(path string) error {
 	_, err = f.Write(make([]byte, 4096))
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
-		err = os.Rename(path+".new", path)
+		err = keyring.Dir(filepath.Dir(path)).Rename(filepath.Base(path)+".new", filepath.Base(path))
 	}
 	return errors.Join(err, removeAny(path, path+".new"))
 }

@@ -75,13 +75,14 @@ func (l *file) open() error {
 
 // rotate renames the file. It is closed first: Windows renames no open file. Where
 // the rename fails, as while another program holds the file there, the log goes on
-// in it, and begins it anew at twice its size.
+// in it, tries again with the next line, and begins it anew at twice its size. The
+// older ones make room only once it is out of the way: a try that fails costs none.
 func (l *file) rotate() {
 	l.shut()
-	for i := l.keep; i > 1; i-- {
-		_ = os.Rename(l.name(i-1), l.name(i))
-	}
-	if l.keep > 0 && os.Rename(l.path, l.name(1)) == nil {
+	if l.keep > 0 && os.Rename(l.path, l.name(0)) == nil {
+		for i := l.keep; i > 0; i-- {
+			_ = os.Rename(l.name(i-1), l.name(i))
+		}
 		return
 	}
 	if info, err := os.Stat(l.path); err == nil && (l.keep == 0 || info.Size() > 2*l.limit) {

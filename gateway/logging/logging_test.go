@@ -247,6 +247,43 @@ func TestFileAndOthers(t *testing.T) {
 	}
 }
 
+// A file that cannot be renamed, as while others hold it on Windows, costs none of
+// those before it.
+func TestFileHeldByOthers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "gate.log")
+	for _, n := range []string{".1", ".2"} {
+		if err := os.WriteFile(path+n, []byte("older"+n), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.MkdirAll(filepath.Join(path+".0", "x"), 0o700); err != nil { // no rename onto it
+		t.Fatal(err)
+	}
+	f := &file{path: path, limit: 1000, keep: 2}
+	for i := range 50 {
+		if err := f.write(Entry{Message: fmt.Sprint("line ", i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, n := range []string{".1", ".2"} {
+		if text, err := os.ReadFile(path + n); err != nil || string(text) != "older"+n {
+			t.Errorf("%s: %q, %v", n, text, err)
+		}
+	}
+	if err := os.RemoveAll(path + ".0"); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.write(Entry{Message: "let go"}); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(path + ".2"); err != nil || string(text) != "older.1" {
+		t.Errorf("%q, %v", text, err)
+	}
+	if err := f.close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // What the file does not take goes to standard error, and the trouble is told; when
 // the file takes lines again it is over.
 func TestFileThatCannotBeWritten(t *testing.T) {

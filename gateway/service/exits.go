@@ -10,6 +10,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"clinicgate/storage/keyring"
 )
 
 const (
@@ -123,10 +125,9 @@ func (e *Exits) write() error {
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(e.dir, exitsFile)
-	err = os.WriteFile(path+".new", text, 0o600)
+	err = os.WriteFile(filepath.Join(e.dir, exitsFile+".new"), text, 0o600)
 	if err == nil {
-		err = os.Rename(path+".new", path)
+		err = keyring.Dir(e.dir).Rename(exitsFile+".new", exitsFile)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("cannot count exits: there is no folder %s", e.dir)
