@@ -283,6 +283,7 @@ func (g *Gateway) measureDevices(p *exposed.Page) {
 	b := g.broker.Status()
 	p.Gauge("clinicgate_mqtt_connections", "Clients of the embedded broker.", float64(b.Connected))
 	p.Counter("clinicgate_mqtt_messages_total", "Messages of the embedded broker's clients that are durable, since the start.", float64(b.Accepted))
+	p.Counter("clinicgate_mqtt_unread_total", "Messages of the embedded broker's clients that no device's form reads, since the start; they were acknowledged.", float64(b.Unread))
 	p.Counters("clinicgate_mqtt_refused_total", "What the embedded broker refused since the start: messages (rules, not-durable) and connections.",
 		labelled(float64(b.Refused), reasonSet.Of("rules")), labelled(float64(b.Failed), reasonSet.Of("not-durable")), labelled(float64(b.Logins), reasonSet.Of("login")),
 		labelled(float64(b.TooOften), reasonSet.Of("too-often")), labelled(float64(b.TurnedOff), reasonSet.Of("too-many")),
