@@ -1,10 +1,12 @@
 package main
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -235,5 +237,64 @@ func TestPagesLinks(t *testing.T) {
 		if name := filepath.Base(path); filepath.Dir(path) == filepath.Clean(operator) && name != "README.md" && !strings.Contains(all[operator+"README.md"], "]("+name+")") {
 			t.Errorf("the index has no link to %s", name)
 		}
+	}
+}
+
+var (
+	testName = regexp.MustCompile("`((?:Test|Fuzz|Benchmark)[A-Z][A-Za-z0-9]*)`")
+	testFunc = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Benchmark)\w+)\(`)
+)
+
+// TestPagesTests: each test that a page names as proof is there, and in the HIPAA table
+// and among the threats there is a proof in each row.
+func TestPagesTests(t *testing.T) {
+	t.Parallel()
+	there := map[string]bool{}
+	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if name := d.Name(); d.IsDir() && (strings.HasPrefix(name, ".") && name != "../.." && name != ".." || name == "node_modules") {
+			return filepath.SkipDir
+		}
+		if !strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		for _, m := range testFunc.FindAllSubmatch(text, -1) {
+			there[string(m[1])] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for path, page := range pages(t) {
+		for _, m := range testName.FindAllStringSubmatch(page, -1) {
+			n++
+			if !there[m[1]] {
+				t.Errorf("%s: there is no %s", path, m[1])
+			}
+		}
+		if name := filepath.Base(path); name != "hipaa.md" && name != "threats.md" {
+			continue
+		}
+		proof := -1 // the column of tests in this table
+		for line := range strings.SplitSeq(page, "\n") {
+			cells := strings.Split(strings.Trim(line, "| "), " | ")
+			switch {
+			case !strings.HasPrefix(line, "|"):
+				proof = -1
+			case slices.Contains(cells, "test"):
+				proof = slices.Index(cells, "test")
+			case proof < 0 || strings.HasPrefix(line, "|--"):
+			case len(cells) <= proof || cells[proof] != "none" && !testName.MatchString(cells[proof]): // "none": it is not in the program
+				t.Errorf("%s: no proof of %s", path, cells[0])
+			}
+		}
+	}
+	if n < 20 {
+		t.Errorf("%d tests in the pages; are they still found?", n)
 	}
 }
