@@ -3,7 +3,6 @@
 package packaging_test
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,39 +17,12 @@ import (
 func TestDeb(t *testing.T) {
 	old, next := one(t, packages(t, before), "*_amd64.deb"), one(t, packages(t, now), "*_amd64.deb")
 	m := machinetest.Boot(t)
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	m.Copy(self, "/usr/bin/patient")
 	m.Copy(old, "/root/old.deb")
 	m.Copy(next, "/root/next.deb")
-	k := &kiosk{t: t, config: filepath.Join(m.Dir, "etc/clinicgate/config.toml")}
-	k.run = func(stdin string, args ...string) (string, error) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		cmd := m.Command(ctx, "clinicgate", args...)
-		cmd.Stdin = strings.NewReader(stdin)
-		var told strings.Builder
-		cmd.Stderr = &told
-		out, err := cmd.Output()
-		if err != nil {
-			err = fmt.Errorf("%w: %s", err, told.String())
-		}
-		return string(out), err
-	}
-	k.write = func(name, text string) string { m.Write("/root/"+name, text, 0o600); return "/root/" + name }
-	checkIn := func() {
-		t.Helper()
-		ticket := m.Run("env", "CLINICGATE_PATIENT="+k.launch(), "CLINICGATE_PATIENT_CODE="+k.code(), "patient")
-		if want := fmt.Sprintf("A-%03d", k.came); strings.TrimSpace(ticket) != want {
-			t.Errorf("number %q, want %s", ticket, want)
-		}
-	}
-	property := func(name string) string {
-		return strings.TrimSpace(m.Run("systemctl", "show", "--property="+name, "--value", "clinicgate.service"))
-	}
+	k := installedIn(t, m)
 	step := func(what string) { t.Logf("%s: %s", time.Now().Format(time.TimeOnly), what) }
+
+	status := func() string { return m.Run("dpkg-query", "--show", "--showformat=${Status}", "clinicgate") }
 
 	step("install")
 	said := m.Run("dpkg", "-i", "/root/old.deb")
@@ -59,7 +31,8 @@ func TestDeb(t *testing.T) {
 			t.Errorf("the install does not say %q:\n%s", want, said)
 		}
 	}
-	if got := property("UnitFileState") + " " + property("ActiveState"); got != "enabled inactive" {
+	clean(t, said)
+	if got := k.property("UnitFileState") + " " + k.property("ActiveState"); got != "enabled inactive" {
 		t.Errorf("after the install the service is %s", got)
 	}
 	m.Run("getent", "group", "clinicgate-admin", "clinicgate-technician", "clinicgate-desk", "clinicgate-kiosk")
@@ -79,60 +52,87 @@ func TestDeb(t *testing.T) {
 		}
 	}
 	k.people("/root/shared.json", "/root/maker.pem")
-	checkIn()
+	k.checkIn()
 
 	step("kill")
 	m.Run("systemctl", "kill", "--kill-whom=main", "--signal=KILL", "clinicgate")
 	eventually(t, 30*time.Second, "it was started again", func() error {
-		if n := property("NRestarts"); n != "1" {
+		if n := k.property("NRestarts"); n != "1" {
 			return fmt.Errorf("%s restarts", n)
 		}
 		return nil
 	})
-	checkIn()
+	k.checkIn()
 
 	step("upgrade")
-	identity, settings := k.must("", "keys", "list", "--json"), m.Run("sha256sum", "/etc/clinicgate/config.toml", "/etc/clinicgate/passphrase")
+	identity, settings := k.identity(), k.settings()
 	m.Run("mkdir", "-p", "/etc/systemd/system/clinicgate.service.d")
 	m.Write("/etc/systemd/system/clinicgate.service.d/own.conf", "[Service]\nNice=3\n", 0o644)
-	pid := property("MainPID")
+	pid := k.property("MainPID")
+	k.kill(func(int) bool { return exists(m.Dir, "usr/bin/clinicgate.dpkg-new") }, "dpkg", "-i", "/root/next.deb")
+	if got := status(); !strings.Contains(got, "reinstreq") {
+		t.Errorf("killed while it unpacked, the package is %s", got)
+	}
+	k.checkIn() // nothing was stopped
+	if got := k.property("MainPID"); got != pid {
+		t.Errorf("an upgrade that was killed while it unpacked ended process %s; now %s", pid, got)
+	}
 	said = m.Run("dpkg", "-i", "/root/next.deb")
+	clean(t, said)
 	if strings.Contains(said, "config init") {
 		t.Errorf("an upgrade asks for a set-up:\n%s", said)
 	}
-	if got := property("ActiveState"); got != "active" || property("MainPID") == pid {
-		t.Errorf("after the upgrade the service is %s, its process before %s and now %s", got, pid, property("MainPID"))
+	if got := k.property("ActiveState"); got != "active" || k.property("MainPID") == pid {
+		t.Errorf("after the upgrade the service is %s, its process before %s and now %s", got, pid, k.property("MainPID"))
 	}
 	if out := k.must("", "version"); !strings.Contains(out, now) {
 		t.Errorf("version: %s", out)
 	}
-	if got := m.Run("sha256sum", "/etc/clinicgate/config.toml", "/etc/clinicgate/passphrase"); got != settings {
+	if got := k.settings(); got != settings {
 		t.Errorf("settings changed:\n%s\n%s", settings, got)
 	}
-	public := func(list string) string {
-		_, after, _ := strings.Cut(list, `"public"`)
-		return strings.SplitN(after, ",", 2)[0]
+	if got := k.identity(); identity == "" || got != identity {
+		t.Errorf("the kiosk has another identity: %s, before %s", got, identity)
 	}
-	if got := k.must("", "keys", "list", "--json"); public(identity) == "" || public(got) != public(identity) {
-		t.Errorf("the kiosk has another identity: %s, before %s", public(got), public(identity))
-	}
-	if got := property("Nice"); got != "3" {
+	if got := k.property("Nice"); got != "3" {
 		t.Errorf("a drop-in was lost: nice %s", got)
 	}
-	checkIn()
-	if got := k.waiting(); got != "A-001 A-002 A-003" {
+	k.checkIn()
+	if got := k.waiting(); got != "A-001 A-002 A-003 A-004" {
 		t.Errorf("who waits: %s", got)
+	}
+
+	step("the upgrade's script killed")
+	k.kill(func(group int) bool { return script(group, "clinicgate.postinst") }, "dpkg", "-i", "/root/next.deb")
+	if got := status(); !strings.Contains(got, "half-configured") {
+		t.Errorf("killed while it was configured, the package is %s", got)
+	}
+	k.checkIn()
+	clean(t, m.Run("dpkg", "--configure", "-a"))
+	k.checkIn()
+
+	step("the power goes between the two halves of an upgrade")
+	m.Run("dpkg", "--unpack", "/root/next.deb")
+	m.Cut()
+	m.Start()
+	k.checkIn() // before anybody repairs it
+	clean(t, m.Run("dpkg", "--configure", "-a"))
+	if got := status(); got != "install ok installed" {
+		t.Errorf("repaired, the package is %s", got)
+	}
+	if got := k.settings(); got != settings || k.identity() != identity {
+		t.Errorf("repaired, it has the settings\n%s\nand the identity %s; before\n%s\n%s", got, k.identity(), settings, identity)
 	}
 
 	step("stopped by hand, upgraded again, rebooted")
 	m.Run("systemctl", "stop", "clinicgate")
 	m.Run("dpkg", "-i", "/root/next.deb")
-	if got := property("ActiveState"); got != "inactive" {
+	if got := k.property("ActiveState"); got != "inactive" {
 		t.Errorf("whom the administrator stopped is %s after an upgrade", got)
 	}
 	m.PowerOff()
 	m.Start()
-	checkIn()
+	k.checkIn()
 
 	step("remove")
 	m.Run("dpkg", "-r", "clinicgate")
@@ -145,11 +145,11 @@ func TestDeb(t *testing.T) {
 	if said := m.Run("dpkg", "-i", "/root/next.deb"); strings.Contains(said, "config init") {
 		t.Errorf("it asks for a set-up that is there:\n%s", said)
 	}
-	if got := property("UnitFileState"); got != "enabled" {
+	if got := k.property("UnitFileState"); got != "enabled" {
 		t.Errorf("after another install the service is %s", got)
 	}
 	m.Run("systemctl", "start", "clinicgate")
-	if got := k.waiting(); got != "A-001 A-002 A-003 A-004" {
+	if got := k.waiting(); got != "A-001 A-002 A-003 A-004 A-005 A-006 A-007 A-008" {
 		t.Errorf("who waits: %s", got)
 	}
 
