@@ -392,10 +392,10 @@ func adoptAll(s Setup) (did []string, err error) {
 	return did, nil
 }
 
-// Adopt gives files to the account that a folder belongs to, where root made them: a
-// command that an administrator runs while the service is down must not leave files
-// that the service cannot read. Another account, which could not give them away,
-// leaves them as they are.
+// Adopt gives files to the account that a folder belongs to, or, where root has just
+// made the folder, is to belong to: a command that an administrator runs while the
+// service is down must not leave files that the service cannot read. Another account,
+// which could not give them away, leaves them as they are.
 func Adopt(folder string, paths ...string) error {
 	if os.Geteuid() != 0 {
 		return nil
@@ -405,11 +405,20 @@ func Adopt(folder string, paths ...string) error {
 		return err
 	}
 	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || st.Uid == 0 {
-		return nil // there is no service's account yet; Install adopts
+	if !ok {
+		return nil
+	}
+	uid, gid := int(st.Uid), int(st.Gid)
+	if uid == 0 {
+		u, err := user.Lookup(account)
+		if err != nil {
+			return nil // there is no service's account yet; Install adopts
+		}
+		uid, _ = strconv.Atoi(u.Uid)
+		gid, _ = strconv.Atoi(u.Gid)
 	}
 	for _, p := range append([]string{folder}, paths...) {
-		if _, err := adopt(p, int(st.Uid), int(st.Gid)); err != nil {
+		if _, err := adopt(p, uid, gid); err != nil {
 			return fmt.Errorf("cannot give %s to the service: %w", p, err)
 		}
 	}
