@@ -98,6 +98,24 @@ func dial(ctx context.Context, path string) (net.Conn, error) {
 	return d.DialContext(ctx, "unix", path)
 }
 
+// whoMayOpen tells an account that may not open the socket whom it lets in.
+func whoMayOpen(path string) string {
+	info, err := os.Stat(path)
+	if err != nil {
+		info, err = os.Stat(filepath.Dir(path)) // it may be shut
+	}
+	if err == nil {
+		if stat, ok := info.Sys().(*syscall.Stat_t); ok && stat.Gid != 0 {
+			name := strconv.FormatUint(uint64(stat.Gid), 10)
+			if group, err := user.LookupGroupId(name); err == nil {
+				name = group.Name
+			}
+			return "an administrator lets it with `usermod -aG " + name + " ACCOUNT`, from its next login on; control.roles says what it may do there"
+		}
+	}
+	return "ask an administrator, or run this as root"
+}
+
 // peerOf asks the kernel who connected. The answer was fixed at connect, so it
 // cannot be changed by what the process does afterwards.
 func peerOf(c net.Conn) (Peer, error) {

@@ -51,6 +51,9 @@ func ownSID() (string, error) {
 	return u.User.Sid.String(), nil
 }
 
+// whoMayOpen tells an account that may not open the pipe whom it lets in.
+func whoMayOpen(string) string { return "ask an administrator" }
+
 // peerOf takes the client's identity from its token. It works once something
 // was read from the pipe.
 func peerOf(c net.Conn) (Peer, error) {

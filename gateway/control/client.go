@@ -65,7 +65,7 @@ func (c *Client) dial(ctx context.Context) (net.Conn, error) {
 	}
 	u := &unreachable{err: err, hint: "start it with `clinicgate run`, or name its config file with --config"}
 	if errors.Is(err, fs.ErrPermission) {
-		u.hint = "this account may not open the channel: join the group that control.group names, or ask an administrator"
+		u.hint = "this account may not open the channel: " + whoMayOpen(c.path)
 	}
 	return nil, u
 }
