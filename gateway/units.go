@@ -91,7 +91,7 @@ func (u *units) inUse(d config.Device) config.Device {
 
 // list is every device as lists show it.
 func (u *units) list() []control.Device {
-	var list []control.Device
+	list := []control.Device{}
 	for _, s := range u.devices.Status() {
 		list = append(list, u.shown(s))
 	}

@@ -15,7 +15,6 @@ import (
 	"clinicgate/gateway/control"
 )
 
-// Exit codes, see doc.go.
 const (
 	exitOK          = 0
 	exitFailed      = 1
@@ -28,6 +27,34 @@ const (
 	exitPart = 10
 	exitHung = 11
 )
+
+// exitCodes says what each code means. Help, man page and the operators' page of the
+// commands are made from it.
+var exitCodes = []struct {
+	code  int
+	means string
+}{
+	{exitOK, "it worked"},
+	{exitFailed, "it was tried and failed"},
+	{exitUsage, "the command line or the config file is wrong; the service's own process: it crashed"},
+	{exitUnreachable, "no service answers, or it went away"},
+	{exitDenied, "this account may not do that"},
+	{exitFound, "it worked, and a check found something wrong"},
+	{exitPart, "the service's own process: a part of it ended while it ran"},
+	{exitHung, "the service's own process: it hung"},
+}
+
+// exitCodesTopic is `clinicgate help exit-codes`.
+func exitCodesTopic() *cobra.Command {
+	var b strings.Builder
+	for _, e := range exitCodes {
+		fmt.Fprintf(&b, "%3d  %s\n", e.code, e.means)
+	}
+	return &cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: `Every command ends with one of these, and with an error line and a hint line when it
+is not 0:
+
+` + strings.TrimSuffix(b.String(), "\n")}
+}
 
 // app is what every subcommand needs: where to write, and the flags that all
 // have.
@@ -72,8 +99,7 @@ func (a *app) root() *cobra.Command {
 check-in page, keeps every queue, consent and audit event in an encrypted store
 before it says "done", and syncs to PubNub, encrypted and signed.
 
-Exit codes: 0 it worked, 1 it failed, 2 the command line or config is wrong,
-3 no service answers, 4 this account may not, 5 a check found something wrong.`,
+` + exitCodesTopic().Long,
 		Args:          knownCommand,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 		SilenceErrors: true,
@@ -89,6 +115,7 @@ Exit codes: 0 it worked, 1 it failed, 2 the command line or config is wrong,
 		a.statusCommand(), a.doctorCommand(), a.syncCommand(), a.tokenCommand(), a.retentionCommand(), a.validateCommand(), a.queueCommand(), a.consentCommand(), a.providerCommand(), a.deskCommand(), a.breakGlassCommand(),
 		a.auditCommand(), a.storeCommand(), a.devicesCommand(), a.launchCommand(), a.kioskSessionCommand(), a.logCommand(), a.diagCommand(), a.bundleCommand(),
 		a.versionCommand(), a.upgradeCommand(), a.decommissionCommand(),
+		exitCodesTopic(),
 	)
 	return root
 }
@@ -195,6 +222,9 @@ func (a *app) fail(err error) int {
 	}
 	if _, ok := errors.AsType[*found](err); ok {
 		return exitFound
+	}
+	if errors.Is(err, control.ErrUnreachable) && errors.Is(err, fs.ErrPermission) {
+		return exitDenied
 	}
 	if errors.Is(err, control.ErrUnreachable) {
 		return exitUnreachable

@@ -7,18 +7,5 @@
 // gateway/control, or, where it says so, do their work on files while no service
 // runs.
 //
-// Exit codes:
-//
-//	0  it worked
-//	1  it was tried and failed
-//	2  the command line or the config file is wrong
-//	3  no service answers, or it went away
-//	4  this account may not do that
-//	5  a check found something wrong
-//
-// and of the service's own process (run --service), where 2 is a crash of the
-// program too:
-//
-//	10  a part of the service ended while it ran
-//	11  the service hung
+// What the exit codes mean is told by exitCodes.
 package main

@@ -15,6 +15,7 @@ import (
 	"clinicgate/kiosk/consent"
 	"clinicgate/storage"
 	"clinicgate/storage/auditlog"
+	"clinicgate/storage/keyring"
 
 	"github.com/google/uuid"
 )
@@ -57,7 +58,9 @@ func (fakeMQTT) Watch(_ context.Context, _ control.Caller, in control.DeviceWatc
 }
 
 // fakeDoctor finds one cause with a consequence, and a warning.
-type fakeDoctor struct{}
+type fakeDoctor struct {
+	safe bool // every safeguard is there
+}
 
 func (fakeDoctor) Look(_ context.Context, _ control.Caller, in control.DoctorLook, each func(doctor.Report)) (control.DoctorFound, error) {
 	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
@@ -104,10 +107,14 @@ func (fakeToken) Read(context.Context, control.Caller, control.None) (control.To
 	return control.Token{Needed: true, Held: true, Expires: time.Now().Add(time.Hour)}, nil
 }
 
-func (fakeDoctor) Validate(context.Context, control.Caller, control.None, func(control.Progress)) (control.Validation, error) {
+func (f fakeDoctor) Validate(context.Context, control.Caller, control.None, func(control.Progress)) (control.Validation, error) {
 	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
-	list := doctor.Safeguards(doctor.Posture{Source: "key-file", Strength: "file", Accounts: 2, Rescuers: 1, Records: 10, Checkpoint: now, Verifies: true, Token: true, Encrypted: true, CipherKey: true, KeptDays: 400, Now: now})
-	return control.Validation{Kiosk: "lobby-1", Now: now, Safeguards: list}, nil
+	p := doctor.Posture{Source: "key-file", Strength: "file", Accounts: 2, Rescuers: 1, Records: 10, Checkpoint: now, Verifies: true, Token: true, Encrypted: true, CipherKey: true, KeptDays: 400, Now: now}
+	if f.safe {
+		p.Source, p.Strength, p.Recovery = "passphrase", keyring.StrengthPassphrase, true
+		p.Backup = doctor.Backup{Dir: "/mnt/copies", Last: now.Add(-8 * time.Hour)}
+	}
+	return control.Validation{OK: f.safe, Kiosk: "lobby-1", Now: now, Safeguards: doctor.Safeguards(p)}, nil
 }
 
 // fakeGlass checks as the service does, for a technician.
@@ -406,7 +413,7 @@ func (fakeDesk) Certificate(context.Context, control.Caller) (control.DeskCertif
 type fakeRoster struct{}
 
 func (fakeRoster) Import(_ context.Context, _ control.Caller, in control.RosterImport) (control.RosterImported, error) {
-	r := control.RosterImported{Days: []string{"2026-11-22"}}
+	r := control.RosterImported{Days: []string{"2026-11-22"}, Rejected: []control.RosterRow{}}
 	for i, row := range strings.Split(strings.TrimSpace(string(in.List)), "\n")[1:] {
 		if strings.Contains(row, "broken") {
 			r.Rejected = append(r.Rejected, control.RosterRow{Line: i + 2, Reason: "start is not a time"})
@@ -427,7 +434,7 @@ func (f fakeRoster) Accept(ctx context.Context, by control.Caller, in control.He
 	if in.ID != "3f9a10c2" {
 		return control.RosterImported{}, &control.Error{Code: control.NotFound, Message: "no such list is held", Next: "`clinicgate roster held` lists them"}
 	}
-	return control.RosterImported{Days: []string{"2026-11-22"}, Rows: 28, Changed: 2}, nil
+	return control.RosterImported{Days: []string{"2026-11-22"}, Rows: 28, Changed: 2, Rejected: []control.RosterRow{}}, nil
 }
 
 func (fakeRoster) Refuse(_ context.Context, _ control.Caller, in control.HeldDecision) (control.HeldLists, error) {

@@ -162,6 +162,9 @@ which also turns off error reports and dumps of the browser.`,
 			default:
 				return &mistake{err: fmt.Errorf("there is no form %q", form), hint: "--form is json or reg"}
 			}
+			if a.json {
+				return a.show(map[string]string{"form": form, "text": text}, nil)
+			}
 			_, err = fmt.Fprint(a.out, text)
 			return err
 		},

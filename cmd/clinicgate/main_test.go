@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -31,23 +32,33 @@ var update = flag.Bool("update", false, "rewrite what the scripts compare with")
 
 // The real main runs as a process of its own in every script.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"clinicgate": main})
+	testscript.Main(m, map[string]func(){"clinicgate": recorded})
 }
 
 // Scripts of testdata/script run the program against files and against a
-// control channel that answers with a made-up clinic ($CONTROL).
+// control channel that answers with a made-up clinic ($CONTROL; $SAFE has every
+// safeguard).
 func TestScripts(t *testing.T) {
+	written := t.TempDir()
+	ran := new(atomic.Int64)
+	t.Cleanup(func() { checkResults(t, written, int(ran.Load()) == len(glob(t, "testdata/script/*.txtar"))) })
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
 		UpdateScripts:       *update,
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
-			path := filepath.Join(e.WorkDir, "control.sock")
-			stop, err := serveFake(path)
-			if err != nil {
-				return err
+			ran.Add(1)
+			safe := fakeBackend()
+			safe.Doctor = fakeDoctor{safe: true}
+			for name, backend := range map[string]control.Backend{"CONTROL": fakeBackend(), "SAFE": safe} {
+				path := filepath.Join(e.WorkDir, strings.ToLower(name)+".sock")
+				stop, err := serveFake(path, backend)
+				if err != nil {
+					return err
+				}
+				e.Defer(stop)
+				e.Vars = append(e.Vars, name+"="+path)
 			}
-			e.Defer(stop)
 			guarded := emulator.New(emulator.Options{AccessManager: true})
 			e.Values["guarded"] = guarded
 			for name, double := range map[string]*emulator.Emulator{
@@ -59,7 +70,7 @@ func TestScripts(t *testing.T) {
 				e.Defer(server.Close)
 				e.Vars = append(e.Vars, name+"="+server.Listener.Addr().String())
 			}
-			e.Vars = append(e.Vars, "CONTROL="+path, "NONE="+filepath.Join(e.WorkDir, "none.sock"))
+			e.Vars = append(e.Vars, "RESULTS="+written, "NONE="+filepath.Join(e.WorkDir, "none.sock"))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -177,8 +188,8 @@ func waitFor(ts *testscript.TestScript, args []string, wanted func(context.Conte
 	ts.Fatalf("the service did not come to the wanted state")
 }
 
-func serveFake(path string) (stop func(), err error) {
-	s, err := control.New(config.Control{Path: path}, fakeBackend(), slog.New(slog.DiscardHandler))
+func serveFake(path string, backend control.Backend) (stop func(), err error) {
+	s, err := control.New(config.Control{Path: path}, backend, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
 	}
@@ -304,7 +315,7 @@ func (w *stopAfter) Write(p []byte) (int, error) {
 // as one document a line, and goes on while no service answers.
 func TestWatch(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "control.sock")
-	stop, err := serveFake(path)
+	stop, err := serveFake(path, fakeBackend())
 	if err != nil {
 		t.Fatal(err)
 	}

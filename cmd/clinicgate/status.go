@@ -129,9 +129,11 @@ func (a *app) statusDown(ctx context.Context, settings config.Config, copied boo
 	if copied && gateway.HasKeys(settings) {
 		c, err := a.openCopy(ctx, settings)
 		if err == nil {
-			s, err = c.Status(ctx)
-			err = errors.Join(err, c.Close())
-			down.Copy = err == nil
+			var kept control.Status
+			kept, err = c.Status(ctx)
+			if err = errors.Join(err, c.Close()); err == nil {
+				s, down.Copy = kept, true
+			}
 		}
 		if err != nil {
 			fmt.Fprintln(a.err, "note: no copy of the store could be read:", err)
