@@ -269,6 +269,13 @@ func (l *Link) Charge(percent int) {
 	l.status.Battery = &percent
 }
 
+// Heard notes that the device spoke.
+func (l *Link) Heard(at time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.status.Heard = at
+}
+
 // Info says which device this is.
 func (l *Link) Info() Info { return l.info }
 

@@ -25,6 +25,7 @@ type Status struct {
 	Battery     *int      // percent; nil: it has none or does not tell
 	Since       time.Time // of the state
 	LastReading time.Time // zero: none since the start
+	Heard       time.Time // last word of one that speaks by itself, on MQTT; zero: none since the start
 	Counters    Counters
 }
 

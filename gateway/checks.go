@@ -27,7 +27,8 @@ func (g *Gateway) openChecks(ctx context.Context) (io.Closer, error) {
 	if err := g.checks.Keep(keyring.Dir(g.cfg.Storage.Dir), g.o.Version, g.trusted); err != nil && !errors.Is(err, os.ErrNotExist) {
 		g.log.Warn("the checks begin without a memory", "error", err)
 	}
-	if err := g.checks.Began(g.clock.BootName()); err != nil {
+	kills, _ := doctor.Kills()
+	if err := g.checks.Began(g.clock.BootName(), kills); err != nil {
 		g.log.Warn("the start was not noted", "error", err)
 	}
 	if err := g.checks.Repaired(func(ids []string) error {
@@ -54,6 +55,7 @@ func (g *Gateway) makeChecks() (*doctor.Registry, error) {
 	dir, way := g.cfg.Storage.Dir, g.way()
 	keyset := doctor.Keyset{PubNub: g.client, Channel: kiosk.DeviceChannel(g.self), Denied: func() bool { return g.uplink.Status().LastFailure == uplink.DeniedByPubNub }}
 	hours := func() float64 { return time.Since(g.started).Hours() }
+	_, counted := doctor.Kills()
 	return doctor.New(
 		doctor.Restarts(func() doctor.Deaths { return g.checks.Deaths() }),
 		doctor.Installed(manager.Query, true),
@@ -66,6 +68,8 @@ func (g *Gateway) makeChecks() (*doctor.Registry, error) {
 		doctor.ConfigApplied(g.o.ConfigFile, g.cfg),
 		doctor.LogLevel(g.logLevel, string(g.cfg.Log.Level)),
 		doctor.FilePerms(func() []doctor.Guarded { return doctor.GuardedFiles(g.cfg, g.o.ConfigFile) }),
+
+		doctor.ControlRoles(func() []string { return control.Unknown(g.cfg.Control) }),
 
 		doctor.DiskMount(dir),
 		doctor.DiskFree(dir, g.cfg.Storage.Budget.Bytes, func() int64 { return g.store.Status().Length }),
@@ -126,8 +130,11 @@ func (g *Gateway) makeChecks() (*doctor.Registry, error) {
 		doctor.DevicesBusy(g.devices.Status),
 		doctor.DeviceTrouble(g.devices.Status),
 		doctor.DeviceFlap(g.devices.Status, hours),
+		doctor.DeviceBattery(g.devices.Status),
+		doctor.DevicesSilent(g.devices.Status),
 
 		doctor.PageUp(g.web.Addr),
+		doctor.PageCommit(func(ctx context.Context) error { return g.probe(ctx, doctorCursor, g.probes.Add(1)) }),
 		doctor.PageLoopback(g.web.Addr),
 		doctor.PageBrowser(g.web.Launched, g.started),
 		doctor.DeskCertificate(g.cfg.Desk.Certificate, now),
@@ -140,11 +147,14 @@ func (g *Gateway) makeChecks() (*doctor.Registry, error) {
 		doctor.RosterHeld(g.folder.state),
 		doctor.TicketLetter(func() string { return string(g.queue.LetterClash()) }),
 
-		doctor.Memory(),
-		doctor.Files(),
+		doctor.Memory(doctor.Resident),
+		doctor.Files(doctor.OpenFiles),
 		doctor.Work(),
+		doctor.Busy(doctor.Processor, doctor.ProcessorWaits),
 		doctor.Upgrade(g.cfg.Upgrade.Dir),
 		doctor.Reboots(func() doctor.Cuts { return g.checks.Cuts() }),
+		doctor.Killed(func() doctor.Cuts { return g.checks.Killed() }, counted),
+		doctor.Throttle(func() doctor.Throttling { return doctor.ThrottlingOf("/") }),
 		doctor.Pending(doctor.PendingRestart),
 		doctor.Sleep(doctor.MaySleep),
 	)
@@ -194,30 +204,57 @@ func (g *Gateway) logLevel() string {
 
 const (
 	checksSoon  = 15 * time.Second // after the start: the link has come up, or will not soon
-	checksEvery = 6 * time.Hour
+	checksEvery = 10 * time.Minute
+	checksAll   = 36 // of these, one asks the network too and is logged anyhow: every 6 hours
 )
 
 // runChecks looks at everything after the start and now and then, and logs what is
-// wrong: so it is known since when.
+// wrong: so it is known since when. Between, what is on this machine is looked at for
+// the heartbeat, and logged where it is news.
 func (g *Gateway) runChecks(ctx context.Context) error {
 	timer := time.NewTimer(checksSoon)
 	defer timer.Stop()
-	for {
+	var before []string
+	for n := 0; ; n++ {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-timer.C:
 		}
-		reports := g.checks.Run(ctx)
+		all := n%checksAll == 0
+		g.checks.Look(ctx, doctor.Selection{Offline: !all})
 		if ctx.Err() != nil {
 			return nil
 		}
+		timer.Reset(checksEvery)
+		reports := g.checks.Last()
+		_, failing := said(reports)
+		if !all && slices.Equal(failing, before) {
+			continue
+		}
+		before = failing
 		roots := doctor.Roots(reports)
 		for _, r := range roots {
 			g.log.Warn("a check found something", "check", r.ID, "state", string(r.State), "detail", r.Detail, "hint", r.Hint, "since", r.Since)
 		}
 		g.log.Info("checks are done", "wrong", len(roots), "of", len(reports), "support_code", doctor.SupportCode(g.o.Version, reports))
-		timer.Reset(checksEvery)
+	}
+}
+
+// said is what the heartbeat says of the checks: the worst state, and the causes of
+// it; nothing before the first run.
+func said(reports []doctor.Report) (state string, failing []string) {
+	if len(reports) == 0 {
+		return "", nil
+	}
+	for _, r := range doctor.Roots(reports) {
+		failing = append(failing, r.ID)
+	}
+	switch worst := doctor.Worst(reports); {
+	case worst.Bad():
+		return string(worst), failing[:min(len(failing), kiosk.HeartbeatFailing)]
+	default:
+		return string(doctor.OK), nil
 	}
 }
 

@@ -131,6 +131,7 @@ type Gateway struct {
 	channel     *control.Channel // one for the life of the process
 	control     *control.Server
 	checks      *doctor.Registry
+	probes      atomic.Uint64 // commits of doctor's page-commit
 	lastChecks  lastChecks
 	glasses     glasses
 	asked       sync.Once // of the service manager
@@ -348,16 +349,17 @@ func (g *Gateway) audit(ctx context.Context, act kiosk.Act, t kiosk.AuditType, f
 }
 
 // runHeartbeat tells the other kiosks that this one lives: the timers of its
-// entries are its own while it does.
+// entries are its own while it does. Who looks after many kiosks reads there how it is.
 func (g *Gateway) runHeartbeat(ctx context.Context) error {
 	tick := time.NewTicker(heartbeat)
 	defer tick.Stop()
 	for {
+		state, failing := said(g.checks.Last())
 		err := g.store.Update(ctx, func(tx *storage.Tx) error {
 			_, now := tx.Now()
 			act := kiosk.NewAct(kiosk.Actor{Kind: kiosk.ActorKiosk, ID: string(g.self)})
 			_, err := g.journal.Record(tx, act, kiosk.What{Kind: "device/HEARTBEAT", Channel: kiosk.DeviceChannel(g.self),
-				Body: kiosk.Heartbeat{Type: "HEARTBEAT", Timestamp: kiosk.At(now.Wall)}, Facts: kiosk.AuditFacts{Resource: string(g.self)}})
+				Body: kiosk.Heartbeat{Type: "HEARTBEAT", Timestamp: kiosk.At(now.Wall), State: state, Failing: failing}, Facts: kiosk.AuditFacts{Resource: string(g.self)}})
 			return err
 		})
 		if err != nil && ctx.Err() == nil {

@@ -21,7 +21,8 @@ type Pulse struct {
 }
 
 const (
-	pulseCursor = "pulse"
+	pulseCursor  = "pulse"
+	doctorCursor = "doctor"
 	// fenceBound is how long a store that verifies itself anew counts as alive: a
 	// restart in the middle of that would only begin it again.
 	fenceBound = 10 * time.Minute
@@ -42,7 +43,7 @@ func (g *Gateway) runPulse(ctx context.Context) error {
 	for {
 		n++
 		bounded, cancel := context.WithTimeout(ctx, g.o.Pulse.Every)
-		err := g.probe(bounded, n)
+		err := g.probe(bounded, pulseCursor, n)
 		cancel()
 		switch {
 		case err == nil:
@@ -70,14 +71,14 @@ func (g *Gateway) runPulse(ctx context.Context) error {
 
 var errFenced = errors.New("the store verifies itself anew")
 
-// probe commits the number n in the place of the one before, so that the store does
-// not grow, reads it back, and asks the page for an answer.
-func (g *Gateway) probe(ctx context.Context, n uint64) error {
-	err := g.store.Update(ctx, func(tx *storage.Tx) error { return tx.SetCursor(pulseCursor, n) })
+// probe commits the number n in the place of the cursor's one before, so that the store
+// does not grow, reads it back, and asks the page for an answer.
+func (g *Gateway) probe(ctx context.Context, cursor string, n uint64) error {
+	err := g.store.Update(ctx, func(tx *storage.Tx) error { return tx.SetCursor(cursor, n) })
 	var read uint64
 	if err == nil {
 		err = g.store.View(ctx, func(r *storage.Reader) (err error) {
-			read, err = r.Cursor(pulseCursor)
+			read, err = r.Cursor(cursor)
 			return err
 		})
 	}

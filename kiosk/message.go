@@ -288,12 +288,17 @@ type (
 		Offset    int64     `json:"offset,string"`
 		Timestamp Timestamp `json:"timestamp"`
 	}
-	// Heartbeat says that a kiosk is alive.
+	// Heartbeat says that a kiosk is alive, and how it found itself when it last looked.
 	Heartbeat struct {
 		Type      string    `json:"type"`
 		Timestamp Timestamp `json:"timestamp"`
+		State     string    `json:"state,omitempty"`   // the worst of its checks: "ok", "warn", "fail"; empty: it has not looked yet
+		Failing   []string  `json:"failing,omitempty"` // ids of the checks that name a cause, the worst first; [HeartbeatFailing] at most
 	}
 )
+
+// HeartbeatFailing is how many causes a heartbeat names.
+const HeartbeatFailing = 8
 
 // Roster is a part of a department's appointment list of one clinic day.
 type Roster struct {

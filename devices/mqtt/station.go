@@ -137,6 +137,7 @@ func (s *Station) own(ctx context.Context, t Topic, m Message) error {
 		return ErrNotAccepted
 	}
 	mine := s.named(t.Device, t.Class)
+	heard(mine, m)
 	switch {
 	case vitals && said.State == "" && said.Event == "":
 		if m.Retained || s.deps.VitalsEvent == nil {
@@ -187,7 +188,9 @@ func (s *Station) mapped(ctx context.Context, m Message) error {
 	}
 	var vitals []Vital
 	for _, f := range facts {
-		for _, d := range s.named(f.Device, "") {
+		named := s.named(f.Device, "")
+		heard(named, m)
+		for _, d := range named {
 			switch v, err := d.said(ctx, f, m.Retained); {
 			case err != nil:
 				return err
@@ -219,6 +222,16 @@ func (s *Station) Explain(m Message) []string {
 		list = append(list, err.Error())
 	}
 	return list
+}
+
+// heard notes a word of devices. What the broker had kept was said some time ago.
+func heard(list []*Device, m Message) {
+	if m.Retained {
+		return
+	}
+	for _, d := range list {
+		d.link.Heard(time.Now())
+	}
 }
 
 // named gives the devices of a name; class restricts them where it is not empty.

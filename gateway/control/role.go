@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"os/user"
 	"regexp"
+	"slices"
 	"strings"
 
 	"clinicgate/gateway/config"
@@ -89,6 +90,26 @@ func rolesOf(p Peer, cfg config.Roles, resolve resolver) Roles {
 		}
 	}
 	return roles
+}
+
+// Unknown lists the accounts and groups of the config that the system does not know, as
+// the config writes them: nobody has their role. The usual account of the kiosk session
+// is there only where a package made it.
+func Unknown(cfg config.Control) (list []string) {
+	all := slices.Concat(cfg.Roles.Admin, cfg.Roles.Technician, cfg.Roles.Desk, cfg.Roles.KioskSession)
+	if cfg.Group != "" {
+		all = append(all, config.Principal{Group: true, Name: cfg.Group})
+	}
+	usual := config.Default().Control.Roles.KioskSession
+	for _, p := range all {
+		if _, ok := resolvePrincipal(p); ok || slices.Contains(usual, p) {
+			continue
+		}
+		if text := p.String(); !slices.Contains(list, text) {
+			list = append(list, text)
+		}
+	}
+	return list
 }
 
 // callerOf names the account in the form that events carry.

@@ -102,6 +102,12 @@ var catalogue = []Topic{
 	{"upd-state", "reads how the last upgrade went", "`clinicgate upgrade status`", []Impact{Support}},
 	{"svc-dropins", "looks whether the unit lets the service use the config's devices, folders and ports", "`clinicgate service devices`", []Impact{Patients}},
 	{"file-owner", "looks whether the service's account may use its own files", "give the files in storage.dir to the service's account", []Impact{Patients}},
+	{"control-roles", "looks whether the accounts and groups that may ask the service are there", "create the group, or correct [control.roles]", []Impact{Security, Support}},
+	{"page-commit", "commits a record, reads it back and asks the page, as a check-in does", "send patients to the desk; restart the service", []Impact{Patients}},
+	{"dev-battery", "looks whether a device's battery is nearly empty", "change the battery", []Impact{Patients}},
+	{"mqtt-silent", "looks whether a device on MQTT has said nothing for a day", "look at the device's battery and radio", []Impact{Patients}},
+	{"res-cpu", "measures how much of the processor the service takes, and how long it waits for it", "look what else runs on this machine", []Impact{Patients}},
+	{"sys-throttle", "looks whether heat or a weak power supply slows the machine down", "free the vents; use the maker's power supply", []Impact{Patients}},
 }
 
 // Catalogue lists every check that there is, in a lasting order.

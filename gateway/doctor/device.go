@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"clinicgate/devices"
 )
@@ -135,5 +136,60 @@ func DeviceFlap(status func() []devices.Status, hours func() float64) Check {
 			return Result{Warn, "comes and goes: " + strings.Join(list, ", "), "change its cable, then its USB port; a hub needs its own power; turn USB power saving off"}
 		}
 		return Result{State: OK, Detail: "no device comes and goes"}
+	}}
+}
+
+// batteryLow is the charge, in percent, at which somebody should change it.
+const batteryLow = 20
+
+// DeviceBattery looks whether a device's battery is about to be empty.
+func DeviceBattery(status func() []devices.Status) Check {
+	return Check{ID: "dev-battery", DependsOn: []string{"dev-there"}, Run: func(context.Context) Result {
+		var low []string
+		told := 0
+		for _, d := range status() {
+			if d.Battery == nil || d.State == devices.Disabled {
+				continue
+			}
+			if told++; *d.Battery <= batteryLow {
+				low = append(low, fmt.Sprintf("%s (%d %%)", d.ID, *d.Battery))
+			}
+		}
+		switch {
+		case told == 0:
+			return Result{State: Skipped, Detail: "no device tells of a battery"}
+		case len(low) > 0:
+			return Result{Warn, "battery nearly empty: " + strings.Join(low, ", "), "change the battery, or charge the device"}
+		}
+		return Result{State: OK, Detail: fmt.Sprintf("none of %d batteries is nearly empty", told)}
+	}}
+}
+
+// silentAfter is longer than devices on a battery sleep: those of Zigbee say something
+// once a day.
+const silentAfter = 25 * time.Hour
+
+// DevicesSilent looks whether a device on MQTT that counts as there has said nothing for
+// a day: its publisher may not notice that it is gone.
+func DevicesSilent(status func() []devices.Status) Check {
+	return Check{ID: "mqtt-silent", DependsOn: []string{"mqtt-broker", "mqtt-local", "dev-there"}, Run: func(context.Context) Result {
+		var silent []string
+		heard := 0
+		for _, d := range status() {
+			if d.Heard.IsZero() || d.State != devices.Attached {
+				continue
+			}
+			heard++
+			if ago := time.Since(d.Heard); ago > silentAfter {
+				silent = append(silent, fmt.Sprintf("%s (for %s)", d.ID, days(ago)))
+			}
+		}
+		switch {
+		case heard == 0:
+			return Result{State: Skipped, Detail: "no device on MQTT has said anything since the start"}
+		case len(silent) > 0:
+			return Result{Warn, "says nothing any more: " + strings.Join(silent, ", "), "look at the device's battery and its radio; press its button; `clinicgate devices watch` shows what it says"}
+		}
+		return Result{State: OK, Detail: fmt.Sprintf("all of %d devices on MQTT were heard within a day", heard)}
 	}}
 }

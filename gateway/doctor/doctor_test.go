@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -221,9 +222,21 @@ type clock struct {
 func (c clock) Now() storage.Instant          { return storage.Instant{Synced: c.synced} }
 func (c clock) Offset() (time.Duration, bool) { return c.off, c.synced }
 
-// Each check, healthy and with each of its faults. What is not healthy has a
-// hint.
-func TestChecks(t *testing.T) {
+// wall is a clock that was right at the start.
+type wall struct{ at time.Time }
+
+func (w wall) Now() storage.Instant          { return storage.Instant{Wall: w.at} }
+func (w wall) Offset() (time.Duration, bool) { return 0, true }
+
+// row is a check, and what it has to find.
+type row struct {
+	name  string
+	check doctor.Check
+	want  doctor.State
+}
+
+// checkRows are checks, each healthy and with its faults, on inputs that are made up.
+func checkRows() []row {
 	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 	at := func() time.Time { return now }
 	status := func(s storage.Status) func() storage.Status { return func() storage.Status { return s } }
@@ -244,11 +257,68 @@ func TestChecks(t *testing.T) {
 
 	broker := func(b doctor.Broker) func() doctor.Broker { return func() doctor.Broker { return b } }
 	listener := func(l doctor.Listener) func() doctor.Listener { return func() doctor.Listener { return l } }
-	for _, c := range []struct {
-		name  string
-		check doctor.Check
-		want  doctor.State
-	}{
+	battery := func(percent int) func() []devices.Status {
+		return list(devices.Status{Info: devices.Info{ID: "front"}, State: devices.Attached, Battery: &percent})
+	}
+	spoke := func(ago time.Duration) func() []devices.Status {
+		return list(devices.Status{Info: devices.Info{ID: "front"}, State: devices.Attached, Heard: time.Now().Add(-ago)})
+	}
+	committed := func(err error) func(context.Context) error {
+		return func(context.Context) error { return err }
+	}
+	cuts := func(n int) func() doctor.Cuts {
+		return func() doctor.Cuts { return doctor.Cuts{Known: true, Recent: n, Last: now} }
+	}
+	known := func(yes bool) func() (bool, bool) { return func() (bool, bool) { return yes, true } }
+	of := func(used, limit uint64) func() (uint64, uint64, bool) {
+		return func() (uint64, uint64, bool) { return used, limit, true }
+	}
+	nowhere := func() string { return "127.0.0.1:9" }
+	return []row{
+		{"nobody unknown", doctor.ControlRoles(func() []string { return nil }), doctor.OK},
+		{"a group that is not there", doctor.ControlRoles(func() []string { return []string{"group:desk"} }), doctor.Warn},
+		{"no battery", doctor.DeviceBattery(list(devices.Status{State: devices.Attached})), doctor.Skipped},
+		{"battery", doctor.DeviceBattery(battery(21)), doctor.OK},
+		{"battery nearly empty", doctor.DeviceBattery(battery(20)), doctor.Warn},
+		{"nothing on MQTT", doctor.DevicesSilent(list(devices.Status{State: devices.Attached})), doctor.Skipped},
+		{"a device on MQTT", doctor.DevicesSilent(spoke(24 * time.Hour)), doctor.OK},
+		{"a device on MQTT is silent", doctor.DevicesSilent(spoke(26 * time.Hour)), doctor.Warn},
+		{"a check-in is kept", doctor.PageCommit(committed(nil)), doctor.OK},
+		{"a check-in is not kept", doctor.PageCommit(committed(errors.New("store: it hangs"))), doctor.Fail},
+		{"the page does not answer", doctor.PageUp(nowhere), doctor.Fail},
+		{"a page for everybody", doctor.PageLoopback(func() string { return "0.0.0.0:8470" }), doctor.Fail},
+		{"a page for this machine", doctor.PageLoopback(nowhere), doctor.OK},
+		{"no browser yet", doctor.PageBrowser(set(false), time.Now()), doctor.Skipped},
+		{"no browser", doctor.PageBrowser(set(false), time.Now().Add(-time.Hour)), doctor.Warn},
+		{"no MQTT broker answers", doctor.MQTTLocal(nowhere), doctor.Fail},
+		{"memory", doctor.Memory(of(69, 100)), doctor.OK},
+		{"much memory", doctor.Memory(of(70, 100)), doctor.Warn},
+		{"nearly no memory", doctor.Memory(of(90, 100)), doctor.Fail},
+		{"files", doctor.Files(of(69, 100)), doctor.OK},
+		{"many files", doctor.Files(of(70, 100)), doctor.Warn},
+		{"nearly no files", doctor.Files(of(90, 100)), doctor.Fail},
+		{"nobody killed", doctor.Killed(cuts(0), true), doctor.OK},
+		{"killed", doctor.Killed(cuts(1), true), doctor.Warn},
+		{"kills are not counted", doctor.Killed(cuts(0), false), doctor.Skipped},
+		{"never cut", doctor.Reboots(cuts(0)), doctor.OK},
+		{"awake", doctor.Sleep(known(false)), doctor.OK},
+		{"asleep", doctor.Sleep(known(true)), doctor.Warn},
+		{"a restart is due", doctor.Pending(known(true)), doctor.Info},
+		{"its letter alone", doctor.TicketLetter(func() string { return "" }), doctor.OK},
+		{"a letter twice", doctor.TicketLetter(func() string { return "lobby-2" }), doctor.Fail},
+		{"a wearing disk", doctor.Wear(func() (int64, bool) { return 40 << 30, true }, time.Now().Add(-24*time.Hour)), doctor.Warn},
+		{"a resting disk", doctor.Wear(func() (int64, bool) { return 1 << 30, true }, time.Now().Add(-24*time.Hour)), doctor.OK},
+		{"the clinic's zone", doctor.ClockZone(time.FixedZone("A", 3600), time.FixedZone("B", 3600), at), doctor.OK},
+		{"another zone", doctor.ClockZone(time.FixedZone("A", 3600), time.FixedZone("B", 7200), at), doctor.Warn},
+		{"nobody set the clock", doctor.ClockJump(wall{at: now}, at), doctor.OK},
+		{"the clock was set", doctor.ClockJump(wall{at: now}, func() time.Time { return now.Add(time.Hour) }), doctor.Warn},
+		{"no network card", doctor.NetLink(doctor.Way{Origin: "192.0.2.1"}, func() ([]net.Interface, error) { return nil, nil }), doctor.Fail},
+		{"no right to a device", doctor.DeviceRights(list(devices.Status{State: devices.Lost, Reason: "no permission to open it"})), doctor.Warn},
+		{"a device in use", doctor.DevicesBusy(list(devices.Status{State: devices.Lost, Reason: "port is in use by another program"})), doctor.Warn},
+		{"a button is stuck", doctor.DeviceTrouble(list(devices.Status{State: devices.Lost, Reason: "button is stuck"})), doctor.Warn},
+		{"the log's level", doctor.LogLevel(func() string { return "" }, "info"), doctor.OK},
+		{"the log at debug", doctor.LogLevel(func() string { return "DEBUG" }, "info"), doctor.Warn},
+
 		{"tpm", doctor.KeySource(keyring.StrengthHardware, "", "/data"), doctor.OK},
 		{"passphrase by descriptor", doctor.KeySource(keyring.StrengthPassphrase, "", "/data"), doctor.OK},
 		{"passphrase file", doctor.KeySource(keyring.StrengthPassphrase, "/etc/p", "/data"), doctor.Warn},
@@ -329,7 +399,12 @@ func TestChecks(t *testing.T) {
 		{"external broker serves in part", doctor.MQTTBroker(broker(doctor.Broker{Configured: true, Connected: true, Reason: "it does not let", Hint: "give"})), doctor.Warn},
 		{"external broker restarts", doctor.MQTTBroker(broker(doctor.Broker{Configured: true, Since: time.Now(), Reason: "x"})), doctor.OK},
 		{"external broker away", doctor.MQTTBroker(broker(doctor.Broker{Configured: true, Since: time.Now().Add(-time.Hour), Reason: "the broker cannot be reached"})), doctor.Warn},
-	} {
+	}
+}
+
+// Each check, healthy and with each of its faults. What is not healthy has a hint.
+func TestChecks(t *testing.T) {
+	for _, c := range checkRows() {
 		t.Run(c.name, func(t *testing.T) {
 			got := c.check.Run(t.Context())
 			bad := got.State == doctor.Warn || got.State == doctor.Fail

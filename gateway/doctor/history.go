@@ -41,6 +41,9 @@ type memory struct {
 	Repairs []string    `json:"repairs,omitempty"` // made from outside while no service ran, that no audit log knows yet
 	Died    []time.Time `json:"died,omitempty"`    // starts before which the service had ended without a word, in the same boot
 	Cuts    []time.Time `json:"cuts,omitempty"`    // starts before which the machine had stopped without a word
+
+	Kills  uint64      `json:"kills,omitempty"`  // for lack of memory, that the system had counted at the last start
+	Killed []time.Time `json:"killed,omitempty"` // starts of Died between which and the start before the system had killed
 }
 
 // Keep makes the registry remember over restarts since when each check fails, and
@@ -143,8 +146,10 @@ const (
 )
 
 // Began notes in which boot of the machine the service starts; the boot of a start
-// that was never [Registry.Ended] was cut short, or the service died in it.
-func (r *Registry) Began(boot string) error {
+// that was never [Registry.Ended] was cut short, or the service died in it. kills is
+// how many processes the system killed for lack of memory since that boot: where it
+// grew while the service died, the service was likely one of them.
+func (r *Registry) Began(boot string, kills uint64) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m := r.memory
@@ -156,8 +161,11 @@ func (r *Registry) Began(boot string) error {
 	}
 	if m.Boot == boot {
 		m.Died = append(m.Died[max(0, len(m.Died)+1-keptCuts):], m.trusted(time.Now()))
+		if kills > m.Kills {
+			m.Killed = append(m.Killed[max(0, len(m.Killed)+1-keptCuts):], m.trusted(time.Now()))
+		}
 	}
-	m.Boot = boot
+	m.Boot, m.Kills = boot, kills
 	return m.write()
 }
 
@@ -196,8 +204,24 @@ func (r *Registry) Cuts() Cuts {
 	if m == nil || m.Boot == "" {
 		return Cuts{}
 	}
+	return m.lately(m.Cuts)
+}
+
+// Killed counts how often the system killed the service for lack of memory.
+func (r *Registry) Killed() Cuts {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m := r.memory
+	if m == nil || m.Boot == "" {
+		return Cuts{}
+	}
+	return m.lately(m.Killed)
+}
+
+// lately counts the moments of the last week.
+func (m *memory) lately(list []time.Time) Cuts {
 	c := Cuts{Known: true}
-	for _, at := range m.Cuts {
+	for _, at := range list {
 		if m.trusted(time.Now()).Sub(at) < recentCut {
 			c.Recent++
 			c.Last = at

@@ -20,7 +20,7 @@ func TestMemory(t *testing.T) {
 		if err := r.Keep(keyring.Dir(dir), "v1", trusted); err != nil && !os.IsNotExist(err) {
 			t.Fatal(err)
 		}
-		if err := r.Began(boot); err != nil {
+		if err := r.Began(boot, 0); err != nil {
 			t.Fatal(err)
 		}
 		return r
@@ -68,7 +68,7 @@ func TestMemory(t *testing.T) {
 	if err := fifth.Keep(keyring.Dir(dir), "v1", trusted); err == nil {
 		t.Error("a malformed memory was taken")
 	}
-	if err := fifth.Began("boot-4"); err != nil || fifth.Cuts().Recent != 0 {
+	if err := fifth.Began("boot-4", 0); err != nil || fifth.Cuts().Recent != 0 {
 		t.Errorf("with a malformed memory: %v, %+v", err, fifth.Cuts())
 	}
 }
@@ -89,6 +89,32 @@ func TestNoteRepair(t *testing.T) {
 		got := 0
 		if err := r.Repaired(func(ids []string) error { got = len(ids); return nil }); err != nil || got != want {
 			t.Errorf("%d repairs, %v; want %d", got, err, want)
+		}
+	}
+}
+
+// A service that died while the system killed for lack of memory was likely killed; one
+// that was gone with the machine, or died alone, was not.
+func TestKilled(t *testing.T) {
+	dir := t.TempDir()
+	start := func(boot string, kills uint64) doctor.Cuts {
+		t.Helper()
+		r := registry(t)
+		if err := r.Keep(keyring.Dir(dir), "v1", func(at time.Time) time.Time { return at }); err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+		if err := r.Began(boot, kills); err != nil {
+			t.Fatal(err)
+		}
+		return r.Killed()
+	}
+	for _, c := range []struct {
+		boot  string
+		kills uint64
+		want  int
+	}{{"boot-1", 2, 0}, {"boot-1", 2, 0}, {"boot-1", 3, 1}, {"boot-2", 9, 1}, {"boot-2", 10, 2}} {
+		if got := start(c.boot, c.kills); !got.Known || got.Recent != c.want {
+			t.Errorf("in %s with %d kills: %+v, want %d", c.boot, c.kills, got, c.want)
 		}
 	}
 }

@@ -42,6 +42,26 @@ func PageUp(address func() string) Check {
 	}}
 }
 
+// slowCommit is when whoever pressed the last button begins to wonder.
+const slowCommit = 2 * time.Second
+
+// PageCommit looks whether what a patient does would be kept: probe commits a record,
+// reads it back and asks the page for an answer.
+func PageCommit(probe func(context.Context) error) Check {
+	return Check{ID: "page-commit", DependsOn: []string{"disk-write", "store-open", "store-space", "page-up"}, Run: func(ctx context.Context) Result {
+		began := time.Now()
+		err := probe(ctx)
+		took := time.Since(began).Round(time.Millisecond)
+		switch {
+		case err != nil:
+			return Result{Fail, "a check-in would not be kept: " + plain(err), "send patients to the desk; `clinicgate bundle` keeps what is known, then restart the service"}
+		case took >= slowCommit:
+			return Result{Warn, "a record was kept after " + took.String() + ": patients wait for it", "look what else uses the disk; exclude the data folder from virus scanners"}
+		}
+		return Result{State: OK, Detail: "a record was committed and read back, and the page answered, in " + took.String()}
+	}}
+}
+
 // PageLoopback looks whether only this machine can reach the check-in page.
 func PageLoopback(address func() string) Check {
 	return Check{ID: "page-loopback", Run: func(context.Context) Result {

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
 
 	"clinicgate/gateway/config"
 )
@@ -34,6 +36,9 @@ func GuardedFiles(c config.Config, configFile string) []Guarded {
 		if secret != "" {
 			list = append(list, Guarded{secret, 0o640, 0o4})
 		}
+	}
+	if filepath.IsAbs(c.Control.Path) && runtime.GOOS != "windows" { // there it is a pipe
+		list = append(list, Guarded{c.Control.Path, 0o660, 0})
 	}
 	inside, _ := filepath.Glob(filepath.Join(c.Storage.Dir, "*"))
 	for _, path := range inside {
@@ -65,6 +70,17 @@ func FilePerms(files func() []Guarded) Check {
 			return Result{State: Skipped, Detail: fmt.Sprintf("this account may not look at %d of the files", unseen)}
 		}
 		return Result{State: OK, Detail: "keys, tokens, config and store are kept from other accounts"}
+	}}
+}
+
+// ControlRoles looks whether the accounts and groups that may ask the service are there.
+// unknown names those that the system does not know.
+func ControlRoles(unknown func() []string) Check {
+	return Check{ID: "control-roles", Run: func(context.Context) Result {
+		if list := unknown(); len(list) > 0 {
+			return Result{Warn, "the system does not know who may ask the service: " + strings.Join(list, ", "), "create the group or account, or correct [control.roles] and control.group in the config"}
+		}
+		return Result{State: OK, Detail: "the accounts and groups that may ask the service are there"}
 	}}
 }
 

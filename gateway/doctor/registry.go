@@ -102,6 +102,12 @@ func (s Selection) wants(c Check) bool {
 	return (len(s.Only) == 0 || slices.Contains(s.Only, c.ID)) && !slices.Contains(s.Skip, c.ID) && !(s.Offline && c.Online)
 }
 
+// cut reports whether a run tells of checks without those that they depend on, or was
+// ended early: then it is no news.
+func (s Selection) cut(ctx context.Context) bool {
+	return len(s.Only) > 0 || len(s.Skip) > 0 || ctx.Err() != nil
+}
+
 // all reports whether the run tells of the whole kiosk.
 func (s Selection) all() bool { return len(s.Only) == 0 && len(s.Skip) == 0 && !s.Offline }
 
@@ -114,6 +120,7 @@ type Registry struct {
 	since  map[string]time.Time     // guarded by mu; of checks that failed or warned when they last ran
 	hanged map[string]chan struct{} // guarded by mu
 	memory *memory                  // guarded by mu; nil: nothing outlives the process
+	last   map[string]Report        // guarded by mu; what each check found when it last ran
 }
 
 var kebab = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
@@ -139,7 +146,7 @@ func New(checks ...Check) (*Registry, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	return &Registry{checks: checks, since: map[string]time.Time{}, hanged: map[string]chan struct{}{}}, nil
+	return &Registry{checks: checks, since: map[string]time.Time{}, hanged: map[string]chan struct{}{}, last: map[string]Report{}}, nil
 }
 
 // IDs lists the checks, in order.
@@ -148,6 +155,18 @@ func (r *Registry) IDs() (ids []string) {
 		ids = append(ids, c.ID)
 	}
 	return ids
+}
+
+// Last gives what each check found when it last ran, of those that did, in order.
+func (r *Registry) Last() (reports []Report) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range r.checks {
+		if found, ran := r.last[c.ID]; ran {
+			reports = append(reports, found)
+		}
+	}
+	return reports
 }
 
 // Run runs every check and reports on each.
@@ -195,6 +214,11 @@ func (r *Registry) Look(ctx context.Context, s Selection) []Report {
 				}
 			}
 			reports[i] = report
+			if !s.cut(ctx) {
+				r.mu.Lock()
+				r.last[c.ID] = report
+				r.mu.Unlock()
+			}
 			if s.Each != nil {
 				telling.Lock()
 				defer telling.Unlock()

@@ -24,8 +24,16 @@ func tells(change func(*service.State)) doctor.Manager {
 	return func(context.Context) (service.State, error) { return s, nil }
 }
 
-// What the service manager tells, and what is said of it.
-func TestServiceManager(t *testing.T) {
+// managed is a check that asks the service manager, what it has to find and part of
+// what it says.
+type managed struct {
+	name  string
+	check doctor.Check
+	want  doctor.State
+	says  string
+}
+
+func managedRows() []managed {
 	none := func(context.Context) (service.State, error) { return service.State{}, errors.New("no manager") }
 	well := tells(func(*service.State) {})
 	lacking := func(names ...string) func() []string { return func() []string { return names } }
@@ -35,12 +43,7 @@ func TestServiceManager(t *testing.T) {
 	own := doctor.Service{Process: doctor.Process{PID: 4711, Name: "clinicgate"}, Config: "/c"}
 	second := doctor.Service{Process: doctor.Process{PID: 4712, Name: "clinicgate"}, Config: "/c"}
 	foreign := doctor.Service{Process: doctor.Process{PID: 4713, Name: "clinicgate"}, Config: "/d"}
-	for _, c := range []struct {
-		name  string
-		check doctor.Check
-		want  doctor.State
-		says  string
-	}{
+	return []managed{
 		{"installed", doctor.Installed(well, false), doctor.OK, ""},
 		{"not installed", doctor.Installed(tells(func(s *service.State) { *s = service.State{} }), false), doctor.Info, "not installed"},
 		{"no manager", doctor.Installed(none, false), doctor.Skipped, ""},
@@ -73,7 +76,12 @@ func TestServiceManager(t *testing.T) {
 		{"a copy by hand, seen from inside", doctor.Duplicate(others(own), nil, "/c"), doctor.Fail, "pid 4711"},
 		{"a copy where no manager is", doctor.Duplicate(others(own), none, "/c"), doctor.Fail, "pid 4711"},
 		{"another kiosk's", doctor.Duplicate(others(own, foreign), well, "/c"), doctor.Info, "/d"},
-	} {
+	}
+}
+
+// What the service manager tells, and what is said of it.
+func TestServiceManager(t *testing.T) {
+	for _, c := range managedRows() {
 		t.Run(c.name, func(t *testing.T) {
 			got := c.check.Run(t.Context())
 			if got.State != c.want || !strings.Contains(got.Detail, c.says) || got.State.Bad() != (got.Hint != "") {

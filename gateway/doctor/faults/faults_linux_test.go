@@ -19,6 +19,7 @@ import (
 	"clinicgate/devices/simulator"
 	"clinicgate/gateway/doctor"
 	"clinicgate/gateway/pubnub/emulator"
+	"clinicgate/gateway/upgrade"
 )
 
 // fault is one thing that is broken, and the check that has to name it as the cause.
@@ -46,6 +47,9 @@ func faults() []fault {
 		{name: "others may read the token", cause: "file-perms", says: "mode 0644", after: func(k *kiosk) { mode(k, k.settings["pubnub.token_file"], 0o644) }},
 		{name: "others may read the store", cause: "file-perms", says: "store.db", after: func(k *kiosk) { mode(k, k.data("store.db"), 0o604) }},
 		{name: "others may enter the data folder", cause: "file-perms", says: "data", after: func(k *kiosk) { mode(k, k.data(""), 0o755) }},
+
+		{name: "others may ask the service", cause: "file-perms", says: "c.sock", after: func(k *kiosk) { mode(k, k.settings["control.path"], 0o666) }},
+		{name: "a role is for a group that is not there", cause: "control-roles", says: "group:front-desk", world: func(k *kiosk) { k.extra += "[control.roles]\ndesk = [\"group:front-desk\"]\n" }},
 
 		// Disk.
 		{name: "the budget is larger than the disk", cause: "disk-free", says: "are free", world: func(k *kiosk) { k.set("storage.budget", "400GiB") }},
@@ -89,6 +93,12 @@ func faults() []fault {
 		}},
 		{name: "the store's file was lost", cause: "store-recovered", says: "gone", after: func(k *kiosk) { k.stop(); remove(k, k.data("store.db")); k.again() }},
 		{name: "a record was altered below the running service", cause: "audit-chain", says: "the audit log is not whole", after: alter},
+		{name: "damaged files were set aside", cause: "store-aside", says: "set aside: 1", after: func(k *kiosk) {
+			if err := os.MkdirAll(k.data("quarantine"), 0o700); err != nil {
+				k.t.Fatal(err)
+			}
+			put(k.t, k.data("quarantine/store-1.db"), "x", 0o600)
+		}},
 		{name: "no backup is made", cause: "store-backup", says: "no nightly backup", world: func(k *kiosk) { k.set("backup.dir", ""); k.backup = false }},
 		{name: "the backups lie on the store's disk", cause: "store-backup", says: "own disk", world: func(k *kiosk) { k.set("backup.dir", folder(k.t, "/var/tmp")) }},
 
@@ -174,6 +184,10 @@ func faults() []fault {
 			k.extra = strings.Replace(k.extra, k.paper.Address(), "tcp:127.0.0.1:9", 1)
 		}},
 
+		{name: "a device's battery is nearly empty", cause: "dev-battery", says: "bell (9 %)", world: onMQTT, after: func(k *kiosk) { k.says(`{"v":1,"state":"ready","battery":9}`) }},
+		{name: "a button is stuck", cause: "dev-trouble", says: "bell (said that it is offline: stuck)", world: onMQTT, after: func(k *kiosk) { k.says(`{"v":1,"state":"ready"}`, `{"v":1,"state":"offline","reason":"stuck"}`) }},
+		{name: "a device on MQTT was never there", cause: "dev-there", says: "bell", world: onMQTT},
+
 		// The clinic.
 		{name: "no appointments", cause: "roster-age", says: "no appointments", world: func(k *kiosk) { k.roster = time.Time{} }},
 		{name: "appointments of yesterday", cause: "roster-age", says: "newest appointments", world: func(k *kiosk) { k.roster = time.Now().AddDate(0, 0, -1) }},
@@ -201,6 +215,12 @@ func faults() []fault {
 		{name: "a second copy holds on while no service runs", cause: "svc-duplicate", says: "with the same config", down: doctor.NoService, stopped: second},
 		{name: "another program has the page's port", cause: "ports-free", says: "web.listen", down: doctor.NoService, stopped: func(k *kiosk) { k.taken("web.listen") }},
 		{name: "another program has the broker's port", cause: "ports-free", says: "mqtt.listen", down: doctor.NoService, stopped: func(k *kiosk) { k.taken("mqtt.listen") }},
+		{name: "the system killed the service for memory", cause: "sys-kill", says: "lack of memory", after: func(k *kiosk) { k.remembers("killed", []time.Time{time.Now()}) }},
+		{name: "an upgrade was taken back", cause: "upd-state", says: "v0.2.0 was taken back", world: func(k *kiosk) {
+			k.set("upgrade.dir", folder(k.t, "/var/tmp"))
+			text, _ := json.Marshal(upgrade.State{V: 1, Last: &upgrade.Outcome{Result: upgrade.RolledBack, To: upgrade.Build{Version: "v0.2.0"}}})
+			put(k.t, filepath.Join(k.settings["upgrade.dir"], "upgrade.json"), string(text), 0o644)
+		}},
 		{name: "the machine lost its power", cause: "sys-reboots", says: "without shutting down", after: func(k *kiosk) {
 			k.remembers("boot", "another boot, which did not end")
 		}},
@@ -349,6 +369,31 @@ func (k *kiosk) taken(key string) {
 	l := listenOn(k.t, "127.0.0.1:0", pause)
 	k.set(key, l.Addr().String())
 	k.writeConfig()
+}
+
+// onMQTT adds a button that is on the embedded broker.
+func onMQTT(k *kiosk) {
+	k.extra += "[[device]]\nid = \"bell\"\nclass = \"button\"\nport = \"mqtt:bell\"\n"
+}
+
+// says publishes what that button says of itself (MQTT 3.1.1, 3.1 and 3.3), and stays
+// connected.
+func (k *kiosk) says(payloads ...string) {
+	k.t.Helper()
+	c, err := net.Dial("tcp", k.at.MQTT)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	k.t.Cleanup(func() { _ = c.Close() })
+	field := func(s string) string { return string([]byte{0, byte(len(s))}) + s }
+	packet := func(kind byte, body string) string { return string([]byte{kind, byte(len(body))}) + body }
+	all := packet(0x10, field("MQTT")+"\x04\x02\x00\x00"+field("bell"))
+	for _, p := range payloads {
+		all += packet(0x30, field("clinic/main/lobby-1/button/bell/state")+p)
+	}
+	if _, err := io.WriteString(c, all); err != nil {
+		k.t.Fatal(err)
+	}
 }
 
 // page answers as the page of a service that runs, and that this account may not ask.

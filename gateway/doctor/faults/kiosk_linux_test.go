@@ -60,6 +60,7 @@ type kiosk struct {
 	paper    *simulator.ReceiptPrinter
 	scanner  *simulator.SerialPort
 
+	at      gateway.Addresses
 	log     lockedBuffer
 	control *control.Client
 	stop    func()
@@ -237,13 +238,13 @@ func (k *kiosk) start() {
 		k.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	ready, done := make(chan struct{}, 1), make(chan error, 1)
+	ready, done := make(chan gateway.Addresses, 1), make(chan error, 1)
 	go func() {
 		done <- gateway.Run(ctx, cfg, gateway.Options{Logger: slog.New(slog.NewTextHandler(&k.log, nil)), Version: "v0.1.0", ConfigFile: k.file,
-			Ready: func(gateway.Addresses) { ready <- struct{}{} }})
+			Ready: func(at gateway.Addresses) { ready <- at }})
 	}()
 	select {
-	case <-ready:
+	case k.at = <-ready:
 	case err := <-done:
 		k.t.Fatalf("gateway: %v\n%s", err, k.log.String())
 	case <-time.After(60 * time.Second):
