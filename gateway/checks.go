@@ -210,7 +210,8 @@ const (
 
 // runChecks looks at everything after the start and now and then, and logs what is
 // wrong: so it is known since when. Between, what is on this machine is looked at for
-// the heartbeat, and logged where it is news.
+// the heartbeat, and the network while something is wrong with it; that is logged where
+// it is news.
 func (g *Gateway) runChecks(ctx context.Context) error {
 	timer := time.NewTimer(checksSoon)
 	defer timer.Stop()
@@ -222,7 +223,8 @@ func (g *Gateway) runChecks(ctx context.Context) error {
 		case <-timer.C:
 		}
 		all := n%checksAll == 0
-		g.checks.Look(ctx, doctor.Selection{Offline: !all})
+		network := all || !g.syncSummary().Online || slices.ContainsFunc(before, g.checks.AsksNetwork)
+		g.checks.Look(ctx, doctor.Selection{Offline: !network})
 		if ctx.Err() != nil {
 			return nil
 		}

@@ -157,6 +157,11 @@ func (r *Registry) IDs() (ids []string) {
 	return ids
 }
 
+// AsksNetwork reports whether a check asks somebody on the network.
+func (r *Registry) AsksNetwork(id string) bool {
+	return slices.ContainsFunc(r.checks, func(c Check) bool { return c.ID == id && c.Online })
+}
+
 // Last gives what each check found when it last ran, of those that did, in order.
 func (r *Registry) Last() (reports []Report) {
 	r.mu.Lock()

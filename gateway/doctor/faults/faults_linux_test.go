@@ -332,13 +332,17 @@ func second(k *kiosk) {
 
 func (k *kiosk) until(what string, holds func() bool) {
 	k.t.Helper()
-	for range 400 {
+	k.within(20*time.Second, what, holds)
+}
+
+func (k *kiosk) within(bound time.Duration, what string, holds func() bool) {
+	k.t.Helper()
+	for end := time.Now().Add(bound); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if holds() {
 			return
 		}
-		time.Sleep(50 * time.Millisecond)
 	}
-	k.t.Fatalf("not within 20 s: %s", what)
+	k.t.Fatalf("not within %v: %s", bound, what)
 }
 
 // standIn lets somebody else answer in PubNub's place, on another address and the same
