@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"clinicgate/gateway/config"
@@ -42,7 +43,7 @@ func RunAway(ctx context.Context, cfg config.Config, wait, interval time.Duratio
 	defer tick.Stop()
 	for {
 		// Without a page nothing can hang but this loop.
-		if page == nil || answers(ctx, page.Addr()) == nil {
+		if page == nil || PageAnswers(ctx, page.Addr()) == nil {
 			beat()
 		}
 		select {
@@ -68,8 +69,9 @@ func awayPage(cfg config.Config, log *slog.Logger) (*web.Away, error) {
 	return page, err
 }
 
-// answers asks a page for an answer as a browser without the pass would.
-func answers(ctx context.Context, addr string) error {
+// PageAnswers asks the check-in page for an answer as a browser without the pass
+// would: the page that sends people to the desk. Anything else that it says is no page.
+func PageAnswers(ctx context.Context, addr string) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/", nil)
 	if err != nil {
 		return err
@@ -82,7 +84,8 @@ func answers(ctx context.Context, addr string) error {
 	if err := resp.Body.Close(); err != nil {
 		return err
 	}
-	if resp.StatusCode >= http.StatusInternalServerError {
+	page := resp.StatusCode == http.StatusUnauthorized || resp.StatusCode < http.StatusBadRequest
+	if !page || !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html") {
 		return &statusError{resp.Status}
 	}
 	return nil

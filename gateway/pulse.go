@@ -91,7 +91,7 @@ func (g *Gateway) probe(ctx context.Context, cursor string, n uint64) error {
 		}
 		return fmt.Errorf("store: %w", err)
 	}
-	if err := answers(ctx, g.web.Addr()); err != nil {
+	if err := PageAnswers(ctx, g.web.Addr()); err != nil {
 		return fmt.Errorf("page: %w", err)
 	}
 	return nil

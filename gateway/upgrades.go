@@ -36,12 +36,20 @@ func (g upgradeBackend) Look(ctx context.Context, _ control.Caller) (upgrade.Sig
 	} else {
 		s.Store = true
 	}
-	if err := answers(ctx, g.web.Addr()); err != nil {
+	if err := PageAnswers(ctx, g.web.Addr()); err != nil {
 		g.log.Error("the page does not answer", "error", err)
 	} else {
 		s.Page = true
 	}
 	return s, nil
+}
+
+// onTrial reports whether the program before may come back, by the journal of
+// upgrades: what a change of the store's format replaces is kept until then. Where the
+// journal cannot be read, it may.
+func onTrial(dir string) bool {
+	s, err := upgrade.Load(dir)
+	return err != nil || s.Underway()
 }
 
 // commits changes a number in the store and reads it back.

@@ -16,6 +16,7 @@ import (
 	"clinicgate/gateway/config"
 	"clinicgate/gateway/control"
 	"clinicgate/gateway/service"
+	"clinicgate/gateway/upgrade"
 )
 
 func (a *app) serviceCommand() *cobra.Command {
@@ -112,6 +113,9 @@ were not sent yet. It may be repeated.`,
 			if purge && !yes && !a.confirmed("This removes the store, its keys, settings and logs for good. Type `purge` to go on: ", "purge") {
 				return &mistake{err: errors.New("nothing was removed: --purge destroys the store and its keys"), hint: "add --yes if that is meant; `clinicgate sync status` shows what was not sent yet"}
 			}
+			if err := noUpgrade(s.Config); err != nil {
+				return err
+			}
 			did, err := service.Uninstall(c.Context(), service.Removal{Setup: s, Purge: purge})
 			return a.serviceDid(did, err)
 		},
@@ -119,6 +123,22 @@ were not sent yet. It may be repeated.`,
 	c.Flags().BoolVar(&purge, "purge", false, "remove data, keys, settings and logs too")
 	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	return c
+}
+
+// noUpgrade refuses while an upgrade is in the middle: its keeper would start a service
+// that is to be gone. One that waits is cancelled by whoever ordered it.
+func noUpgrade(c *config.Config) error {
+	if c == nil {
+		return nil
+	}
+	s, err := upgrade.Load(c.Upgrade.Dir)
+	switch {
+	case err != nil || s.Stage == upgrade.None:
+		return nil // a journal that cannot be read must not keep the service
+	case s.Underway():
+		return &mistake{err: fmt.Errorf("nothing was removed: an upgrade to clinicgate %s is in the middle", s.To.Version), hint: "it ends by itself within a minute: `clinicgate upgrade status`"}
+	}
+	return &mistake{err: fmt.Errorf("nothing was removed: an upgrade to clinicgate %s waits", s.To.Version), hint: "`clinicgate upgrade cancel`, then try again"}
 }
 
 // confirmed asks a person at a terminal for a word.

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http"
 
 	"github.com/spf13/cobra"
 
+	"clinicgate/gateway"
 	"clinicgate/gateway/logging"
 	"clinicgate/gateway/service"
 	"clinicgate/gateway/upgrade"
@@ -39,7 +39,7 @@ func (a *app) keep(ctx context.Context, log *slog.Logger) error {
 	if err := service.NotifierOf(ctx).Ready("carries out an upgrade"); err != nil {
 		return err
 	}
-	k := &upgrade.Keeper{Dir: settings.Upgrade.Dir, Manager: &service.Handle{}, Service: upgraded{a}, Page: pageAnswers, Log: log}
+	k := &upgrade.Keeper{Dir: settings.Upgrade.Dir, Manager: &service.Handle{}, Service: upgraded{a}, Page: gateway.PageAnswers, Log: log}
 	err = k.Run(ctx)
 	if ctx.Err() != nil {
 		return nil // stopped by who cancels, or by the machine's end
@@ -71,21 +71,4 @@ func (u upgraded) Tell(ctx context.Context, e upgrade.Event) error {
 	}
 	defer client.Close()
 	return client.UpgradeRecord(ctx, e)
-}
-
-// pageAnswers asks as a browser without the pass would.
-func pageAnswers(ctx context.Context, address string) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/", nil)
-	if err != nil {
-		return err
-	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	resp, err := client.Do(r)
-	if err != nil {
-		return err
-	}
-	if resp.StatusCode >= http.StatusInternalServerError {
-		err = errors.New("it answers " + resp.Status)
-	}
-	return errors.Join(err, resp.Body.Close())
 }

@@ -230,7 +230,7 @@ func purge(ctx context.Context, s Setup) (did []string, err error) {
 	if s.Config != nil && s.Config.Storage.Dir != "" {
 		gone = append(gone, s.Config.Storage.Dir)
 	}
-	for _, p := range gone {
+	for _, p := range append(gone, upgrades(s)...) {
 		if _, err := os.Lstat(p); errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

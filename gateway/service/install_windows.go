@@ -233,7 +233,7 @@ func Uninstall(ctx context.Context, r Removal) (did []string, err error) {
 	if r.Config != nil && r.Config.Storage.Dir != "" {
 		gone = append(gone, r.Config.Storage.Dir)
 	}
-	for _, p := range gone {
+	for _, p := range append(gone, upgrades(r.Setup)...) {
 		if _, err := os.Lstat(p); errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

@@ -3,6 +3,9 @@ package service
 import (
 	"context"
 	"time"
+
+	"clinicgate/gateway/config"
+	"clinicgate/gateway/upgrade"
 )
 
 // KeeperName is the service that carries out an upgrade of the other one: the old
@@ -12,6 +15,15 @@ const KeeperName = "clinicgate-upgrade"
 // Handle is the service as the keeper needs it. Its Ends counts from its Start.
 type Handle struct{ before int }
 
+// upgrades lists what upgrades left on the disk.
+func upgrades(s Setup) []string {
+	dir := config.Default().Upgrade.Dir
+	if s.Config != nil {
+		dir = s.Config.Upgrade.Dir
+	}
+	return append(upgrade.Leavings(s.Binary), dir)
+}
+
 // Ends is how often the service ended by itself since Start; always 0 on Windows,
 // whose manager does not tell.
 func (h *Handle) Ends(ctx context.Context) (int, error) {
@@ -19,7 +31,8 @@ func (h *Handle) Ends(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return max(0, s.Restarts-h.before), nil
+	h.before = min(h.before, s.Restarts) // systemd counts anew from a start, which may come after Start's answer
+	return s.Restarts - h.before, nil
 }
 
 // Stop ends the service's process, the hard way where it has not ended within grace.

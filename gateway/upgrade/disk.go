@@ -18,6 +18,15 @@ const maxProgram = 256 << 20
 // Old is where the program before is kept.
 func Old(program string) string { return beside(program, "old") }
 
+// Leavings lists what upgrades leave beside a program; not all of it is there.
+func Leavings(program string) []string {
+	list := []string{Old(program), staged(program), half(program), half(Old(program)), half(staged(program))}
+	for n := range maxAside {
+		list = append(list, away(program, n))
+	}
+	return list
+}
+
 func staged(program string) string { return beside(program, "new") }
 func half(program string) string   { return beside(program, "part") }
 
@@ -96,9 +105,7 @@ func duplicate(from, to string) (sum string, err error) {
 func move(from, to string) error {
 	err := os.Rename(from, to)
 	if err != nil && runtime.GOOS == "windows" {
-		away := beside(to, "gone")
-		_ = os.Remove(away) // one that still runs stays, and the next rename says so
-		if os.Rename(to, away) == nil {
+		if os.Rename(to, aside(to)) == nil {
 			err = os.Rename(from, to)
 		}
 	}
@@ -107,6 +114,24 @@ func move(from, to string) error {
 	}
 	return syncFolder(filepath.Dir(to))
 }
+
+// maxAside bounds the programs that were moved out of the way and still run, such as
+// those of a kiosk session that nobody ended.
+const maxAside = 9
+
+// aside gives a place for a program that is moved out of the way, and removes those
+// that run no longer.
+func aside(program string) (free string) {
+	for n := range maxAside {
+		at := away(program, n)
+		if err := os.Remove(at); err == nil || errors.Is(err, fs.ErrNotExist) {
+			free = at
+		}
+	}
+	return free
+}
+
+func away(program string, n int) string { return beside(program, fmt.Sprintf("gone%d", n+1)) }
 
 // syncFolder makes names durable. Windows has no such thing, and journals them.
 func syncFolder(path string) error {

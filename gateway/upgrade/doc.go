@@ -33,8 +33,10 @@
 // it again after a kill and at the next boot, and it goes on where the journal says.
 // Every decision is in the journal, synced, before it is done; every act may be done
 // twice. Programs are renamed into their place whole, so that on Linux there is one at
-// every moment; on Windows, where a program that runs cannot be replaced, there may be
-// none between two renames, and a keeper that starts then puts one there.
+// every moment; on Windows, where a program that runs (such as a kiosk session's)
+// cannot be replaced, it is moved out of the way first, and there is none between the
+// two renames. The keeper begins with the machine, before the service's delayed start,
+// and puts one there.
 //
 // Limits:
 //

@@ -157,6 +157,10 @@ func save(dir string, s State) error {
 	return nil
 }
 
+// Underway reports whether the installed program may be either of the two: it is no
+// moment to remove what one of them needs.
+func (s State) Underway() bool { return s.Stage != None && s.Stage != Planned }
+
 // refusal finds a build among those that were refused, by version or by content.
 func (s State) refusal(b Build) (Refusal, bool) {
 	i := slices.IndexFunc(s.Refused, func(r Refusal) bool {

@@ -44,6 +44,7 @@ const (
 	hardGrace  = 2 * time.Second // of one that did not prove itself
 	lookBound  = 5 * time.Second
 	lookEvery  = 500 * time.Millisecond
+	lastLook   = 2 * time.Second // for what is looked at when gateBound is over
 	waitEvery  = 5 * time.Second
 	backBound  = 2 * time.Minute  // that the old program is waited for, to say when it served again
 	atOnceIdle = 10 * time.Minute // that an upgrade without a window waits for an idle page
@@ -227,13 +228,15 @@ func (k *Keeper) try(ctx context.Context, s State) error {
 // it is not.
 func (k *Keeper) judge(ctx context.Context, s State, bound time.Duration) (since time.Time, reason string, err error) {
 	deadline := time.Now().Add(bound)
+	looking, cancel := context.WithDeadline(ctx, deadline.Add(lastLook))
+	defer cancel()
 	var pid int
 	for {
 		ends, err := k.Manager.Ends(ctx)
 		if err == nil && ends >= maxEnds {
 			return since, "it ends again and again", nil
 		}
-		sight, problem := k.proof(ctx, s)
+		sight, problem := k.proof(looking, s)
 		now := time.Now()
 		switch {
 		case ctx.Err() != nil:
