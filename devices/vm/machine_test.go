@@ -7,11 +7,12 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"clinicgate/packaging/machinetest"
 )
 
 const (
@@ -32,8 +33,8 @@ func TestMachine(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), prepareWithin)
 	defer cancel()
-	k := prepareKernel(ctx, t)
-	lap("kernel " + k.release)
+	k := machinetest.PrepareKernel(ctx, t)
+	lap("kernel " + k.Release)
 
 	ctx, cancel = context.WithTimeout(t.Context(), buildWithin)
 	defer cancel()
@@ -50,15 +51,8 @@ func TestMachine(t *testing.T) {
 }
 
 // run boots the machine, shows what the tests say, and judges.
-func run(ctx context.Context, t *testing.T, k kernel, disk, console string, programs []program) {
-	cmd := exec.CommandContext(ctx, tool(t, "qemu-system-x86_64", "qemu-system-x86"),
-		"-accel", "tcg,thread=multi", "-M", "q35", "-cpu", "max", "-smp", "2", "-m", "768", "-nodefaults", "-display", "none", "-no-reboot",
-		"-serial", "file:"+console, "-serial", "stdio",
-		"-kernel", k.image, "-initrd", disk,
-		"-append", "console=ttyS0 panic=-1 mitigations=off nokaslr tsc=reliable random.trust_cpu=on",
-		"-device", "virtio-rng-pci")
-	cmd.Stderr = os.Stderr
-	cmd.WaitDelay = 5 * time.Second
+func run(ctx context.Context, t *testing.T, k machinetest.Kernel, disk, console string, programs []program) {
+	cmd := k.Command(ctx, t, disk, "-smp", "2", "-serial", "file:"+console, "-serial", "stdio")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -91,11 +85,11 @@ func run(ctx context.Context, t *testing.T, k kernel, disk, console string, prog
 	}
 	kernelSaid, _ := os.ReadFile(console)
 	if !finished {
-		t.Errorf("the machine did not come to its end; its console:\n%s", tail(string(kernelSaid), 60))
+		t.Errorf("the machine did not come to its end; its console:\n%s", machinetest.Tail(string(kernelSaid), 60))
 	}
 	for _, fault := range []string{"BUG:", "Oops", "Call Trace:", "Kernel panic"} {
 		if strings.Contains(string(kernelSaid), fault) {
-			t.Errorf("the kernel reports a fault (%s); its console:\n%s", fault, tail(string(kernelSaid), 60))
+			t.Errorf("the kernel reports a fault (%s); its console:\n%s", fault, machinetest.Tail(string(kernelSaid), 60))
 			break
 		}
 	}
@@ -108,34 +102,4 @@ func run(ctx context.Context, t *testing.T, k kernel, disk, console string, prog
 		t.Error("no test passed inside the machine")
 	}
 	t.Logf("%d tests passed inside the machine", passed)
-}
-
-func tail(s string, lines int) string {
-	all := strings.Split(s, "\n")
-	return strings.Join(all[max(0, len(all)-lines):], "\n")
-}
-
-// tool finds a program, or says what to install.
-func tool(t *testing.T, name, pkg string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		t.Fatalf("%s is missing: apt-get install --no-install-recommends %s", name, pkg)
-	}
-	return path
-}
-
-// do runs a program in a folder and gives its output.
-func do(ctx context.Context, t *testing.T, dir, name string, args ...string) string {
-	t.Helper()
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Dir = dir
-	cmd.WaitDelay = 5 * time.Second
-	var said strings.Builder
-	cmd.Stderr = &said
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%s %s: %v\n%s%s", name, strings.Join(args, " "), err, tail(string(out), 30), tail(said.String(), 30))
-	}
-	return string(out)
 }

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"clinicgate/packaging/machinetest"
 )
 
 // program is the test program of one package.
@@ -23,10 +25,10 @@ type program struct {
 
 // buildTests compiles the tests of every package that has a TestVM... .
 func buildTests(ctx context.Context, t *testing.T) []program {
-	root := filepath.Dir(strings.TrimSpace(do(ctx, t, "", "go", "env", "GOMOD")))
+	root := filepath.Dir(strings.TrimSpace(machinetest.Do(ctx, t, "", "go", "env", "GOMOD")))
 	dir := t.TempDir()
 	var programs []program
-	list := json.NewDecoder(strings.NewReader(do(ctx, t, root, "go", "list", "-tags", "vm", "-json=ImportPath,Dir,TestGoFiles,XTestGoFiles", "./...")))
+	list := json.NewDecoder(strings.NewReader(machinetest.Do(ctx, t, root, "go", "list", "-tags", "vm", "-json=ImportPath,Dir,TestGoFiles,XTestGoFiles", "./...")))
 	for {
 		var p struct {
 			ImportPath, Dir           string
@@ -43,7 +45,7 @@ func buildTests(ctx context.Context, t *testing.T) []program {
 		name := strings.ReplaceAll(strings.TrimPrefix(p.ImportPath, "clinicgate/"), "/", "-") + ".test"
 		out := filepath.Join(dir, name)
 		t.Setenv("CGO_ENABLED", "0")
-		do(ctx, t, root, "go", "test", "-c", "-tags", "vm", "-ldflags", "-s -w", "-o", out, p.ImportPath)
+		machinetest.Do(ctx, t, root, "go", "test", "-c", "-tags", "vm", "-ldflags", "-s -w", "-o", out, p.ImportPath)
 		programs = append(programs, program{p.ImportPath, name, out})
 	}
 	if len(programs) == 0 {
