@@ -30,6 +30,7 @@ func TestRPM(t *testing.T) {
 		for _, want := range []string{
 			"-rwxr-xr-x root root /usr/bin/clinicgate\n", "-rw-r--r-- root root /usr/lib/systemd/system/clinicgate.service\n", "-rw-r--r-- root root /usr/lib/sysusers.d/clinicgate.conf\n",
 			"-rw-r--r-- root root /usr/lib/tmpfiles.d/clinicgate.conf\n", "-rw-r--r-- root root /usr/lib/udev/rules.d/60-clinicgate.rules\n", "/usr/share/man/man1/clinicgate-config-init.1.gz\n",
+			"-rw-r--r-- root root /usr/lib/systemd/system/clinicgate-kiosk.service\n", "-rw-r--r-- root root /usr/lib/sysusers.d/clinicgate-kiosk.conf\n", "-rw-r--r-- root root /usr/lib/pam.d/clinicgate-kiosk\n",
 			"/usr/share/bash-completion/completions/clinicgate\n", "/usr/share/doc/clinicgate/THIRD-PARTY-LICENSES\n", "/usr/share/doc/clinicgate/CHANGELOG.md\n", "/usr/share/doc/clinicgate/config.sample.toml\n",
 		} {
 			if !strings.Contains(files, want) {
@@ -42,7 +43,7 @@ func TestRPM(t *testing.T) {
 			}
 		}
 		scripts := ask("--scripts")
-		for _, want := range []string{"systemd-sysusers clinicgate.conf", "systemctl --no-reload enable clinicgate.service", "systemctl --no-reload disable --now clinicgate.service", "clinicgate config init"} {
+		for _, want := range []string{"systemd-sysusers clinicgate.conf", "systemctl --no-reload enable clinicgate.service", "systemctl --no-reload disable --now clinicgate.service", "clinicgate config init", "clinicgate kiosk-session uninstall"} {
 			if !strings.Contains(scripts, want) {
 				t.Errorf("%s: no script says %q", arch, want)
 			}

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,8 +14,9 @@ import (
 )
 
 const (
-	unitName   = "clinicgate-kiosk.service"
-	wantedLink = "/etc/systemd/system/multi-user.target.wants/" + unitName
+	unitName     = "clinicgate-kiosk.service"
+	sysusersName = "clinicgate-kiosk.conf"
+	wantedLink   = "/etc/systemd/system/multi-user.target.wants/" + unitName
 )
 
 // file is one that an installation writes; a package has the same elsewhere.
@@ -28,8 +28,8 @@ var policyFiles = [...]string{"/etc/chromium/policies/managed/clinicgate.json", 
 func files(s Setup) []file {
 	unit := strings.Replace(systemd.KioskUnit, "ExecStart="+systemd.Binary+" kiosk-session", "ExecStart="+command(s), 1)
 	list := []file{
-		{"/etc/sysusers.d/clinicgate-kiosk.conf", "/usr/lib/sysusers.d/clinicgate-kiosk.conf", systemd.KioskSysusers},
-		{"/etc/pam.d/clinicgate-kiosk", "", systemd.KioskPAM},
+		{"/etc/sysusers.d/" + sysusersName, "/usr/lib/sysusers.d/" + sysusersName, systemd.KioskSysusers},
+		{"/etc/pam.d/clinicgate-kiosk", "/usr/lib/pam.d/clinicgate-kiosk", systemd.KioskPAM},
 		{"/etc/systemd/system/" + unitName, "/usr/lib/systemd/system/" + unitName, unit},
 	}
 	for _, path := range policyFiles {
@@ -40,7 +40,7 @@ func files(s Setup) []file {
 
 func command(s Setup) string {
 	line := fmt.Sprintf("%q kiosk-session", s.Binary)
-	if s.ConfigPath != "" && s.ConfigPath != "/etc/clinicgate/config.toml" {
+	if s.ConfigPath != "" {
 		line += fmt.Sprintf(" --config %q", s.ConfigPath)
 	}
 	return strings.ReplaceAll(line, "%", "%%")
@@ -53,9 +53,13 @@ func Install(ctx context.Context, s Setup) (did []string, err error) {
 	if s.Root == "" && os.Geteuid() != 0 {
 		return nil, denied("install the kiosk session")
 	}
+	unit := "/etc/systemd/system/" + unitName
 	for _, f := range files(s) {
 		if f.packaged != "" {
 			if _, err := os.Lstat(filepath.Join(s.Root, f.packaged)); err == nil {
+				if f.path == unit {
+					unit = f.packaged
+				}
 				continue
 			}
 		}
@@ -72,14 +76,14 @@ func Install(ctx context.Context, s Setup) (did []string, err error) {
 		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
 			return did, err
 		}
-		if err := os.Symlink("/etc/systemd/system/"+unitName, at); err == nil {
+		if err := os.Symlink(unit, at); err == nil {
 			did = append(did, "enabled "+unitName)
 		} else if !errors.Is(err, fs.ErrExist) {
 			return did, err
 		}
 		return did, nil
 	}
-	if err := run(ctx, "systemd-sysusers"); err != nil {
+	if err := run(ctx, "systemd-sysusers", sysusersName); err != nil {
 		return did, err
 	}
 	if err := run(ctx, "systemctl", "daemon-reload"); err != nil {
@@ -94,54 +98,43 @@ func Install(ctx context.Context, s Setup) (did []string, err error) {
 	return append(did, "enabled "+unitName), nil
 }
 
-// Uninstall ends the session and removes what Install made; what is a package's goes
-// with the package.
+// Uninstall ends the session and removes what Install made but the account; what is a
+// package's goes with the package. It may be repeated, also where no systemd runs.
 func Uninstall(ctx context.Context, s Setup) (did []string, err error) {
 	if os.Geteuid() != 0 {
 		return nil, denied("remove the kiosk session")
 	}
-	if exec.CommandContext(ctx, "systemctl", "is-enabled", "--quiet", unitName).Run() == nil {
-		if err := run(ctx, "systemctl", "disable", "--now", unitName); err != nil {
-			return nil, err
+	_, err = os.Lstat("/run/systemd/system")
+	managed := err == nil
+	if managed {
+		out, err := exec.CommandContext(ctx, "systemctl", "show", "--property=LoadState,ActiveState,UnitFileState", unitName).Output()
+		if err != nil {
+			return nil, fmt.Errorf("cannot ask systemd for %s: %w", unitName, err)
 		}
-		did = append(did, "stopped and disabled "+unitName)
+		is := func(property string) bool { return strings.Contains("\n"+string(out), "\n"+property+"\n") }
+		// One that a person started, or that waits for its next start, ends too.
+		if is("LoadState=loaded") && (is("UnitFileState=enabled") || !is("ActiveState=inactive")) {
+			if err := run(ctx, "systemctl", "disable", "--now", unitName); err != nil {
+				return nil, err
+			}
+			did = append(did, "stopped and disabled "+unitName)
+		}
 	}
-	_, err = os.Lstat("/usr/lib/systemd/system/" + unitName)
-	byPackage := err == nil
+	gone := []string{wantedLink}
 	for _, f := range files(s) {
-		if byPackage && f.path == "/etc/pam.d/clinicgate-kiosk" {
-			continue
-		}
-		if err := os.Remove(f.path); err == nil {
-			did = append(did, "removed "+f.path)
+		gone = append(gone, f.path)
+	}
+	for _, path := range gone {
+		if err := os.Remove(path); err == nil {
+			did = append(did, "removed "+path)
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			return did, err
 		}
 	}
+	if !managed || len(did) == 0 {
+		return did, nil
+	}
 	return did, run(ctx, "systemctl", "daemon-reload")
-}
-
-// write puts a text into a file, whole or not at all, and reports whether it changed.
-func write(path, text string) (changed bool, err error) {
-	if was, err := os.ReadFile(path); err == nil && bytes.Equal(was, []byte(text)) {
-		return false, nil
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return false, err
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".clinicgate-*")
-	if err != nil {
-		return false, err
-	}
-	_, err = f.WriteString(text)
-	err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name()) // what counts is that path is as it was
-	}
-	return err == nil, err
 }
 
 func run(ctx context.Context, name string, args ...string) error {

@@ -118,11 +118,11 @@ func (b *build) linuxPackage(ctx context.Context, tool string, t target, format 
 	case "deb":
 		i.Depends = []string{"systemd (>= 247)", "udev", "ca-certificates"}
 		i.Recommends = []string{"init-system-helpers"}
-		i.Suggests = []string{"pcscd", "libccid", "chromium"}
+		i.Suggests = []string{"pcscd", "libccid", "chromium", "weston", "libpam-systemd"}
 	case "rpm":
 		i.Release = "1"
 		i.Depends = []string{"systemd >= 247", "systemd-udev", "ca-certificates"}
-		i.Suggests = []string{"pcsc-lite", "pcsc-lite-ccid", "chromium"}
+		i.Suggests = []string{"pcsc-lite", "pcsc-lite-ccid", "chromium", "weston"}
 		name = "clinicgate-" + b.version + "-1." + t.rpm + ".rpm"
 	}
 	for _, f := range files {

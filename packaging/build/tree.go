@@ -78,6 +78,7 @@ func (b *build) portable(of target) ([]file, error) {
 		return t.done()
 	}
 	t.system("systemd/clinicgate.service", "systemd/clinicgate.sysusers", "systemd/clinicgate.tmpfiles", "udev/60-clinicgate.rules", "polkit/60-clinicgate.rules")
+	t.kiosk("systemd/clinicgate-kiosk.service", "systemd/clinicgate-kiosk.sysusers", "systemd/clinicgate-kiosk.pam")
 	t.manual("man/", "")
 	t.completions("completions/clinicgate.bash", "completions/_clinicgate", "completions/clinicgate.fish")
 	return t.done()
@@ -90,6 +91,7 @@ func (b *build) installed(of target) ([]file, error) {
 	t.files = append(t.files, file{"/usr/bin/clinicgate", b.program(of), 0o755})
 	t.texts("/usr/share/doc/clinicgate/", of)
 	t.system("/usr/lib/systemd/system/clinicgate.service", "/usr/lib/sysusers.d/clinicgate.conf", "/usr/lib/tmpfiles.d/clinicgate.conf", "/usr/lib/udev/rules.d/60-clinicgate.rules", "/usr/share/polkit-1/rules.d/60-clinicgate.rules")
+	t.kiosk("/usr/lib/systemd/system/clinicgate-kiosk.service", "/usr/lib/sysusers.d/clinicgate-kiosk.conf", "/usr/lib/pam.d/clinicgate-kiosk")
 	t.manual("/usr/share/man/man1/", ".gz")
 	t.completions("/usr/share/bash-completion/completions/clinicgate", "/usr/share/zsh/vendor-completions/_clinicgate", "/usr/share/fish/vendor_completions.d/clinicgate.fish")
 	return t.done()
@@ -101,6 +103,14 @@ func (t *tree) system(unit, sysusers, tmpfiles, udev, polkit string) {
 	t.repo(tmpfiles, "packaging/linux/clinicgate.tmpfiles")
 	t.repo(udev, "packaging/udev/60-clinicgate.rules")
 	t.repo(polkit, "packaging/polkit/60-clinicgate.rules")
+}
+
+// kiosk adds what shows the page on the machine's screen: there, and off until
+// `clinicgate kiosk-session install`, which also writes the browser's policies.
+func (t *tree) kiosk(unit, sysusers, pam string) {
+	t.repo(unit, "packaging/systemd/clinicgate-kiosk.service")
+	t.repo(sysusers, "packaging/systemd/clinicgate-kiosk.sysusers")
+	t.repo(pam, "packaging/systemd/clinicgate-kiosk.pam")
 }
 
 // manual adds the man pages, compressed where the suffix says so.

@@ -1,0 +1,138 @@
+//go:build e2e
+
+package packaging_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"clinicgate/gateway/control"
+	"clinicgate/packaging/machinetest"
+)
+
+// The kiosk's screen by the package, Chromium under Weston without a display: off until
+// an operator turns it on, of the new version after an upgrade, gone with the package.
+func TestDebSession(t *testing.T) {
+	old, next := one(t, packages(t, before), "*_amd64.deb"), one(t, packages(t, now), "*_amd64.deb")
+	m := machinetest.Boot(t, "chromium", "libpam-systemd", "weston")
+	m.Copy(old, "/root/old.deb")
+	m.Copy(next, "/root/next.deb")
+	step := func(what string) { t.Logf("%s: %s", time.Now().Format(time.TimeOnly), what) }
+	t.Cleanup(func() {
+		if t.Failed() {
+			out, err := m.Try("journalctl", "-b", "-u", "clinicgate-kiosk", "-u", "clinicgate", "--no-pager", "-n", "60")
+			t.Logf("what they said (%v):\n%s", err, out)
+		}
+	})
+	state := func() string {
+		return strings.ReplaceAll(strings.TrimSpace(m.Run("systemctl", "show", "--property=ActiveState", "--property=UnitFileState", "--value", "clinicgate-kiosk.service")), "\n", " ")
+	}
+	// page waits for a page that lives, by another launch than before.
+	page := func(before string) (launch string) {
+		t.Helper()
+		eventually(t, 2*time.Minute, "the page is on the screen", func() error {
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+			defer cancel()
+			c, err := control.Dial(ctx, m.Inside("/run/clinicgate/control.sock"))
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			seen, err := c.PageSeen(ctx)
+			if err == nil && (!seen.Alive || seen.Launch == before) {
+				err = fmt.Errorf("seen is %+v", seen)
+			}
+			launch = seen.Launch
+			return err
+		})
+		return launch
+	}
+	policies := []string{"/etc/chromium/policies/managed/clinicgate.json", "/etc/opt/chrome/policies/managed/clinicgate.json"}
+
+	step("install")
+	m.Run("dpkg", "-i", "/root/old.deb")
+	if got := state(); got != "inactive disabled" {
+		t.Errorf("after the install the screen's session is %s", got)
+	}
+	if out, err := m.Try("test", "-e", policies[0]); err == nil {
+		t.Errorf("the package locks every browser of the machine down: %s", out)
+	}
+	m.Run("clinicgate", append([]string{"config", "init"}, settings(`kiosk_session.compositor_options=["--backend=headless-backend.so"]`)...)...)
+	m.Write("/root/more.toml", departments, 0o600)
+	m.Run("sh", "-c", "cat /root/more.toml >> /etc/clinicgate/config.toml")
+	m.Run("clinicgate", "keys", "init", "--generate", "--shared-keys", "/root/shared.json")
+	m.Run("sh", "-c", "clinicgate roster keygen /root/maker.pem | clinicgate keys import")
+	m.Run("clinicgate", "service", "install")
+	m.Run("clinicgate", "service", "start")
+
+	step("turn the screen on")
+	// A container has no console that the session could take.
+	m.Run("mkdir", "-p", "/etc/systemd/system/clinicgate-kiosk.service.d")
+	m.Write("/etc/systemd/system/clinicgate-kiosk.service.d/no-console.conf", "[Service]\nTTYPath=\nTTYReset=no\nTTYVHangup=no\nTTYVTDisallocate=no\nStandardInput=null\nUtmpIdentifier=\n", 0o644)
+	said := m.Run("clinicgate", "kiosk-session", "install")
+	for _, want := range append(policies, "enabled clinicgate-kiosk.service") {
+		if !strings.Contains(said, want) {
+			t.Errorf("the install does not say %s:\n%s", want, said)
+		}
+	}
+	for _, never := range []string{"/etc/systemd", "/etc/pam.d", "/etc/sysusers.d"} { // the package has those
+		if strings.Contains(said, never) {
+			t.Errorf("the install wrote beside the package:\n%s", said)
+		}
+	}
+	if again := m.Run("clinicgate", "kiosk-session", "install"); !strings.Contains(again, "nothing to do") {
+		t.Errorf("the second install did something:\n%s", again)
+	}
+	m.Run("systemctl", "start", "clinicgate-kiosk")
+	launch := page("")
+	if user := m.Run("ps", "-o", "user:32=", "-C", "chromium"); strings.Contains(user, "root") || !strings.Contains(user, "clinicgate-kiosk") {
+		t.Errorf("the browser is of %s", user)
+	}
+
+	step("upgrade")
+	m.Run("dpkg", "-i", "/root/next.deb")
+	page(launch)
+	if got := state(); got != "active enabled" {
+		t.Errorf("after the upgrade the screen's session is %s", got)
+	}
+	if out := m.Run("sh", "-c", "readlink /proc/$(systemctl show --property=MainPID --value clinicgate-kiosk)/exe"); strings.TrimSpace(out) != "/usr/bin/clinicgate" {
+		t.Errorf("the screen's session still runs %s", out)
+	}
+
+	gone := func() {
+		t.Helper()
+		for _, path := range policies {
+			if _, err := m.Try("test", "-e", path); err == nil {
+				t.Errorf("%s is still there", path)
+			}
+		}
+		if out, err := m.Try("pgrep", "-l", "-u", "clinicgate-kiosk", "clinicgate|chromium|weston"); err == nil {
+			t.Errorf("of the screen's session runs:\n%s", out)
+		}
+		if out, _ := m.Try("systemctl", "is-enabled", "clinicgate-kiosk"); strings.Contains(out, "enabled\n") {
+			t.Errorf("it would begin with the machine: %s", out)
+		}
+	}
+	step("turn the screen off, twice, and on again")
+	m.Run("clinicgate", "kiosk-session", "uninstall")
+	gone()
+	if again := m.Run("clinicgate", "kiosk-session", "uninstall"); !strings.Contains(again, "nothing to do") {
+		t.Errorf("the second uninstall did something:\n%s", again)
+	}
+	m.Run("clinicgate", "kiosk-session", "install")
+	m.Run("systemctl", "start", "clinicgate-kiosk")
+	page("")
+
+	step("remove")
+	m.Run("dpkg", "-r", "clinicgate")
+	gone()
+
+	step("purge")
+	m.Run("dpkg", "--purge", "clinicgate")
+	if left := m.Run("find", "/usr", "/etc", "/var/lib/systemd", "-name", "*clinicgate*"); left != "" {
+		t.Errorf("left behind:\n%s", left)
+	}
+}
