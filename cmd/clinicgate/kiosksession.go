@@ -94,39 +94,60 @@ func (a *app) pageOrigin() (string, error) {
 }
 
 func (a *app) sessionInstall() *cobra.Command {
-	var root string
+	var root, account string
 	c := &cobra.Command{
 		Use:   "install",
-		Short: "Let the page come onto this machine's screen when the machine starts (Linux)",
-		Long: `Makes the account clinicgate-kiosk, its session, the unit clinicgate-kiosk.service on
-the first console, and the policies that lock Chromium and Chrome down to the page. It
-starts nothing: ` + "`systemctl start clinicgate-kiosk`" + ` or the next start of the machine
-does. It may be repeated; repeat it after a change of web.listen.`,
+		Short: "Let the page come onto this machine's screen when the machine starts",
+		Long: `Linux: makes the account clinicgate-kiosk, its session, the unit
+clinicgate-kiosk.service on the first console, and the policies that lock Chromium and
+Chrome down to the page. It starts nothing: ` + "`systemctl start clinicgate-kiosk`" + ` or the
+next start of the machine does.
+
+Windows: writes the policies for Edge and Chrome into the registry, and beside the config
+kiosk-shell.xml, with which Windows' Shell Launcher makes the session the shell of
+--account; the operator page kiosk-session.md says how to hand it over.
+
+It may be repeated; repeat it after a change of web.listen.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if account != "" && runtime.GOOS != "windows" {
+				return &mistake{err: errors.New("on Linux the account is clinicgate-kiosk"), hint: "leave --account out"}
+			}
 			origin, err := a.pageOrigin()
 			if err != nil {
 				return err
 			}
-			s, err := a.setup()
+			s, err := a.sessionSetup(origin)
 			if err != nil {
 				return err
 			}
-			did, err := session.Install(c.Context(), session.Setup{Binary: s.Binary, ConfigPath: s.ConfigPath, Origin: origin, Root: root})
+			s.Root, s.Account = root, account
+			did, err := session.Install(c.Context(), s)
 			return a.sessionDid(did, err)
 		},
 	}
-	c.Flags().StringVar(&root, "root", "", "install below this folder, for an image; --config is then read as it is")
+	c.Flags().StringVar(&root, "root", "", "install below this folder, for an image; --config is then read as it is (Linux)")
+	c.Flags().StringVar(&account, "account", "", "the kiosk's account, such as kiosk or LOBBY-1\\kiosk (Windows)")
 	return c
+}
+
+// sessionSetup is what the session of this program and config is installed from.
+func (a *app) sessionSetup(origin string) (session.Setup, error) {
+	s, err := a.setup()
+	made := session.Setup{Binary: s.Binary, ConfigPath: s.ConfigPath, Origin: origin}
+	if made.ConfigPath == config.DefaultPath {
+		made.ConfigPath = ""
+	}
+	return made, err
 }
 
 func (a *app) sessionUninstall() *cobra.Command {
 	return &cobra.Command{
 		Use:   "uninstall",
-		Short: "End the kiosk session and remove what install made (Linux)",
+		Short: "End the kiosk session and remove what install made",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			did, err := session.Uninstall(c.Context(), session.Setup{})
+			did, err := session.Uninstall(c.Context(), session.Setup{ConfigPath: a.configPath})
 			return a.sessionDid(did, err)
 		},
 	}
@@ -140,13 +161,14 @@ func (a *app) sessionDid(did []string, err error) error {
 }
 
 func (a *app) sessionPolicies() *cobra.Command {
-	var form string
+	var form, account string
 	c := &cobra.Command{
 		Use:   "policies",
 		Short: "Print the browser's policies for this kiosk",
 		Long: `Prints the policies that lock the browser down to the page of the config: as JSON for
 Chromium and Chrome on Linux, or as a registry file for Edge and Chrome on Windows,
-which also turns off error reports and dumps of the browser.`,
+which also turns off error reports of the browser. As shell-launcher it is the file with
+which a device manager makes the session the shell of --account on Windows.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			origin, err := a.pageOrigin()
@@ -159,8 +181,13 @@ which also turns off error reports and dumps of the browser.`,
 				text = session.PolicyFile(origin)
 			case "reg":
 				text = session.Registry(origin)
+			case "shell-launcher":
+				if account == "" {
+					return &mistake{err: errors.New("Shell Launcher needs the kiosk's account"), hint: "name it: --account kiosk"}
+				}
+				text = session.ShellLauncher(session.Setup{Binary: session.WindowsBinary, Account: account})
 			default:
-				return &mistake{err: fmt.Errorf("there is no form %q", form), hint: "--form is json or reg"}
+				return &mistake{err: fmt.Errorf("there is no form %q", form), hint: "--form is json, reg or shell-launcher"}
 			}
 			if a.json {
 				return a.show(map[string]string{"form": form, "text": text}, nil)
@@ -173,6 +200,7 @@ which also turns off error reports and dumps of the browser.`,
 	if runtime.GOOS == "windows" {
 		usual = "reg"
 	}
-	c.Flags().StringVar(&form, "form", usual, "json (Linux) or reg (Windows)")
+	c.Flags().StringVar(&form, "form", usual, "json (Linux), reg (Windows) or shell-launcher (Windows)")
+	c.Flags().StringVar(&account, "account", "", "the kiosk's account, for shell-launcher")
 	return c
 }

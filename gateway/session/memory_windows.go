@@ -62,8 +62,8 @@ func browsers() []string {
 }
 
 // sealMemory keeps Windows Error Reporting from asking or dumping: processes that
-// are started from here inherit the mode. The registry file of packaging/windows turns
-// it off for the browser too.
+// are started from here inherit the mode. The registry (registry.go) turns it off for
+// the browser too.
 func sealMemory() error {
 	windows.SetErrorMode(windows.SEM_FAILCRITICALERRORS | windows.SEM_NOGPFAULTERRORBOX | windows.SEM_NOOPENFILEERRORBOX)
 	return nil

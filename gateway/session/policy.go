@@ -3,7 +3,6 @@ package session
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
 )
 
 // A policy is a setting that the browser takes from the machine's administrator and
@@ -100,50 +99,4 @@ func PolicyFile(origin string) string {
 		panic(fmt.Sprintf("session: a policy does not marshal: %v", err))
 	}
 	return string(text) + "\n"
-}
-
-// Registry is the table for Edge and Chrome on Windows, with error reports and dumps
-// of both off, in the form of a .reg file.
-func Registry(origin string) string {
-	var b strings.Builder
-	b.WriteString("Windows Registry Editor Version 5.00\n")
-	for _, of := range []struct {
-		family family
-		key    string
-	}{{edge, `HKEY_LOCAL_MACHINE\SOFTWARE\Policies\Microsoft\Edge`}, {chromiums, `HKEY_LOCAL_MACHINE\SOFTWARE\Policies\Google\Chrome`}} {
-		fmt.Fprintf(&b, "\n[%s]\n", of.key)
-		var lists []policy
-		for _, p := range policies(origin) {
-			if p.only != "" && p.only != of.family {
-				continue
-			}
-			switch v := p.value.(type) {
-			case bool:
-				n := 0
-				if v {
-					n = 1
-				}
-				fmt.Fprintf(&b, "%q=dword:%08x\n", p.name, n)
-			case int:
-				fmt.Fprintf(&b, "%q=dword:%08x\n", p.name, v)
-			default:
-				lists = append(lists, p)
-			}
-		}
-		for _, p := range lists {
-			fmt.Fprintf(&b, "\n[-%s\\%s]\n[%s\\%s]\n", of.key, p.name, of.key, p.name)
-			for i, v := range p.value.([]string) {
-				fmt.Fprintf(&b, "\"%d\"=%q\n", i+1, v)
-			}
-		}
-	}
-	const wer = `HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Windows\Windows Error Reporting\ExcludedApplications`
-	fmt.Fprintf(&b, "\n[%s]\n", wer)
-	for _, program := range []string{"msedge.exe", "chrome.exe", "clinicgate.exe"} {
-		fmt.Fprintf(&b, "%q=dword:00000001\n", program)
-	}
-	for _, program := range []string{"msedge.exe", "chrome.exe", "clinicgate.exe"} {
-		fmt.Fprintf(&b, "\n[HKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft\\Windows\\Windows Error Reporting\\LocalDumps\\%s]\n\"DumpCount\"=dword:00000000\n\"DumpType\"=dword:00000000\n\"CustomDumpFlags\"=dword:00000000\n", program)
-	}
-	return strings.ReplaceAll(b.String(), "\n", "\r\n")
 }

@@ -1,6 +1,7 @@
 # What Wine cannot show of the MSI, on a real Windows 11 IoT machine, in about 15
 # minutes: service account, access lists, delayed start, recovery, Event Log, DPAPI,
-# reboot, upgrade and removal. NOBODY HAS RUN IT YET.
+# Edge's policies and the kiosk's screen, reboot, upgrade and removal. NOBODY HAS RUN
+# IT YET.
 #
 #   powershell -ExecutionPolicy Bypass -File acceptance.ps1 -Old old.msi -New new.msi
 #   (it asks for one reboot; run it again with -AfterReboot afterwards)
@@ -86,6 +87,21 @@ if (-not $AfterReboot) {
     Check 'it restarts while its config is held open' { Gate service restart | Out-Null; Running }
     $held.Close()
 
+    # The kiosk's screen: what is written. That Windows obeys it is for the eye, below.
+    Gate kiosk-session install --account kiosk | Out-Null
+    Check 'Edge is kept to the page, and the camera to it' {
+        $edge = 'HKLM:\SOFTWARE\Policies\Microsoft\Edge'
+        (Get-ItemProperty "$edge\URLBlocklist").'1' -eq '*' -and (Get-ItemProperty "$edge\URLAllowlist").'1' -eq 'http://127.0.0.1:8470' -and
+        (Get-ItemProperty $edge).VideoCaptureAllowed -eq 0 -and (Get-ItemProperty "$edge\VideoCaptureAllowedUrls").'1' -eq 'http://127.0.0.1:8470'
+    }
+    Check 'no program of it is dumped' { -not (Test-Path 'HKLM:\SOFTWARE\Microsoft\Windows\Windows Error Reporting\LocalDumps') }
+    Check 'a second install has nothing to do' { (Gate kiosk-session install --account kiosk) -match 'nothing to do' }
+    Check 'Shell Launcher is given the session as the shell' {
+        $shell = ([xml](Get-Content "$data\kiosk-shell.xml")).ShellLauncherConfiguration
+        $shell.Profiles.Profile.Shell.Shell -eq "`"$program`" kiosk-session" -and $shell.Configs.Config.Account.Name -eq 'kiosk'
+    }
+    Check 'this Windows has Shell Launcher' { $null -ne (Get-WindowsOptionalFeature -Online -FeatureName Client-EmbeddedShellLauncher) }
+
     # Upgrade
     $settings = (Get-FileHash $config).Hash
     $kiosk = (Gate keys list --json | ConvertFrom-Json).data.public
@@ -96,6 +112,13 @@ if (-not $AfterReboot) {
     Check 'account, delay and recovery are set' { (Service).StartName -eq 'NT SERVICE\clinicgate' -and (Get-ItemProperty HKLM:\SYSTEM\CurrentControlSet\Services\clinicgate).DelayedAutostart -eq 1 -and (sc.exe qfailureflag clinicgate | Out-String) -match 'TRUE' }
     Check 'one entry in the list of programs' { @(Get-ItemProperty HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall\* | Where-Object DisplayName -eq 'clinicgate').Count -eq 1 }
     Check 'an older one is refused' { try { Msi '/i', "`"$Old`""; $false } catch { $true } }
+    Write-Host @'
+By eye, before the second part, with an account "kiosk" set up as operator/kiosk-session.md says:
+  sign in as it: the page is on the screen, without bars or the Explorer
+  Alt+F4, Ctrl+T, Ctrl+L, F12, Win: nothing opens; end msedge.exe from another account: the page is back within 15 s
+  restart Windows with automatic sign-in: the page is back without a hand; the camera opens in the page without a question
+  with kiosk_session.board: the board is on the second display
+'@
     Write-Host "$script:failed failed so far. Restart Windows, do not log in for 5 minutes, then run this again with -AfterReboot."
     exit $script:failed
 }
@@ -104,6 +127,9 @@ if (-not $AfterReboot) {
 Check 'it started by itself' { Running 300 }
 Check 'it started before anybody logged in, or without them' { (Get-Process -Id (Service).ProcessId).SessionId -eq 0 }
 Check 'the store is sound' { Gate audit verify | Out-Null; $true }
+Gate kiosk-session uninstall | Out-Null
+Check 'the policies are gone' { $null -eq (Get-ItemProperty HKLM:\SOFTWARE\Policies\Microsoft\Edge -ErrorAction SilentlyContinue).VideoCaptureAllowed -and -not (Test-Path HKLM:\SOFTWARE\Policies\Microsoft\Edge\URLBlocklist) }
+Check 'a second uninstall has nothing to do' { (Gate kiosk-session uninstall) -match 'nothing to do' }
 Msi '/x', "`"$New`""
 Check 'removed, the service is gone' { $null -eq (Service) }
 Check 'the program is gone' { -not (Test-Path $program) }
