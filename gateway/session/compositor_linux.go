@@ -7,11 +7,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
 
-const compositorWithin = 20 * time.Second
+const (
+	compositorWithin = 20 * time.Second
+	sysfs            = "/sys/class/drm"
+)
 
 // Compositors are those that a session can start by itself.
 var Compositors = [...]string{"weston"}
@@ -33,7 +37,7 @@ func (s *session) compose(ctx context.Context) error {
 	}
 	defer func() { _ = removeAll(runtime) }() // the next start removes what is left
 	ini := filepath.Join(runtime, "weston.ini")
-	if err := os.WriteFile(ini, []byte(westonINI(s.Board)), 0o600); err != nil {
+	if err := os.WriteFile(ini, []byte(westonINI(s.Board, connected(sysfs))), 0o600); err != nil {
 		return err
 	}
 	cmd := exec.Command(program, append([]string{"--config=" + ini, "--socket=" + name, "--shell=kiosk-shell.so", "--idle-time=0"}, s.Words...)...)
@@ -72,13 +76,39 @@ func (s *session) compose(ctx context.Context) error {
 	return fmt.Errorf("%s ended", s.Compositor)
 }
 
-// westonINI has no panel, no idle, no keys that leave, and the board's output.
-func westonINI(board string) string {
+// westonINI has no panel, no idle, no keys that leave, and each window's output. The
+// page is kept off the board's: Weston puts what has no output of its own onto the
+// first, which may be that one.
+func westonINI(board string, outputs []string) string {
 	text := "[core]\nshell=kiosk-shell.so\nidle-time=0\nrequire-input=false\n[shell]\nlocking=false\n[libinput]\ntouchscreen_calibrator=false\n"
-	if board != "" {
-		text += "[output]\nname=" + board + "\napp-ids=" + boardClass + "\n"
+	if board == "" {
+		return text
+	}
+	text += "[output]\nname=" + board + "\napp-ids=" + boardClass + "\n"
+	if i := slices.IndexFunc(outputs, func(name string) bool { return name != board }); i >= 0 && slices.Contains(outputs, board) {
+		text += "[output]\nname=" + outputs[i] + "\napp-ids=" + pageClass + "\n"
 	}
 	return text
+}
+
+// connected gives the outputs with a display, named as Weston names them: the folder
+// "card0-HDMI-A-1" of sysfs is its HDMI-A-1.
+func connected(folder string) (outputs []string) {
+	found, _ := filepath.Glob(filepath.Join(folder, "card*-*", "status")) // the pattern is right
+	for _, path := range found {
+		if text, err := os.ReadFile(path); err == nil && strings.TrimSpace(string(text)) == "connected" {
+			_, name, _ := strings.Cut(filepath.Base(filepath.Dir(path)), "-")
+			outputs = append(outputs, name)
+		}
+	}
+	return outputs
+}
+
+// displayThere reports whether an output has a display; where the kernel names none,
+// nobody knows, and it counts as there.
+func displayThere(name string) bool {
+	outputs := connected(sysfs)
+	return len(outputs) == 0 || slices.Contains(outputs, name)
 }
 
 // logLines logs what a program says, line by line and bounded.

@@ -10,6 +10,8 @@
 //     20 seconds without the service it sends people to the desk.
 //   - The launch token goes through a pipe that only this process has: it is neither
 //     on a command line nor in a file. A token that was refused is replaced.
+//   - The board never covers the page: it waits while its display is off (Linux, with a
+//     compositor of our own).
 //   - The browser can open nothing but the page (policy.go), has one window, and a
 //     profile in memory that is gone with it; no process of it leaves a dump.
 //
@@ -36,6 +38,7 @@
 // BUG: Windows has no file system in memory for the profile; it is wiped at each start
 // and end. What is Windows here was built and looked at, and never run.
 //
-// BUG: Weston shows the board on the second output by its window's class; only a
-// machine with two displays can show that, and none was at hand.
+// BUG: Weston shows page and board on their outputs by their windows' classes. That was
+// seen with two outputs in windows of another Weston; no machine with two displays was
+// at hand.
 package session

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -167,21 +168,40 @@ func TestKeeper(t *testing.T) {
 	}
 }
 
-// The board is opened anew when the service comes back, and not more often.
+// The board is opened anew when the service comes back, and not more often; without its
+// display it ends.
 func TestKeepBoard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene()
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
-		go func() { done <- keepBoard(ctx, s, s, "http://127.0.0.1:8470/board") }()
+		var gone atomic.Bool // its display
+		go func() {
+			done <- keepBoard(ctx, s, s, "http://127.0.0.1:8470/board", func() bool { return !gone.Load() })
+		}()
 		time.Sleep(time.Hour)
 		s.change(func() { s.down = true })
 		time.Sleep(time.Minute)
 		s.change(func() { s.down = false })
 		time.Sleep(time.Minute)
-		cancel()
-		if err := <-done; err != nil || s.opened() != ".." {
-			t.Errorf("opened %q, %v", s.opened(), err)
+		if s.opened() != ".." {
+			t.Errorf("opened %q", s.opened())
 		}
+		select {
+		case err := <-done:
+			t.Errorf("it ended: %v", err)
+		default:
+		}
+		gone.Store(true)
+		time.Sleep(time.Minute)
+		select {
+		case err := <-done:
+			if err == nil {
+				t.Error("it ended in order where its display is gone")
+			}
+		default:
+			t.Error("it stays where its display is gone")
+		}
+		cancel()
 	})
 }

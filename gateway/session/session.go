@@ -152,21 +152,35 @@ func (s *session) page(ctx context.Context, p pane) error {
 // board is one browser's life with the board, which needs no pass and keeps itself
 // up to date; what is left is to begin again when the browser shows an error.
 func (s *session) board(ctx context.Context, p pane) error {
+	there := func() bool { return s.Compositor == "" || displayThere(s.Board) }
+	if !there() {
+		s.Logger.Warn("the board waits for its display", "display", s.Board)
+	}
+	for !there() { // on the page's display it would be in the way
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(boardEvery):
+		}
+	}
 	w, err := openWindow(ctx, s.program, filepath.Join(s.dir, "board"), p, s.Logger)
 	if err != nil {
 		return err
 	}
 	defer w.Close()
-	return keepBoard(ctx, s.Service, w, p.origin+"/board")
+	return keepBoard(ctx, s.Service, w, p.origin+"/board", there)
 }
 
 // keepBoard opens the board anew each time that the service comes back, since a
-// browser that found nobody shows an error for good.
-func keepBoard(ctx context.Context, service Service, w shower, address string) error {
+// browser that found nobody shows an error for good, until its display is gone.
+func keepBoard(ctx context.Context, service Service, w shower, address string, there func() bool) error {
 	tick := time.NewTicker(boardEvery)
 	defer tick.Stop()
 	down := true
 	for {
+		if !there() {
+			return errors.New("the board's display is gone")
+		}
 		bounded, cancel := context.WithTimeout(ctx, askWithin)
 		_, err := service.Seen(bounded)
 		cancel()

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,7 +41,8 @@ type screen struct {
 	log     *os.File
 }
 
-func newScreen(t *testing.T) *screen {
+// newScreen makes one; more are settings beside the usual ones.
+func newScreen(t *testing.T, more ...string) *screen {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Fatal("this test needs root: the session runs as nobody beside it")
@@ -72,10 +74,10 @@ func newScreen(t *testing.T) *screen {
 	s.run(build)
 	sets := []string{"config", "init", "--path", s.at("config.toml")}
 	zone := fmt.Sprintf("Etc/GMT%+d", time.Now().UTC().Hour()-12)
-	for _, set := range []string{"kiosk.id=lobby-1", "kiosk.letter=A", "kiosk.site=main", "kiosk.organization=riverside", "kiosk.zone=" + zone, "kiosk.languages=[\"en\",\"es\",\"zh-Hans\",\"vi\",\"ar\"]",
+	for _, set := range append([]string{"kiosk.id=lobby-1", "kiosk.letter=A", "kiosk.site=main", "kiosk.organization=riverside", "kiosk.zone=" + zone, "kiosk.languages=[\"en\",\"es\",\"zh-Hans\",\"vi\",\"ar\"]",
 		"pubnub.publish_key=demo", "pubnub.subscribe_key=demo", "pubnub.origin=127.0.0.1:9", "pubnub.secure=false",
 		"storage.dir=" + s.at("data"), "key_source.file=" + s.at("passphrase"), "control.path=" + s.at("control.sock"), "control.group=nogroup", "web.listen=" + listen, "mqtt.listen=",
-		"control.roles.kiosk_session=[\"user:nobody\"]", "kiosk_session.compositor=weston", "kiosk_session.compositor_options=[\"--backend=headless-backend.so\"]"} {
+		"control.roles.kiosk_session=[\"user:nobody\"]", "kiosk_session.compositor=weston", "kiosk_session.compositor_options=[\"--backend=headless-backend.so\"]"}, more...) {
 		sets = append(sets, "--set", set)
 	}
 	s.run(exec.Command(s.at("clinicgate"), sets...))
@@ -121,7 +123,7 @@ func (s *screen) startService() {
 func (s *screen) startSession() {
 	s.t.Helper()
 	s.session = exec.Command("unshare", "--mount", "--", "sh", "-c",
-		`mkdir -p /etc/chromium && mount --bind "$1" /etc/chromium && exec setpriv --reuid=nobody --regid=nogroup --clear-groups "$2" kiosk-session --config "$3"`,
+		`mkdir -p /etc/chromium && mount --bind "$1" /etc/chromium && if [ -d /sys/class/drm ]; then mount -t tmpfs none /sys/class/drm; fi && exec setpriv --reuid=nobody --regid=nogroup --clear-groups "$2" kiosk-session --config "$3"`,
 		"sh", s.at("etc"), s.at("clinicgate"), s.at("config.toml"))
 	s.session.Env = []string{"PATH=/usr/bin:/bin", "XDG_RUNTIME_DIR=" + s.at("run"), "LANG=C.UTF-8"}
 	s.session.Stderr = s.log
@@ -302,6 +304,76 @@ func TestE2ESession(t *testing.T) {
 	}
 	s.look()
 	s.leavesNothing()
+}
+
+// With a board on a second display, each window is on its own. There is no display here:
+// a Weston stands for two in the windows of another, and its log has where it put what.
+func TestE2ESessionBoard(t *testing.T) {
+	s := newScreen(t, "kiosk_session.board=wayland1")
+	text, err := os.ReadFile(s.at("config.toml"))
+	s.must(err)
+	const usual = `["--backend=headless-backend.so"]`
+	nested := fmt.Sprintf(`["--backend=wayland-backend.so", "--display=%s", "--output-count=2", "--use-pixman", "--logger-scopes=log,proto", "--log=%s"]`, s.at("outer/outer"), s.at("run/weston.log"))
+	if !bytes.Contains(text, []byte(usual)) {
+		t.Fatal("the config has other options than this test replaces")
+	}
+	s.must(os.WriteFile(s.at("config.toml"), bytes.Replace(text, []byte(usual), []byte(nested), 1), 0o644))
+	s.must(os.Mkdir(s.at("outer"), 0o700))
+	s.must(os.Chown(s.at("outer"), 65534, 65534))
+	outer := exec.Command("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "weston", "--no-config", "--backend=headless-backend.so", "--socket=outer", "--idle-time=0")
+	outer.Env = []string{"PATH=/usr/bin:/bin", "XDG_RUNTIME_DIR=" + s.at("outer")}
+	outer.Stdout, outer.Stderr = s.log, s.log
+	s.must(outer.Start())
+	t.Cleanup(func() { s.end(outer, syscall.SIGTERM) })
+	for begun := time.Now(); ; time.Sleep(50 * time.Millisecond) {
+		if _, err := os.Stat(s.at("outer/outer")); err == nil {
+			break
+		}
+		if time.Since(begun) > time.Minute {
+			t.Fatal("the outer Weston does not come up")
+		}
+	}
+	s.startService()
+	s.startSession()
+	begun := time.Now()
+	s.back(begun, func(control.PageSeen) bool { return true })
+	var at map[string]string
+	for ; at["clinicgate-page"] == "" || at["clinicgate-board"] == ""; time.Sleep(100 * time.Millisecond) {
+		if time.Since(begun) > 2*time.Minute {
+			t.Fatalf("windows are at %v", at)
+		}
+		at = places(t, s.at("run/weston.log"))
+	}
+	if at["clinicgate-page"] != "0" || at["clinicgate-board"] != "1024" {
+		t.Errorf("from the left edge of all displays, windows are at %v", at)
+	}
+}
+
+var (
+	itsOutput = regexp.MustCompile(`client (\w+) ev (wl_output@\d+)\.geometry\((\d+),`)
+	itsName   = regexp.MustCompile(`client (\w+) rq xdg_toplevel@\d+\.set_app_id\("([^"]+)"\)`)
+	itsPlace  = regexp.MustCompile(`client (\w+) ev wl_surface@\d+\.enter\((wl_output@\d+)\)`)
+)
+
+// places gives the left edge of the display that each browser's window is on, out of
+// Weston's log of its protocol. Each browser is a client of its own with one window.
+func places(t *testing.T, log string) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	edge, name, at := map[string]string{}, map[string]string{}, map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		if m := itsOutput.FindStringSubmatch(line); m != nil {
+			edge[m[1]+m[2]] = m[3]
+		} else if m := itsName.FindStringSubmatch(line); m != nil {
+			name[m[1]] = m[2]
+		} else if m := itsPlace.FindStringSubmatch(line); m != nil && name[m[1]] != "" {
+			at[name[m[1]]] = edge[m[1]+m[2]]
+		}
+	}
+	return at
 }
 
 // look looks at the browser as it runs: no secret on a command line, no dumps, its
