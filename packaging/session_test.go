@@ -5,6 +5,10 @@ package packaging_test
 import (
 	"context"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -134,5 +138,71 @@ func TestDebSession(t *testing.T) {
 	m.Run("dpkg", "--purge", "clinicgate")
 	if left := m.Run("find", "/usr", "/etc", "/var/lib/systemd", "-name", "*clinicgate*"); left != "" {
 		t.Errorf("left behind:\n%s", left)
+	}
+}
+
+// What the kiosk's screen leaves in Windows' registry, under Wine. That Windows and Edge
+// obey it is for packaging/windows/acceptance.ps1.
+func TestWineSession(t *testing.T) {
+	w := newWine(t)
+	build := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(w.drive, "t", "clinicgate.exe"), "./cmd/clinicgate")
+	build.Dir, build.Env = "..", append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	gate := func(args ...string) string { t.Helper(); return w.must(`C:\t\clinicgate.exe`, args...) }
+	key := func(name string) string {
+		out, _ := w.run("", "reg", "query", name) // one that is not there is no text
+		return out
+	}
+	const (
+		edge  = `HKLM\SOFTWARE\Policies\Microsoft\Edge`
+		dumps = `HKLM\SOFTWARE\Microsoft\Windows\Windows Error Reporting\LocalDumps`
+	)
+	gate(append([]string{"config", "init"}, settings()...)...)
+	config := filepath.Join(w.drive, "ProgramData", "clinicgate", "config.toml")
+	text, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(config, append(text, departments...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.must("reg", "add", edge, "/v", "OfTheClinic", "/d", "stays")
+	w.must("reg", "add", edge+`\URLAllowlist`, "/v", "7", "/d", "http://elsewhere")
+	w.must("reg", "add", dumps+`\msedge.exe`, "/v", "DumpType", "/t", "REG_DWORD", "/d", "2")
+
+	said := gate("kiosk-session", "install", "--account", "kiosk")
+	if !strings.Contains(said, `wrote `+edge) || !strings.Contains(said, "kiosk-shell.xml") {
+		t.Errorf("the install says\n%s", said)
+	}
+	for path, want := range map[string]string{
+		edge: `VideoCaptureAllowed +REG_DWORD +0x0`, edge + `\VideoCaptureAllowedUrls`: `1 +REG_SZ +http://127\.0\.0\.1:8470`, edge + `\URLBlocklist`: `1 +REG_SZ +\*`,
+		`HKLM\SOFTWARE\Microsoft\Windows\Windows Error Reporting\ExcludedApplications`: `msedge\.exe +REG_DWORD +0x1`,
+	} {
+		if got := key(path); !regexp.MustCompile(want).MatchString(got) {
+			t.Errorf("%s has no %s:\n%s", path, want, got)
+		}
+	}
+	if got := key(edge + `\URLAllowlist`); strings.Contains(got, "elsewhere") {
+		t.Errorf("another address stays open:\n%s", got)
+	}
+	if got := key(dumps + `\msedge.exe`); strings.Contains(got, "DumpType") {
+		t.Errorf("Edge may be dumped:\n%s", got)
+	}
+	shell, err := os.ReadFile(filepath.Join(filepath.Dir(config), "kiosk-shell.xml"))
+	if err != nil || !strings.Contains(string(shell), `Shell="&#34;C:\t\clinicgate.exe&#34; kiosk-session"`) {
+		t.Errorf("Shell Launcher is given %s, %v", shell, err)
+	}
+	if again := gate("kiosk-session", "install", "--account", "kiosk"); !strings.Contains(again, "nothing to do") {
+		t.Errorf("the second install did something:\n%s", again)
+	}
+
+	gate("kiosk-session", "uninstall")
+	if got := key(edge); !strings.Contains(got, "OfTheClinic") || strings.Contains(got, "VideoCapture") || strings.Contains(got, "URLBlocklist") {
+		t.Errorf("after the uninstall Edge has\n%s", got)
+	}
+	if again := gate("kiosk-session", "uninstall"); !strings.Contains(again, "nothing to do") {
+		t.Errorf("the second uninstall did something:\n%s", again)
 	}
 }
