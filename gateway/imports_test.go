@@ -54,7 +54,7 @@ var layers = []struct {
 	{"kiosk", []string{"kiosk", "storage"}, "the clinic's rules know the store, not the network"},
 	{"gateway/config", []string{"gateway/config", "devices", "storage", "gateway/upgrade/signature"}, "any part of the gateway may read the config, so it may depend on none; a release's public key is a value, and signature imports nothing of ours"},
 	{"gateway/pubnub/emulator", []string{"gateway/pubnub/emulator"}, "the emulator is an independent double: what it shares with the product it cannot check"},
-	{"gateway", []string{"gateway", "kiosk", "devices", "storage", "packaging/systemd", "packaging/udev", "packaging/polkit"}, "the gateway connects everything and is imported by cmd only"},
+	{"gateway", []string{"gateway", "kiosk", "devices", "storage", "packaging/systemd", "packaging/udev", "packaging/polkit", "packaging/machinetest"}, "the gateway connects everything and is imported by cmd only"},
 	{"cmd", []string{"cmd", "gateway", "kiosk", "devices", "storage", "packaging/machinetest"}, "commands sit on top"},
 	{"packaging/systemd", nil, "it is the text of files"},
 	{"packaging/udev", nil, "it is the text of files"},
@@ -63,7 +63,7 @@ var layers = []struct {
 	{"packaging/build", []string{"gateway/upgrade/signature", "packaging/sbom", "storage"}, "it makes packages, and is not part of the product"},
 	{"packaging/sbom", nil, "it reads a built program, and is not part of the product"},
 	{"packaging/speech", []string{"gateway/config", "kiosk"}, "it reads what the page and the forms say, and is not part of the product"},
-	{"packaging", []string{"packaging", "kiosk/web/webtest", "devices/simulator", "gateway/pubnub/emulator"}, "its tests install packages and come as patients; the product imports nothing of it"},
+	{"packaging", []string{"packaging", "kiosk/web/webtest", "devices/simulator", "gateway/pubnub/emulator", "gateway/control"}, "its tests install packages and come as patients; the product imports nothing of it"},
 }
 
 func within(name, folder string) bool {
