@@ -17,6 +17,7 @@ import (
 
 	"clinicgate/gateway/config"
 	"clinicgate/gateway/control"
+	manager "clinicgate/gateway/service"
 	"clinicgate/kiosk"
 	"clinicgate/storage"
 	"clinicgate/storage/auditlog"
@@ -30,7 +31,7 @@ import (
 //	send what is left ─▶ refuse, export or be told to leave it ─▶ KIOSK_DECOMMISSIONED ─▶ sign the certificate
 //	══ decommissioned.json ══▶ keyring and secrets overwritten ─▶ store, documents and copies removed
 
-const decommissionedFile = "decommissioned.json"
+const decommissionedFile = manager.DecommissionedFile
 
 // Decommission is the end of a kiosk.
 type Decommission struct {
@@ -39,6 +40,9 @@ type Decommission struct {
 	Reason string        // why, in a person's words; on the certificate only
 	Wait   time.Duration // for what is unsent to be sent
 	By     kiosk.Actor
+	// Decided is called once the certificate is durable, each time, before what it speaks
+	// of is destroyed: the service must not start any more. May be nil.
+	Decided func(context.Context) error
 	// Progress is told how many unsent events are left, and the bytes of an export.
 	Progress func(control.Progress)
 }
@@ -85,7 +89,33 @@ func (d Decommission) On(ctx context.Context, cfg config.Config, o Options) (Cer
 			return Certificate{}, err
 		}
 	}
-	return c, eraseAll(ctx, cfg)
+	if d.Decided != nil {
+		err = d.Decided(ctx)
+	}
+	return c, errors.Join(err, eraseAll(ctx, cfg))
+}
+
+// RetiredError is why a kiosk that was decommissioned does not run.
+type RetiredError struct {
+	Kiosk       string
+	At          time.Time
+	Certificate string // its file
+}
+
+func (e *RetiredError) Error() string {
+	return fmt.Sprintf("this kiosk, %s, was decommissioned on %s", e.Kiosk, e.At.Format(time.DateOnly))
+}
+
+// Hint tells what can be done with the machine.
+func (e *RetiredError) Hint() string {
+	return "its certificate is " + e.Certificate + "; to use the machine again, take it away and begin with `clinicgate keys init` and a new kiosk.id"
+}
+
+// Retired gives the RetiredError of a data folder, or nil where its kiosk was not
+// retired or this account may not know.
+func Retired(dir string) *RetiredError {
+	retired, _ := errors.AsType[*RetiredError](mayRun(dir))
+	return retired
 }
 
 // decommissioned reads the certificate of a kiosk that was retired; its note is
@@ -108,8 +138,7 @@ func decommissioned(dir string) (c Certificate, err error) {
 func mayRun(dir string) error {
 	c, err := decommissioned(dir)
 	if err == nil && c.Note != "" {
-		err = hinted{fmt.Errorf("this kiosk, %s, was decommissioned on %s", c.Kiosk, c.At.Format(time.DateOnly)),
-			"its certificate is " + filepath.Join(dir, decommissionedFile) + "; to use the machine again, take it away and begin with `clinicgate keys init` and a new kiosk.id"}
+		err = &RetiredError{c.Kiosk, c.At, filepath.Join(dir, decommissionedFile)}
 	}
 	return err
 }

@@ -62,6 +62,10 @@ func NewOutside(configFile string, answer doctor.Answer) (*Outside, error) {
 		o.Registry, err = doctor.New(append(installed, parse, dependent(doctor.Running(answer, manager.Query), "svc-installed", "cfg-parse"))...)
 		return o, err
 	}
+	if gone := Retired(c.Storage.Dir); gone != nil && answer == doctor.NoService {
+		o.Registry, err = doctor.New(doctor.Retired(gone, gone.Hint()))
+		return o, err
+	}
 	held := answer == doctor.Hangs || answer == doctor.NotForUs // by the service, which lives
 	checks := append(installed, parse,
 		doctor.Dropins(manager.Query, func() []string { return manager.Lacking(c) }),

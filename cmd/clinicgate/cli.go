@@ -156,7 +156,15 @@ func (a *app) dial(ctx context.Context) (*control.Client, error) {
 	if path == "" {
 		path = config.ControlPath(a.configPath)
 	}
-	return control.Dial(ctx, path)
+	client, err := control.Dial(ctx, path)
+	if isDown(err) {
+		if settings, bad := config.Load(a.configPath); bad == nil {
+			if gone := gateway.Retired(settings.Storage.Dir); gone != nil {
+				return nil, &retired{gone, err}
+			}
+		}
+	}
+	return client, err
 }
 
 // isDown reports whether no service runs, as far as this account can tell: then

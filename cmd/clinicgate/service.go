@@ -9,10 +9,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"clinicgate/gateway"
 	"clinicgate/gateway/config"
 	"clinicgate/gateway/control"
 	"clinicgate/gateway/service"
@@ -156,6 +158,11 @@ func (a *app) serviceAct(name, short string, act func(context.Context) error) *c
 	return &cobra.Command{
 		Use: name, Short: short, Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if name != "stop" {
+				if err := a.notRetired(); err != nil {
+					return err
+				}
+			}
 			if err := act(c.Context()); err != nil {
 				return serviceFailed(err)
 			}
@@ -189,7 +196,21 @@ func (a *app) showService(ctx context.Context) (service.State, error) {
 	if err != nil {
 		return s, serviceFailed(err)
 	}
-	return s, a.show(s, func(t *table) {
+	shown := struct {
+		service.State
+		Decommissioned time.Time `json:"decommissioned,omitzero"`
+	}{State: s}
+	gone := (*gateway.RetiredError)(nil)
+	if settings, err := config.Load(a.configPath); err == nil {
+		if gone = gateway.Retired(settings.Storage.Dir); gone != nil {
+			shown.Decommissioned = gone.At
+		}
+	}
+	return s, a.show(shown, func(t *table) {
+		if gone != nil {
+			t.row("decommissioned", date(gone.At))
+			t.row("next step", gone.Hint())
+		}
 		if !s.Installed {
 			t.line("not installed")
 			return

@@ -3,9 +3,7 @@
 package main
 
 import (
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -17,12 +15,7 @@ import (
 // config and keys.
 func kioskMachine(t *testing.T) *machinetest.Machine {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "clinicgate")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v: %s", err, out)
-	}
+	binary := builtForMachine(t)
 	m := machinetest.Boot(t)
 	m.Copy(binary, "/opt/clinicgate/clinicgate")
 	m.Run("ln", "-s", "/opt/clinicgate/clinicgate", "/usr/local/bin/clinicgate")

@@ -108,6 +108,7 @@ var catalogue = []Topic{
 	{"mqtt-silent", "looks whether a device on MQTT has said nothing for a day", "look at the device's battery and radio", []Impact{Patients}},
 	{"res-cpu", "measures how much of the processor the service takes, and how long it waits for it", "look what else runs on this machine", []Impact{Patients}},
 	{"sys-throttle", "looks whether heat or a weak power supply slows the machine down", "free the vents; use the maker's power supply", []Impact{Patients}},
+	{"svc-retired", "looks whether this kiosk was decommissioned", "`clinicgate service status` says when; a new kiosk begins with `clinicgate keys init` and an id of its own", []Impact{Patients}},
 }
 
 // Catalogue lists every check that there is, in a lasting order.

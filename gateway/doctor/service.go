@@ -73,6 +73,12 @@ func Running(answer Answer, query Manager) Check {
 	}}
 }
 
+// Retired tells of a kiosk that was decommissioned, of which nothing else is to be
+// looked at.
+func Retired(what error, hint string) Check {
+	return Check{ID: "svc-retired", Run: func(context.Context) Result { return Result{Fail, what.Error(), hint} }}
+}
+
 // Deaths is how often the service ended without having been stopped, in the boots of
 // the machine that are remembered.
 type Deaths struct {

@@ -192,10 +192,15 @@ func configDropin(c config.Config) string {
 	if c.KeySource.Kind == config.KeySourceCredential {
 		lines = append(lines, "LoadCredentialEncrypted="+c.KeySource.CredentialName()+":"+word(c.KeySource.File))
 	}
-	if len(lines) == 0 {
-		return ""
+	unit := ""
+	if path.IsAbs(c.Storage.Dir) && c.Storage.Dir != own[0] {
+		// As the unit has it of the usual folder.
+		unit = "[Unit]\nConditionPathExists=!" + strings.ReplaceAll(path.Join(c.Storage.Dir, DecommissionedFile), "%", "%%") + "\n\n" // not unquoted by systemd
 	}
-	return headed("[Service]\n" + strings.Join(sorted(lines), "\n") + "\n")
+	if len(lines) == 0 {
+		return headed(unit)
+	}
+	return headed(unit + "[Service]\n" + strings.Join(sorted(lines), "\n") + "\n")
 }
 
 func within(p, folder string) bool { return p == folder || strings.HasPrefix(p, folder+"/") }

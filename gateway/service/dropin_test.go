@@ -60,6 +60,7 @@ func TestDropinsLeaveClosed(t *testing.T) {
 
 func TestDropinOfConfig(t *testing.T) {
 	c := config.Config{}
+	c.Storage.Dir = "/srv/data of 100%"
 	c.Roster.Folder = "/srv/lists of 100%"
 	c.Log.File = "/var/log/clinicgate/x.log"
 	c.Web.Texts = "/home/clinic/texts"
@@ -67,7 +68,7 @@ func TestDropinOfConfig(t *testing.T) {
 	c.Control.Group = "reception"
 	_, text := dropins(c)
 	for _, line := range []string{
-		`ReadWritePaths=-"/srv/lists of 100%%"`, "BindReadOnlyPaths=-/home/clinic/texts", "ProtectHome=tmpfs",
+		`ConditionPathExists=!/srv/data of 100%%/decommissioned.json`, `ReadWritePaths=-"/srv/lists of 100%%"`, "BindReadOnlyPaths=-/home/clinic/texts", "ProtectHome=tmpfs",
 		"AmbientCapabilities=CAP_NET_BIND_SERVICE", "CapabilityBoundingSet=CAP_NET_BIND_SERVICE", "SupplementaryGroups=reception", "SystemCallFilter=@chown", "RuntimeDirectoryMode=0751",
 	} {
 		if !strings.Contains(text, "\n"+line+"\n") {

@@ -55,7 +55,7 @@ func files(s Setup) []file {
 // command is the unit's command line.
 func command(s Setup) string {
 	line := word(s.Binary) + " run --service"
-	if s.ConfigPath != "" && s.ConfigPath != "/etc/clinicgate/config.toml" {
+	if s.ConfigPath != "" && s.ConfigPath != config.DefaultPath {
 		line += " --config " + word(s.ConfigPath)
 	}
 	return line
@@ -225,6 +225,30 @@ func Uninstall(ctx context.Context, r Removal) (did []string, err error) {
 	return did, nil
 }
 
+// Retire stops the service of a kiosk that is decommissioned, keeps it from beginning
+// with the machine, and lets its unit ask for no key any more. It may be repeated.
+func Retire(ctx context.Context, s Setup) (did []string, err error) {
+	q, err := Retiring(ctx, s)
+	if err != nil || !q.Installed {
+		return nil, err
+	}
+	if q.Enabled || q.State != "stopped" {
+		if err := run(ctx, "systemctl", "disable", "--now", unitName); err != nil {
+			return nil, err
+		}
+		did = append(did, "stopped and disabled "+unitName)
+	}
+	_ = run(ctx, "systemctl", "reset-failed", unitName) // there may be nothing to reset
+	if s.Config == nil {
+		return did, nil
+	}
+	bare := *s.Config
+	bare.KeySource = config.KeySource{}
+	s.Config = &bare
+	more, err := Devices(ctx, s)
+	return append(did, more...), err
+}
+
 func purge(ctx context.Context, s Setup) (did []string, err error) {
 	gone := []string{"/var/lib/clinicgate", "/etc/clinicgate", "/var/log/clinicgate", "/run/clinicgate"}
 	if s.Config != nil && s.Config.Storage.Dir != "" {
@@ -314,6 +338,13 @@ func parseShow(text string) State {
 	}
 	if _, path, ok := strings.Cut(v["ExecStart"], "path="); ok {
 		s.Program, _, _ = strings.Cut(path, " ;")
+	}
+	if _, line, ok := strings.Cut(v["ExecStart"], "argv[]="); ok {
+		s.Config = config.DefaultPath
+		line, _, _ = strings.Cut(line, " ;")
+		if _, at, ok := strings.Cut(line, " --config "); ok { // the last of the line
+			s.Config = at
+		}
 	}
 	s.State = map[string]string{"active": "running", "reloading": "running", "activating": "starting", "deactivating": "stopping", "inactive": "stopped", "failed": "failed"}[v["ActiveState"]]
 	return s

@@ -44,8 +44,8 @@ func Install(_ context.Context, s Setup) (did []string, err error) {
 	if s.Root != "" {
 		return nil, &Error{What: "--root is for Linux images", Next: "install in the running system"}
 	}
-	if !windows.GetCurrentProcessToken().IsElevated() {
-		return nil, denied("install the service", asAdmin)
+	if err := mayChange("install the service"); err != nil {
+		return nil, err
 	}
 	c := &ks.Config{
 		Name: Name, DisplayName: "clinicgate", Description: "The gateway of a waiting-room kiosk: check-in, queue, consents, sync.",
@@ -202,8 +202,8 @@ type Removal struct {
 // Uninstall stops the service and removes what Install made. Where nothing is
 // installed it does nothing. Data and settings stay unless Purge.
 func Uninstall(ctx context.Context, r Removal) (did []string, err error) {
-	if !windows.GetCurrentProcessToken().IsElevated() {
-		return nil, denied("remove the service", asAdmin)
+	if err := mayChange("remove the service"); err != nil {
+		return nil, err
 	}
 	was, err := Query(ctx)
 	if err != nil {
@@ -243,6 +243,43 @@ func Uninstall(ctx context.Context, r Removal) (did []string, err error) {
 		did = append(did, "removed "+p)
 	}
 	return did, nil
+}
+
+// Retire stops the service of a kiosk that is decommissioned and disables it. It may
+// be repeated. What DPAPI sealed lies in the keyring, and goes with it.
+func Retire(ctx context.Context, s Setup) (did []string, err error) {
+	q, err := Retiring(ctx, s)
+	if err != nil || !q.Installed {
+		return nil, err
+	}
+	if q.State != "stopped" && q.State != "failed" {
+		if err := Stop(ctx); err != nil {
+			return nil, err
+		}
+		did = append(did, "stopped "+Name)
+	}
+	m, err := mgr.Connect()
+	if err != nil {
+		return did, &Error{What: "cannot reach the service manager", Next: asAdmin, Err: err}
+	}
+	defer m.Disconnect()
+	h, err := m.OpenService(Name)
+	if err != nil {
+		return did, err
+	}
+	defer h.Close()
+	const same = windows.SERVICE_NO_CHANGE
+	if err := windows.ChangeServiceConfig(h.Handle, same, windows.SERVICE_DISABLED, same, nil, nil, nil, nil, nil, nil, nil); err != nil {
+		return did, &Error{What: "cannot disable the service", Next: asAdmin, Err: err}
+	}
+	return append(did, "disabled "+Name), nil
+}
+
+func mayChange(doing string) error {
+	if !windows.GetCurrentProcessToken().IsElevated() {
+		return denied(doing, asAdmin)
+	}
+	return nil
 }
 
 // Start starts the service.
@@ -327,6 +364,9 @@ func Query(context.Context) (State, error) {
 	out.Account = windows.UTF16PtrToString(c.ServiceStartName)
 	if words, err := windows.DecomposeCommandLine(out.From); err == nil && len(words) > 0 {
 		out.Program = words[0]
+		if i := slices.Index(words, "--config"); i > 0 && i+1 < len(words) {
+			out.Config = words[i+1]
+		}
 	}
 	out.Again = again(s)
 	out.State = map[svc.State]string{svc.Running: "running", svc.StartPending: "starting", svc.StopPending: "stopping", svc.Stopped: "stopped"}[st.State]

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 
@@ -12,6 +13,10 @@ import (
 // Name is what the service manager calls the service; it never changes, since
 // upgrades find the service by it.
 const Name = "clinicgate"
+
+// DecommissionedFile, in storage.dir, keeps the service of a kiosk that was retired
+// from being started.
+const DecommissionedFile = "decommissioned.json"
 
 // Setup is what an installation is made from.
 type Setup struct {
@@ -35,6 +40,7 @@ type State struct {
 	Account   string `json:"account,omitempty"`   // that it runs as; "root" or "LocalSystem" for all rights
 	Again     string `json:"again,omitempty"`     // when it is started again by itself, in systemd's words (systemd.service(5), Restart=); empty: not known
 	Program   string `json:"program,omitempty"`   // what is started; empty: not known
+	Config    string `json:"config,omitempty"`    // the file that it is started with; empty: not known
 	From      string `json:"from,omitempty"`      // unit file, or the program's command line on Windows
 	Package   bool   `json:"package"`             // the unit is a package's
 	Stale     bool   `json:"stale,omitempty"`     // files changed since the manager read them
@@ -64,6 +70,19 @@ func (e *Error) Unwrap() error { return e.Err }
 
 func denied(doing, next string) error {
 	return &Error{What: "this account may not " + doing, Next: next, Err: fs.ErrPermission}
+}
+
+// of reports whether the service is the one that a config file describes.
+func (s State) of(configPath string) bool { return s.Installed && s.Config == configPath }
+
+// Retiring says whether there is a service of this config to be retired, and refuses
+// where this account may not do so.
+func Retiring(ctx context.Context, s Setup) (State, error) {
+	q, err := Query(ctx)
+	if err != nil || !q.of(s.ConfigPath) {
+		return State{}, nil // nobody manages it
+	}
+	return q, mayChange("retire the service")
 }
 
 // notInstalled is what control of a service that is not there ends with.

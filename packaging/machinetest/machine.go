@@ -21,15 +21,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -217,6 +221,36 @@ func (m *Machine) Run(name string, args ...string) string {
 		m.t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
 	}
 	return out
+}
+
+// Listen listens in the machine's own network, for a server of the test's that the
+// machine may ask. It goes with the machine's power.
+func (m *Machine) Listen(address string) net.Listener {
+	m.t.Helper()
+	type bound struct {
+		net.Listener
+		err error
+	}
+	done := make(chan bound, 1)
+	go func() {
+		// The thread stays in the other network: it is never unlocked, and dies.
+		runtime.LockOSThread()
+		inside, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", m.leader))
+		if err == nil {
+			err = errors.Join(unix.Setns(int(inside.Fd()), unix.CLONE_NEWNET), inside.Close())
+		}
+		var l net.Listener
+		if err == nil {
+			l, err = net.Listen("tcp", address)
+		}
+		done <- bound{l, err}
+	}()
+	b := <-done
+	if b.err != nil {
+		m.t.Fatalf("cannot listen in the machine: %v", b.err)
+	}
+	m.t.Cleanup(func() { _ = b.Close() }) // the test is over
+	return b.Listener
 }
 
 // Copy puts a file of this machine inside, readable by all and, if it is a program
