@@ -403,7 +403,8 @@ func (r Restore) Replace(ctx context.Context, cfg config.Config) (done control.R
 	dir := cfg.Storage.Dir
 	switch {
 	case h.Organization != cfg.Kiosk.Organization:
-		return done, fmt.Errorf("this is a backup of another organization, %s", h.Organization)
+		return done, hinted{fmt.Errorf("this is a backup of another organization, %s", h.Organization),
+			"take a backup of a kiosk of this clinic, or correct kiosk.organization in the config"}
 	case h.Kiosk == cfg.Kiosk.ID:
 		return done, hinted{fmt.Errorf("the replacement has the id of the kiosk that it replaces, %s", h.Kiosk),
 			"give this kiosk an id of its own (kiosk.id): two stores that number the same streams would contradict each other. On the kiosk's own disk use `clinicgate store restore` without --replacement"}

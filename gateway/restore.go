@@ -57,7 +57,7 @@ func (r Restore) On(ctx context.Context, cfg config.Config, o Options) (done con
 	}
 	defer func() { err = errors.Join(err, release.Close()) }()
 
-	swap := archive.Swap{ID: uuid.New(), Kiosk: h.Kiosk, Made: h.Made, By: r.By.ID, Aside: "set-aside-" + time.Now().UTC().Format("20060102T150405Z")}
+	swap := archive.Swap{ID: uuid.New(), Kiosk: h.Kiosk, Made: h.Made, By: r.By.ID, Aside: asideName(dir, time.Now())}
 	done = control.Restored{Kiosk: h.Kiosk, Made: h.Made, Keyring: "kept"}
 	ring, held, err := r.keyring(ctx, h, dir, source)
 	if err != nil {
@@ -103,6 +103,18 @@ func (r Restore) On(ctx context.Context, cfg config.Config, o Options) (done con
 	release = closer(func() error { return nil })
 	// Opening it records the restore. If that fails, the service's next start does.
 	return done, still(ctx, cfg, o, source, func(g *Gateway) error { return g.sayLater(ctx) })
+}
+
+// asideName names a folder for the present store that no earlier restore used, also
+// not in this second: what is set aside is never written over.
+func asideName(dir string, now time.Time) string {
+	name := "set-aside-" + now.UTC().Format("20060102T150405Z")
+	for n := 2; ; n++ {
+		if _, err := os.Lstat(filepath.Join(dir, name)); errors.Is(err, fs.ErrNotExist) {
+			return name
+		}
+		name = fmt.Sprintf("set-aside-%s-%d", now.UTC().Format("20060102T150405Z"), n)
+	}
 }
 
 const leaveHint = "give the kiosk a network and try again: what is left is sent first; or add --leave-unsent, and the present store is set aside with them"
