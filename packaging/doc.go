@@ -1,6 +1,7 @@
 // Package packaging has what clinicgate is shipped with. Its tests install the
 // packages as an operator does, and are run by `make e2e-packages`:
 //
+//	newuser  a stranger with the .deb and operator/install.md: first check-in, the cable pulled, doctor
 //	deb      a container with a real systemd: install, set up, check in, kill, upgrade, remove, purge
 //	rpm      contents and scripts, as rpm reads them
 //	arm      the programs for arm64 and armv7 under qemu-user: check-in, kill, restart, status

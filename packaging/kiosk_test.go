@@ -48,11 +48,32 @@ func visit(launch, code string) (ticket string, err error) {
 		return "", err
 	}
 	go b.Follow(ctx)
-	ticket, err = b.CheckIn(ctx, func() error { return b.Press(ctx, "scan", map[string]any{"code": code}) }, func(string) bool { return true })
+	arrive := func() error { return b.Press(ctx, "scan", map[string]any{"code": code}) }
+	if !strings.Contains(code, ":") { // one to type
+		arrive = func() error { return typed(ctx, b, code) }
+	}
+	ticket, err = b.CheckIn(ctx, arrive, func(string) bool { return true })
 	if err == nil && ticket == "" {
 		err = errors.New("no number was given")
 	}
 	return ticket, err
+}
+
+// typed is a patient at the page's pad, in its one language.
+func typed(ctx context.Context, b *webtest.Browser, code string) error {
+	if err := b.Press(ctx, "start", nil); err != nil {
+		return err
+	}
+	if _, err := b.Until(ctx, "needs"); err != nil {
+		return err
+	}
+	if err := b.Press(ctx, "ready", nil); err != nil {
+		return err
+	}
+	if _, err := b.Until(ctx, "identify"); err != nil {
+		return err
+	}
+	return b.Press(ctx, "code", map[string]any{"code": code})
 }
 
 // built are the packages of two versions, made once for all tests.
