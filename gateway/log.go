@@ -49,7 +49,7 @@ func (g logBackend) SetLevel(_ context.Context, by control.Caller, in control.Lo
 
 func (g logBackend) knows(log *logging.Log, component string) error {
 	if known := log.Components(); component != "" && !slices.Contains(known, component) {
-		return &control.Error{Code: control.Invalid, Message: "no part of that name has logged anything", Next: "parts are: " + strings.Join(known, ", ")}
+		return &control.Error{Code: control.Invalid, Message: "there is no part of that name", Next: "parts are: " + strings.Join(known, ", ")}
 	}
 	return nil
 }

@@ -45,6 +45,11 @@ func (h handler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	for _, a := range attrs {
 		h.component, h.fields = flatten(h.component, h.fields, h.prefix, a)
 	}
+	if h.component != "" { // a part that has had nothing to say may be asked for more
+		h.log.mu.Lock()
+		defer h.log.mu.Unlock()
+		h.log.note(h.component)
+	}
 	return h
 }
 

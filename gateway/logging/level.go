@@ -83,7 +83,8 @@ func (l *Log) Levels() []Level {
 	return list
 }
 
-// Components gives the parts that have logged something, sorted.
+// Components gives the parts that there are, sorted: those that have a logger, or have
+// logged something.
 func (l *Log) Components() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

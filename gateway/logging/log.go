@@ -100,15 +100,20 @@ func (l *Log) take(e Entry) {
 	if l.closed {
 		return
 	}
-	if len(l.seen) < maxComponents {
-		l.seen[e.Component] = true
-	}
+	l.note(e.Component)
 	pass, counted := l.repeats.take(e)
 	for _, c := range counted {
 		l.keep(c)
 	}
 	if pass {
 		l.keep(e)
+	}
+}
+
+// note remembers that there is such a part. The caller holds mu.
+func (l *Log) note(component string) {
+	if len(l.seen) < maxComponents {
+		l.seen[component] = true
 	}
 }
 

@@ -119,6 +119,9 @@ func TestLevels(t *testing.T) {
 		var out screen
 		l := Open(Options{Stderr: &out})
 		uplink, page := l.Logger().With("component", "uplink"), l.Logger().With("component", "page")
+		if got := fmt.Sprint(l.Components()); got != "[gateway page uplink]" { // before they have logged anything
+			t.Error(got)
+		}
 		l.SetLevel("uplink", slog.LevelDebug, time.Hour)
 		l.SetLevel("uplink", slog.LevelDebug, 30*time.Minute) // replaces the first and its time
 		uplink.Debug("seen")
