@@ -172,13 +172,34 @@ func (c *Copy) Consents(ctx context.Context, by kiosk.Actor, in control.ConsentQ
 	if err != nil {
 		return control.ConsentList{}, err
 	}
-	if err := noteMeanwhile(ctx, c.original, by, kiosk.ConsentRead, kiosk.AuditFacts{Action: "list consents", Resource: string(patient)}); err != nil {
-		return control.ConsentList{}, hinted{fmt.Errorf("nothing is shown that cannot be put on record: %w", err), "ask as an account that may write to the data folder"}
-	}
-	if err := adopt(c.original); err != nil {
+	if err := c.note(ctx, by, kiosk.ConsentRead, kiosk.AuditFacts{Action: "list consents", Resource: string(patient)}, adopt); err != nil {
 		return control.ConsentList{}, err
 	}
 	return b.consentsOf(ctx, patient, ticket)
+}
+
+// Names lists the queue as it was, with the patients' names, to an account that the
+// service would have given them to. It is noted and recorded as [Copy.Consents] is.
+func (c *Copy) Names(ctx context.Context, adopt func(dir string, more ...string) error) (control.QueueList, error) {
+	by, err := control.ThisCaller(c.g.cfg.Control.Roles, c.original)
+	if err != nil {
+		return control.QueueList{}, err
+	}
+	if err := by.Needs(control.Desk | control.Admin); err != nil {
+		return control.QueueList{}, err
+	}
+	if err := c.note(ctx, by.Actor, kiosk.QueueNamesRead, kiosk.AuditFacts{Action: "list names", Resource: string(c.g.queue.Today())}, adopt); err != nil {
+		return control.QueueList{}, err
+	}
+	return queueBackend{c.g}.named(ctx)
+}
+
+// note puts a reading into the data folder, from where the next start records it.
+func (c *Copy) note(ctx context.Context, by kiosk.Actor, kind kiosk.AuditType, f kiosk.AuditFacts, adopt func(dir string, more ...string) error) error {
+	if err := noteMeanwhile(ctx, c.original, by, kind, f); err != nil {
+		return hinted{fmt.Errorf("nothing is shown that cannot be put on record: %w", err), "ask as an account that may write to the data folder"}
+	}
+	return adopt(c.original)
 }
 
 // ConfiguredDevices lists the devices of a config while no service watches them, and

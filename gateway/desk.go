@@ -8,6 +8,7 @@ import (
 	"clinicgate/kiosk/checkin"
 	"clinicgate/kiosk/phi"
 	"clinicgate/kiosk/queue"
+	"clinicgate/storage"
 )
 
 // queueBackend is the queue as the desk's terminal uses it.
@@ -27,6 +28,38 @@ func (g queueBackend) List(context.Context, control.Caller) (control.QueueList, 
 		out.Providers = append(out.Providers, g.providerShown(kiosk.ProviderID(p.ID)))
 	}
 	return out, nil
+}
+
+// Reveal gives the list with the names that this kiosk's roster holds. That they were
+// read is recorded before they are given.
+func (g queueBackend) Reveal(ctx context.Context, by control.Caller, _ control.None) (control.QueueList, error) {
+	err := g.audit(ctx, kiosk.NewAct(by.Actor), kiosk.QueueNamesRead, kiosk.AuditFacts{Action: "list names", Resource: string(g.queue.Today())})
+	if err != nil {
+		return control.QueueList{}, err
+	}
+	return g.named(ctx)
+}
+
+// named is List with names.
+func (g queueBackend) named(ctx context.Context) (control.QueueList, error) {
+	out, err := g.List(ctx, control.Caller{})
+	if err != nil {
+		return out, err
+	}
+	return out, g.store.View(ctx, func(r *storage.Reader) error {
+		for i, e := range out.Entries {
+			entry, ok := g.queue.Entry(e.ID)
+			if !ok {
+				continue
+			}
+			name, _, err := g.whoIs(r, entry)
+			if err != nil {
+				return err
+			}
+			out.Entries[i].Name = name.Reveal()
+		}
+		return nil
+	})
 }
 
 // unfinished says which entries were identified without anybody going on with

@@ -170,16 +170,22 @@ func (g deskClinic) entryShown(r *storage.Reader, s queue.State) (desk.Entry, er
 	// The notes say the same, by type and with the reason.
 	out.Consents = notes
 	out.Flags = slices.DeleteFunc(slices.Clone(e.Metadata.Flags), func(f kiosk.Flag) bool { return f == kiosk.FlagConsentDeclined || f == kiosk.FlagConsentMissing })
+	out.Name, out.Born, err = g.whoIs(r, e)
+	return out, err
+}
+
+// whoIs gives the name of an entry's patient as far as this kiosk's roster has it, and
+// the birth date of who is on no list.
+func (g *Gateway) whoIs(r *storage.Reader, e kiosk.Entry) (name, born phi.Text, err error) {
 	if e.Appointment == "" {
 		who, _, err := g.roster.Unlisted(r, e.Metadata.Day, e.ID)
-		out.Name, out.Born = who.Name(), who.Birth
-		return out, err
+		return who.Name(), who.Birth, err
 	}
 	a, ok, err := g.roster.Appointment(r, e.Metadata.Day, e.Appointment)
 	if ok {
-		out.Name = listName(a)
+		name = listName(a)
 	}
-	return out, err
+	return name, phi.Text{}, err
 }
 
 // listName writes a name as lists have it: the family's first, and in the

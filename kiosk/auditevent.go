@@ -53,6 +53,7 @@ const (
 	QueueEntryTransferred AuditType = "QUEUE_ENTRY_TRANSFERRED"
 	QueueEntryCorrected   AuditType = "QUEUE_ENTRY_CORRECTED"
 	QueueEntryMatched     AuditType = "QUEUE_ENTRY_MATCHED"
+	QueueNamesRead        AuditType = "QUEUE_NAMES_READ" // on a terminal, because somebody asked for them
 	QueueActRefused       AuditType = "QUEUE_ACT_REFUSED"
 	QueueConflict         AuditType = "QUEUE_CONFLICT"
 	ProviderStatusChanged AuditType = "PROVIDER_STATUS_CHANGED"
@@ -162,6 +163,7 @@ func AuditCatalogue() []AuditKind {
 		{QueueEntryTransferred, Info, "queue-entry"},
 		{QueueEntryCorrected, Warning, "queue-entry"},
 		{QueueEntryMatched, Warning, "queue-entry"},
+		{QueueNamesRead, Warning, "roster"},
 		{QueueActRefused, Warning, "queue-entry"},
 		{QueueConflict, Warning, "queue-entry"},
 		{ProviderStatusChanged, Info, "provider"},

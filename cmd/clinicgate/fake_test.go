@@ -254,6 +254,14 @@ func (fakeQueue) List(context.Context, control.Caller) (control.QueueList, error
 		Providers: []control.Provider{{ID: "dr-lee", Name: "Dr. Lee", Department: "general", Status: kiosk.Available, Room: "12"}}}, nil
 }
 
+func (f fakeQueue) Reveal(ctx context.Context, by control.Caller, _ control.None) (control.QueueList, error) {
+	l, err := f.List(ctx, by)
+	for i := range l.Entries {
+		l.Entries[i].Name = "Canary, Wanda"
+	}
+	return l, err
+}
+
 func (fakeQueue) Admit(_ context.Context, _ control.Caller, in control.Admit) (control.QueueEntry, error) {
 	if in.HappenedAt != "" && in.HappenedAt != "09:40" {
 		return control.QueueEntry{}, &control.Error{Code: control.Invalid, Message: "the time cannot be read", Next: "write it as 09:40"}

@@ -11,6 +11,7 @@ import (
 
 	"clinicgate/gateway"
 	"clinicgate/gateway/control"
+	"clinicgate/gateway/service"
 	"clinicgate/kiosk"
 )
 
@@ -104,11 +105,14 @@ no-show: both are statuses, and leave by themselves.`
 
 func (a *app) queueList() *cobra.Command {
 	var department string
-	var all bool
+	var all, reveal bool
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "List today's queue in its order; no names",
-		Args:  cobra.NoArgs,
+		Long: `Lists today's queue in its order. There are no names on the screen: with --reveal there
+are, for an account with the role desk or admin, and the audit log has who asked. While
+no service runs, the list is of a copy of the store; then the next start records it.`,
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			chosen := func(list control.QueueList, err error) (control.QueueList, error) {
 				shown := list.Entries[:0]
@@ -121,19 +125,32 @@ func (a *app) queueList() *cobra.Command {
 				return list, err
 			}
 			return askOrCopy(a, c.Context(), func(s *control.Client) (control.QueueList, error) {
+				if reveal {
+					return chosen(s.QueueReveal(c.Context()))
+				}
 				return chosen(s.QueueList(c.Context()))
 			}, func(s *gateway.Copy) (control.QueueList, error) {
+				if reveal {
+					return chosen(s.Names(c.Context(), service.Adopt))
+				}
 				return chosen(s.Queue(c.Context()))
-			}, func(t *table, l control.QueueList) { showQueue(t, l, time.Now()) })
+			}, func(t *table, l control.QueueList) { showQueue(t, l, reveal, time.Now()) })
 		},
 	}
 	c.Flags().StringVar(&department, "department", "", "only this department")
 	c.Flags().BoolVar(&all, "all", false, "also who has left the queue today")
+	c.Flags().BoolVar(&reveal, "reveal", false, "with the patients' names, which is recorded")
 	return c
 }
 
-func showQueue(t *table, l control.QueueList, now time.Time) {
-	t.row("TICKET", "DEPARTMENT", "PROVIDER", "STATUS", "PRIORITY", "ROOM", "CHECKED IN", "WAIT", "NOTES")
+func showQueue(t *table, l control.QueueList, names bool, now time.Time) {
+	row := func(ticket, name string, cells ...any) {
+		if names {
+			cells = append([]any{name}, cells...)
+		}
+		t.row(append([]any{ticket}, cells...)...)
+	}
+	row("TICKET", "NAME", "DEPARTMENT", "PROVIDER", "STATUS", "PRIORITY", "ROOM", "CHECKED IN", "WAIT", "NOTES")
 	for _, e := range l.Entries {
 		wait := ""
 		if e.WaitHigh > 0 {
@@ -156,7 +173,7 @@ func showQueue(t *table, l control.QueueList, now time.Time) {
 		if e.Conflict {
 			notes = append(notes, "conflict")
 		}
-		t.row(e.Ticket, e.Department, e.Provider, e.Status, e.Priority, e.Room, ago(e.CheckIn, now), wait, strings.Join(notes, ", "))
+		row(e.Ticket, e.Name, e.Department, e.Provider, e.Status, e.Priority, e.Room, ago(e.CheckIn, now), wait, strings.Join(notes, ", "))
 	}
 	t.line("")
 	t.row("PROVIDER", "DEPARTMENT", "STATUS", "ROOM", "NAME")

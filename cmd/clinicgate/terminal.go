@@ -23,8 +23,9 @@ import (
 //   - an error is one or more lines "error: ..." and a line "hint: ..." on err,
 //     with --json too; the exit code tells which kind;
 //   - progress is drawn on err only when it is a terminal, and wiped after;
-//   - nothing about a person, no key and no token is written, except by the
-//     commands whose result that is (launch, keys recovery init, roster codes).
+//   - no key and no token is written, except by the commands whose result that is
+//     (launch, keys recovery init, roster codes), and nothing about a person except
+//     with --reveal, which the service records.
 type terminal struct {
 	out, err io.Writer
 	json     bool

@@ -53,6 +53,8 @@ type Page interface {
 // Queue is the clinic's queue, as the desk uses it.
 type Queue interface {
 	List(context.Context, Caller) (QueueList, error)
+	// Reveal is List with the patients' names, and is on record when it returns.
+	Reveal(context.Context, Caller, None) (QueueList, error)
 	Admit(context.Context, Caller, Admit) (QueueEntry, error)
 	WalkIn(context.Context, Caller, WalkIn) (QueueEntry, error)
 	Match(context.Context, Caller, Match) (QueueEntry, error)

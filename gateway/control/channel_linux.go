@@ -148,6 +148,28 @@ func peerOf(c net.Conn) (Peer, error) {
 	return p, nil
 }
 
+// thisPeer is this process, as peerOf would see it.
+func thisPeer(folder string) (Peer, error) {
+	info, err := os.Stat(folder)
+	if err != nil {
+		return Peer{}, err
+	}
+	groups, err := os.Getgroups()
+	if err != nil {
+		return Peer{}, err
+	}
+	uid := os.Geteuid()
+	owner, known := info.Sys().(*syscall.Stat_t)
+	p := Peer{User: strconv.Itoa(uid), Name: "uid-" + strconv.Itoa(uid), Owner: uid == 0 || known && int(owner.Uid) == uid}
+	for _, g := range append(groups, os.Getegid()) {
+		p.Groups = append(p.Groups, strconv.Itoa(g))
+	}
+	if account, err := user.LookupId(p.User); err == nil {
+		p.Name = account.Username
+	}
+	return p, nil
+}
+
 // peerGroups gives the supplementary groups of the peer (SO_PEERGROUPS, Linux
 // 4.13). x/sys has no call for it.
 func peerGroups(fd int) ([]uint32, error) {

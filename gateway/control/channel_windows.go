@@ -66,6 +66,19 @@ func peerOf(c net.Conn) (Peer, error) {
 		return Peer{}, err
 	}
 	defer token.Close()
+	return peerOfToken(token)
+}
+
+// thisPeer is this process, as peerOf would see it; no folder makes it more.
+func thisPeer(string) (Peer, error) {
+	p, err := peerOfToken(windows.GetCurrentProcessToken())
+	if err == nil {
+		p.Owner = windows.GetCurrentProcessToken().IsElevated()
+	}
+	return p, err
+}
+
+func peerOfToken(token windows.Token) (Peer, error) {
 	self, err := ownSID()
 	if err != nil {
 		return Peer{}, err

@@ -84,6 +84,9 @@ func (b *backend) Launch(context.Context, control.Caller, control.Launch) (contr
 type queue struct{ *backend }
 
 func (b queue) List(context.Context, control.Caller) (q control.QueueList, err error) { return }
+func (b queue) Reveal(context.Context, control.Caller, control.None) (q control.QueueList, err error) {
+	return
+}
 func (b queue) Call(_ context.Context, by control.Caller, in control.CallEntry) (control.QueueEntry, error) {
 	b.seen(by)
 	if b.call != nil {
@@ -366,6 +369,7 @@ diag/status         -              -     yes         yes
 page/launch         yes            -     -           yes
 page/seen           yes            -     -           yes
 queue/list          -              yes   -           yes
+queue/reveal        -              yes   -           yes
 queue/admit         -              yes   -           yes
 queue/walk-in       -              yes   -           yes
 queue/match         -              yes   -           yes

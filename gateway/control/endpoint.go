@@ -74,6 +74,7 @@ func endpoints(b Backend) []endpoint {
 		read("page/seen", KioskSession|Admin, b.Page.Seen),
 
 		read("queue/list", desk, b.Queue.List),
+		act("queue/reveal", desk, b.Queue.Reveal),
 		act("queue/admit", desk, b.Queue.Admit),
 		act("queue/walk-in", desk, b.Queue.WalkIn),
 		act("queue/match", desk, b.Queue.Match),

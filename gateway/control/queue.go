@@ -14,11 +14,12 @@ type QueueList struct {
 	Providers []Provider   `json:"providers"`
 }
 
-// QueueEntry is one visit as a terminal may show it: no name, no birth date, no
-// reason.
+// QueueEntry is one visit as a terminal may show it: no birth date, no reason, and a
+// name only in the answer of [Client.QueueReveal].
 type QueueEntry struct {
 	ID         kiosk.EntryID      `json:"id"`
 	Ticket     string             `json:"ticket"`
+	Name       string             `json:"name,omitempty"`
 	Department kiosk.DepartmentID `json:"department"`
 	Provider   kiosk.ProviderID   `json:"provider,omitempty"`
 	Status     kiosk.Status       `json:"status"`
@@ -145,6 +146,11 @@ type AcknowledgeHelp struct {
 // QueueList asks for the queue.
 func (c *Client) QueueList(ctx context.Context) (QueueList, error) {
 	return call[QueueList](ctx, c, "queue/list", nil)
+}
+
+// QueueReveal asks for the queue with the patients' names. Who did is in the audit log.
+func (c *Client) QueueReveal(ctx context.Context) (QueueList, error) {
+	return call[QueueList](ctx, c, "queue/reveal", None{})
 }
 
 // Admit takes in a person of today's list.

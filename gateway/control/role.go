@@ -3,6 +3,7 @@ package control
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"os/user"
 	"regexp"
 	"slices"
@@ -119,6 +120,30 @@ func callerOf(p Peer, roles Roles) Caller {
 		kind = kiosk.ActorKiosk
 	}
 	return Caller{Actor: kiosk.Actor{Kind: kind, ID: actorID(p.Name)}, Roles: roles, Own: roles}
+}
+
+// Needs refuses a caller who has none of some roles.
+func (c Caller) Needs(roles Roles) error {
+	if c.Roles&roles == 0 {
+		return lacks(c.Actor.ID, roles)
+	}
+	return nil
+}
+
+func lacks(account string, roles Roles) error {
+	return &Error{Code: Denied, Message: fmt.Sprintf("account %s has not one of the roles %s", account, roles),
+		Next: "an administrator gives roles to accounts and groups under [control.roles] in the config"}
+}
+
+// ThisCaller gives who runs this process, with the roles that the service would give,
+// for what is done while no service runs. Whom the data folder belongs to is admin, as
+// the service's account is.
+func ThisCaller(cfg config.Roles, folder string) (Caller, error) {
+	p, err := thisPeer(folder)
+	if err != nil {
+		return Caller{}, err
+	}
+	return callerOf(p, rolesOf(p, cfg, resolvePrincipal)), nil
 }
 
 // ThisAccount names who runs this process, for what is done while no service runs.

@@ -158,8 +158,7 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) error {
 	if caller.Roles&e.roles == 0 {
 		s.log.Warn("control request denied", "endpoint", e.name, "actor", caller.Actor.String(), "roles", roles.String())
 		s.record(r.Context(), Access{caller, e.name, true}, tellRefused)
-		return &Error{Code: Denied, Message: fmt.Sprintf("account %s has not one of the roles %s", peer.Name, e.roles),
-			Next: "an administrator gives roles to accounts and groups under [control.roles] in the config"}
+		return lacks(peer.Name, e.roles)
 	}
 	if r.Method != e.method {
 		return &Error{Code: Invalid, Message: "this endpoint wants " + e.method}
