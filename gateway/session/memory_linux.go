@@ -76,8 +76,13 @@ func browsers() []string {
 	return []string{"chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "microsoft-edge-stable", "microsoft-edge"}
 }
 
-// sealMemory lets neither this process nor one that it starts leave a dump.
+// sealMemory lets neither this process nor one that it starts leave a dump. The limit
+// holds for files; a program that the kernel hands dumps to may pass it over (Ubuntu's
+// does), and gets one without any memory.
 func sealMemory() error {
+	if err := os.WriteFile("/proc/self/coredump_filter", []byte("0"), 0); err != nil && !errors.Is(err, fs.ErrNotExist) { // a kernel without dumps has none
+		return err
+	}
 	none := unix.Rlimit{}
 	if err := unix.Setrlimit(unix.RLIMIT_CORE, &none); err != nil {
 		return err

@@ -397,6 +397,10 @@ func (s *screen) look() {
 		if err == nil && !strings.Contains(strings.Join(strings.Fields(string(limits)), " "), "Max core file size 0 0 bytes") {
 			s.t.Errorf("process %d may leave a dump:\n%s", pid, limits)
 		}
+		filter, err := os.ReadFile(fmt.Sprintf("/proc/%d/coredump_filter", pid))
+		if err == nil && len(filter) > 0 && strings.TrimSpace(string(filter)) != "00000000" { // it is empty for one that ends
+			s.t.Errorf("process %d may hand over a dump with its memory: %s", pid, filter)
+		}
 		open, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
 		s.must(err)
 		for _, fd := range open {

@@ -27,3 +27,15 @@ func TestUnit(t *testing.T) {
 		}
 	}
 }
+
+// The kiosk's screen comes back whatever ends, and leaves nothing of a patient on a disk.
+func TestKioskUnit(t *testing.T) {
+	for _, line := range []string{
+		"ExecStart=" + systemd.Binary + " kiosk-session", "Restart=always", "StartLimitIntervalSec=0", "User=clinicgate-kiosk", "PAMName=clinicgate-kiosk",
+		"LimitCORE=0", "MemorySwapMax=0", "RuntimeDirectory=clinicgate-kiosk", "RuntimeDirectoryMode=0700", "ProtectSystem=strict", "TemporaryFileSystem=/tmp /var/tmp", "WantedBy=multi-user.target",
+	} {
+		if !strings.Contains("\n"+systemd.KioskUnit, "\n"+line+"\n") {
+			t.Errorf("the unit lacks %q", line)
+		}
+	}
+}
