@@ -12,11 +12,7 @@ import (
 	"time"
 )
 
-const (
-	startWithin  = 30 * time.Second // until the browser answers on its pipe
-	answerWithin = 5 * time.Second
-	endWithin    = 3 * time.Second
-)
+const endWithin = 3 * time.Second
 
 // findBrowser gives the browser's program: the wanted one, or the first that is there.
 func findBrowser(wanted string) (string, error) {
@@ -44,6 +40,7 @@ type window struct {
 	home   string
 	log    *slog.Logger
 	said   said
+	given  time.Duration // for an answer
 	ended  chan struct{} // closed when the browser's first process ended
 	broken chan struct{} // a value: what it shows crashed
 
@@ -53,18 +50,19 @@ type window struct {
 }
 
 // openWindow starts a browser that shows an address. The folder is made, and is gone
-// when the window is closed.
-func openWindow(ctx context.Context, program, folder string, p pane, log *slog.Logger) (*window, error) {
+// when the window is closed. The browser is given three times given to start, and
+// given for each answer.
+func openWindow(ctx context.Context, program, folder string, p pane, given time.Duration, log *slog.Logger) (*window, error) {
 	home, err := newProfile(folder)
 	if err != nil {
 		return nil, err
 	}
-	w := &window{home: home, log: log, ended: make(chan struct{}), broken: make(chan struct{}, 1)}
+	w := &window{home: home, log: log, given: given, ended: make(chan struct{}), broken: make(chan struct{}, 1)}
 	if err := w.start(program, p); err != nil {
 		_ = os.RemoveAll(home)
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, startWithin)
+	ctx, cancel := context.WithTimeout(ctx, 3*given)
 	defer cancel()
 	if err := w.begin(ctx); err != nil {
 		w.Close()
@@ -154,7 +152,7 @@ func (w *window) heard(e event) {
 // Show opens an address in a window of its own and closes every other. The
 // address goes through the pipe: nobody sees it in the list of processes.
 func (w *window) Show(ctx context.Context, address string) error {
-	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	ctx, cancel := context.WithTimeout(ctx, w.given)
 	defer cancel()
 	w.mu.Lock()
 	w.shown, w.begun = "", false

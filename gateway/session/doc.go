@@ -29,6 +29,9 @@
 //	   │  browser ended, 4 tries    │  └────── new token ◀──────┘
 //	   └────────────────────────────┘
 //
+// A browser that brings no page to life in 10 s a try is ended; the next ones are given
+// 20, 40 and 80 s, since a machine may be that slow.
+//
 // After a crash of this process its browsers and compositor end with it; the unit
 // starts it again, and it wipes what the one before left in memory.
 //

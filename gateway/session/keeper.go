@@ -12,7 +12,8 @@ import (
 const (
 	lookEvery  = 500 * time.Millisecond
 	askWithin  = 4 * time.Second
-	loadWithin = 10 * time.Second // from a launch to the page's first sign of life
+	loadWithin = 10 * time.Second // from a launch to the page's first sign of life, at first
+	maxLoad    = 80 * time.Second // and at most, on a slow machine
 	backWithin = 4 * time.Second  // from the service's return to that of a page that was open
 	maxTries   = 4                // launches of one browser without a page that lives
 	patience   = 20 * time.Second // without the service until people are sent to the desk
@@ -43,6 +44,7 @@ type keeper struct {
 	service Service
 	window  shower
 	log     *slog.Logger
+	given   time.Duration // from a launch to the page's first sign of life
 
 	launch string    // the last launch; empty for none yet
 	tries  int       // launches since the page last lived
@@ -146,7 +148,7 @@ func (k *keeper) start(ctx context.Context, now time.Time) error {
 	if err := k.window.Show(ctx, launched.URL); err != nil {
 		return err
 	}
-	k.launch, k.since, k.within, k.lived = launched.ID, time.Now(), loadWithin, false
+	k.launch, k.since, k.within, k.lived = launched.ID, time.Now(), k.given, false
 	k.log.Info("the page is opened", "try", k.tries)
 	return nil
 }

@@ -152,7 +152,7 @@ func TestKeeper(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				done := make(chan error, 1)
 				go func() {
-					done <- (&keeper{service: s, window: s, log: slog.New(slog.DiscardHandler)}).keep(ctx)
+					done <- (&keeper{service: s, window: s, log: slog.New(slog.DiscardHandler), given: loadWithin}).keep(ctx)
 				}()
 				synctest.Wait()
 				c.play(s)
@@ -204,4 +204,17 @@ func TestKeepBoard(t *testing.T) {
 		}
 		cancel()
 	})
+}
+
+// A browser that is too slow for the first bound gets there with a later one.
+func TestAdapt(t *testing.T) {
+	given := loadWithin
+	for _, want := range []time.Duration{20 * time.Second, 40 * time.Second, maxLoad, maxLoad} {
+		if adapt(&given, false); given != want {
+			t.Errorf("given %v, want %v", given, want)
+		}
+	}
+	if adapt(&given, true); given != loadWithin {
+		t.Errorf("after a page that lived: given %v", given)
+	}
 }

@@ -103,7 +103,7 @@ func obeys(t *testing.T, dir string) {
 		defer cancel()
 		// Devices that are not there; nothing else differs from the kiosk's own browser.
 		w, err := openWindow(ctx, program, filepath.Join(dir, "run/page"), pane{first: waitAddress(false), origin: page, class: pageClass,
-			more: []string{"--headless", "--use-fake-device-for-media-stream"}}, slog.New(slog.DiscardHandler))
+			more: []string{"--headless", "--use-fake-device-for-media-stream"}}, maxLoad, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -91,17 +91,18 @@ type session struct {
 // show shows page and board until ctx ends.
 func (s *session) show(ctx context.Context, env, more []string) error {
 	var all sync.WaitGroup
+	page, board := loadWithin, loadWithin
 	if s.Board != "" {
 		p := pane{first: waitAddress(false), origin: s.Origin, class: boardClass, env: env, more: more}
 		if s.Compositor == "" {
 			p.at = s.Board
 		}
 		all.Go(func() {
-			_ = s.again(ctx, "board", func(ctx context.Context) error { return s.board(ctx, p) }) // ends with ctx alone
+			_ = s.again(ctx, "board", func(ctx context.Context) error { return s.board(ctx, p, &board) }) // ends with ctx alone
 		})
 	}
 	err := s.again(ctx, "page", func(ctx context.Context) error {
-		return s.page(ctx, pane{first: waitAddress(false), origin: s.Origin, class: pageClass, env: env, more: more})
+		return s.page(ctx, pane{first: waitAddress(false), origin: s.Origin, class: pageClass, env: env, more: more}, &page)
 	})
 	all.Wait()
 	return err
@@ -134,14 +135,26 @@ func (s *session) again(ctx context.Context, what string, work func(context.Cont
 // back at once.
 var errLived = errors.New("after the page had lived")
 
+// adapt sets what the next browser is given: more after one that brought nothing to
+// life in time. A machine under load may be that slow, and a browser that is ended and
+// started again makes it slower.
+func adapt(given *time.Duration, lived bool) {
+	*given = min(2**given, maxLoad)
+	if lived {
+		*given = loadWithin
+	}
+}
+
 // page is one browser's life with the check-in page.
-func (s *session) page(ctx context.Context, p pane) error {
-	w, err := openWindow(ctx, s.program, filepath.Join(s.dir, "page"), p, s.Logger)
+func (s *session) page(ctx context.Context, p pane, given *time.Duration) error {
+	k := &keeper{service: s.Service, log: s.Logger, given: *given}
+	defer func() { adapt(given, k.ever) }()
+	w, err := openWindow(ctx, s.program, filepath.Join(s.dir, "page"), p, *given, s.Logger)
 	if err != nil {
 		return err
 	}
 	defer w.Close()
-	k := &keeper{service: s.Service, window: w, log: s.Logger}
+	k.window = w
 	err = k.keep(ctx)
 	if err != nil && k.ever {
 		err = errors.Join(err, errLived)
@@ -151,7 +164,7 @@ func (s *session) page(ctx context.Context, p pane) error {
 
 // board is one browser's life with the board, which needs no pass and keeps itself
 // up to date; what is left is to begin again when the browser shows an error.
-func (s *session) board(ctx context.Context, p pane) error {
+func (s *session) board(ctx context.Context, p pane, given *time.Duration) error {
 	there := func() bool { return s.Compositor == "" || displayThere(s.Board) }
 	if !there() {
 		s.Logger.Warn("the board waits for its display", "display", s.Board)
@@ -163,7 +176,8 @@ func (s *session) board(ctx context.Context, p pane) error {
 		case <-time.After(boardEvery):
 		}
 	}
-	w, err := openWindow(ctx, s.program, filepath.Join(s.dir, "board"), p, s.Logger)
+	w, err := openWindow(ctx, s.program, filepath.Join(s.dir, "board"), p, *given, s.Logger)
+	adapt(given, err == nil)
 	if err != nil {
 		return err
 	}
