@@ -60,7 +60,7 @@ func FuzzParseCode(f *testing.F) {
 // end only.
 func TestCatalogue(t *testing.T) {
 	all := doctor.Catalogue()
-	for n, id := range map[int]string{0: "svc-running", 10: "disk-inodes", 31: "net-dns", 45: "clock-offset", 60: "desk-cert", 73: "log-level", 74: "upd-state", 76: "file-owner", len(all) - 1: "sys-throttle"} {
+	for n, id := range map[int]string{0: "svc-running", 10: "disk-inodes", 31: "net-dns", 45: "clock-offset", 60: "desk-cert", 73: "log-level", 74: "upd-state", 76: "file-owner", 82: "sys-throttle", len(all) - 1: "svc-retired"} {
 		if all[n].ID != id {
 			t.Errorf("number %d is %s, was %s", n, all[n].ID, id)
 		}

@@ -25,6 +25,7 @@ func fieldTable() []field {
 		{"does it run, and how often did it end", ids("svc-running"), ""},
 		{"is it started again", ids("svc-recovery"), ""},
 		{"whose rights has it", ids("svc-account"), ""},
+		{"may it run at all", ids("svc-retired"), ""},
 		{"is there a second copy", ids("svc-duplicate", "ports-free"), ""},
 		{"is the program the released one", nil, "package managers verify what they installed, and `clinicgate upgrade` what it installs; a program cannot vouch for itself"},
 		{"is it the newest", nil, "nobody is asked for releases: a kiosk may have no way but to PubNub"},

@@ -44,6 +44,7 @@ func managedRows() []managed {
 	second := doctor.Service{Process: doctor.Process{PID: 4712, Name: "clinicgate"}, Config: "/c"}
 	foreign := doctor.Service{Process: doctor.Process{PID: 4713, Name: "clinicgate"}, Config: "/d"}
 	return []managed{
+		{"decommissioned", doctor.Retired(errors.New("this kiosk was decommissioned"), "another begins anew"), doctor.Fail, "decommissioned"},
 		{"installed", doctor.Installed(well, false), doctor.OK, ""},
 		{"not installed", doctor.Installed(tells(func(s *service.State) { *s = service.State{} }), false), doctor.Info, "not installed"},
 		{"no manager", doctor.Installed(none, false), doctor.Skipped, ""},
