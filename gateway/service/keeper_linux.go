@@ -92,11 +92,14 @@ func halt(ctx context.Context, grace time.Duration) error {
 	if err == nil || !late {
 		return err
 	}
-	// The stop goes on; what is left of the process is not waited for.
-	if err := run(ctx, "systemctl", "kill", "--signal=KILL", unitName); err != nil {
-		return err
+	// What is left of the process is not waited for. A kill that fails, as between two
+	// processes of one that ends again and again, must not keep the stop from being
+	// asked for: without it the manager goes on starting it.
+	killed := run(ctx, "systemctl", "kill", "--signal=KILL", unitName)
+	if err := run(ctx, "systemctl", "stop", unitName); err != nil {
+		return errors.Join(killed, err)
 	}
-	return run(ctx, "systemctl", "stop", unitName)
+	return nil
 }
 
 func launch(ctx context.Context) error {
