@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,7 +32,8 @@ const (
 
 // backups is how the copies of the store are.
 type backups struct {
-	one sync.Mutex // held while one is made
+	one       sync.Mutex // held while one is made
+	notBefore time.Time  // the next try of the nightly one, which alone uses it
 
 	mu      sync.Mutex
 	last    time.Time // guarded by mu
@@ -66,39 +68,42 @@ func (g *Gateway) runBackup(ctx context.Context) error {
 	}
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
-	var notBefore time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+			g.night(ctx, g.clock.Now().Wall, g.web.Idle())
 		}
-		now := g.clock.Now().Wall
-		since := overdue(now, g.backupState().Last, g.cfg.Kiosk.Location(), g.cfg.Backup.At.Duration, spread(string(g.self)))
-		if since <= 0 || time.Now().Before(notBefore) || !g.web.Idle() && since < backupPatient {
-			continue
-		}
-		by := kiosk.Actor{Kind: kiosk.ActorSystem, ID: "backup"}
-		before := g.backupState().Problem
-		made, err := g.writeBackup(ctx, dir, slowly, nil)
-		if err == nil {
-			err = archive.Prune(dir, string(g.self), g.cfg.Backup.Keep)
-		}
-		if ctx.Err() == nil && (err == nil || backupProblem(err) != before) { // one that goes on is on record
-			g.sayBackup(ctx, by, made, err)
-		}
-		g.backups.mu.Lock()
-		g.backups.problem = backupProblem(err)
-		g.backups.mu.Unlock()
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
-			notBefore = time.Now().Add(backupRetry)
-			g.log.Error("the nightly backup failed", "error", err, "hint", "see that backup.dir can be reached and written by the service")
-		default:
-			g.log.Info("backup made", "file", made.File, "bytes", made.Bytes, "unsent", made.Unsent)
-		}
+	}
+}
+
+// night makes the nightly copy, where it is due now and, unless it has been for long,
+// nobody is at the page. A failure is on record once for as long as it goes on.
+func (g *Gateway) night(ctx context.Context, now time.Time, idle bool) {
+	dir, before := g.cfg.Backup.Dir, g.backupState()
+	since := overdue(now, before.Last, g.cfg.Kiosk.Location(), g.cfg.Backup.At.Duration, spread(string(g.self)))
+	if since <= 0 || time.Now().Before(g.backups.notBefore) || !idle && since < backupPatient {
+		return
+	}
+	by := kiosk.Actor{Kind: kiosk.ActorSystem, ID: "backup"}
+	made, err := g.writeBackup(ctx, dir, slowly, nil)
+	if err == nil {
+		err = archive.Prune(dir, string(g.self), g.cfg.Backup.Keep)
+	}
+	if ctx.Err() == nil && (err == nil || backupProblem(err) != before.Problem) {
+		g.sayBackup(ctx, by, made, err)
+	}
+	g.backups.mu.Lock()
+	g.backups.problem = backupProblem(err)
+	g.backups.mu.Unlock()
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		g.backups.notBefore = time.Now().Add(backupRetry)
+		g.log.Error("the nightly backup failed", "error", err, "hint", "see that backup.dir can be reached and written by the service")
+	default:
+		g.log.Info("backup made", "file", made.File, "bytes", made.Bytes, "unsent", made.Unsent)
 	}
 }
 
@@ -182,6 +187,8 @@ func backupProblem(err error) string {
 		return "what was written does not read back"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "it took too long"
+	case isFull(err):
+		return "there is no room left"
 	case errors.Is(err, storage.ErrFenced):
 		return "the store was checking its file"
 	}
@@ -197,7 +204,12 @@ func (g *Gateway) writeBackup(ctx context.Context, to string, pace func(context.
 	ctx, cancel := context.WithTimeout(ctx, backupLimit)
 	defer cancel()
 	made.Made = g.clock.Now().Wall.UTC().Truncate(time.Second)
-	if info, err := os.Stat(to); err == nil && info.IsDir() {
+	info, err := os.Stat(to)
+	if to == g.cfg.Backup.Dir && (err != nil || !info.IsDir()) {
+		// No new file of that name: what was to be mounted there is not.
+		return made, hinted{fmt.Errorf("no backup was made: the folder %s: %w", to, cmp.Or(err, fs.ErrNotExist)), "mount or make the folder that backup.dir names"}
+	}
+	if err == nil && info.IsDir() {
 		if _, err := archive.List(to, string(g.self)); err != nil { // removes what was left unfinished
 			return made, err
 		}
@@ -214,8 +226,7 @@ func (g *Gateway) writeBackup(ctx context.Context, to string, pace func(context.
 	if err != nil {
 		return made, hinted{fmt.Errorf("no backup was made: %w", err), "see that the folder is there, has room, and the service's account may write to it"}
 	}
-	info, err := os.Stat(to)
-	if err != nil {
+	if info, err = os.Stat(to); err != nil {
 		return made, err
 	}
 	_, made.Recovery = g.ring.Recovery()
