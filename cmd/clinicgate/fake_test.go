@@ -107,7 +107,8 @@ func (fakeToken) Read(context.Context, control.Caller, control.None) (control.To
 	return control.Token{Needed: true, Held: true, Expires: time.Now().Add(time.Hour)}, nil
 }
 
-func (f fakeDoctor) Validate(context.Context, control.Caller, control.None, func(control.Progress)) (control.Validation, error) {
+func (f fakeDoctor) Validate(_ context.Context, _ control.Caller, _ control.None, progress func(control.Progress)) (control.Validation, error) {
+	progress(control.Progress{Done: 1, Total: 2, Unit: "records"})
 	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 	p := doctor.Posture{Source: "key-file", Strength: "file", Accounts: 2, Rescuers: 1, Records: 10, Checkpoint: now, Verifies: true, Token: true, Encrypted: true, CipherKey: true, KeptDays: 400, Now: now}
 	if f.safe {
@@ -202,7 +203,8 @@ func (fakeStatus) Devices(context.Context, control.Caller) (control.Devices, err
 
 type fakeBundle struct{}
 
-func (fakeBundle) Make(_ context.Context, _ control.Caller, in control.BundleWanted, _ func(control.Progress)) (control.BundleMade, error) {
+func (fakeBundle) Make(_ context.Context, _ control.Caller, in control.BundleWanted, progress func(control.Progress)) (control.BundleMade, error) {
+	progress(control.Progress{Done: 1, Total: 2, Unit: "records"})
 	if len(in.Without) == 0 {
 		return control.BundleMade{}, &control.Error{Code: control.Found, Message: "the bundle was not written: log.txt may hold a name", Next: "leave it out"}
 	}
@@ -494,19 +496,23 @@ func (fakeAudit) Verify(_ context.Context, _ control.Caller, _ control.AuditVeri
 
 type fakeStore struct{}
 
-func (fakeStore) Backup(_ context.Context, _ control.Caller, in control.StoreBackup, _ func(control.Progress)) (control.BackedUp, error) {
+func (fakeStore) Backup(_ context.Context, _ control.Caller, in control.StoreBackup, progress func(control.Progress)) (control.BackedUp, error) {
+	progress(control.Progress{Done: 1, Total: 2, Unit: "records"})
 	return control.BackedUp{File: in.To, Bytes: 12 << 20, Made: time.Date(2031, 5, 6, 7, 30, 0, 0, time.UTC), Life: 2, Commit: 1042, Unsent: 3, Blobs: 1, SameDisk: true}, nil
 }
 
-func (fakeStore) Check(context.Context, control.Caller, control.StoreCheck, func(control.Progress)) (storage.Report, error) {
+func (fakeStore) Check(_ context.Context, _ control.Caller, _ control.StoreCheck, progress func(control.Progress)) (storage.Report, error) {
+	progress(control.Progress{Done: 1, Total: 2, Unit: "records"})
 	return storage.Report{OK: true}, nil
 }
 
-func (fakeStore) Retain(context.Context, control.Caller, control.None, func(control.Progress)) (control.Retained, error) {
+func (fakeStore) Retain(_ context.Context, _ control.Caller, _ control.None, progress func(control.Progress)) (control.Retained, error) {
+	progress(control.Progress{Done: 1, Total: 2, Unit: "records"})
 	return control.Retained{Before: 64 << 20, After: 60 << 20}, nil
 }
 
-func (fakeStore) Compact(context.Context, control.Caller, control.None, func(control.Progress)) (control.Compacted, error) {
+func (fakeStore) Compact(_ context.Context, _ control.Caller, _ control.None, progress func(control.Progress)) (control.Compacted, error) {
+	progress(control.Progress{Done: 1, Total: 2, Unit: "records"})
 	return control.Compacted{Before: 64 << 20, After: 12 << 20}, nil
 }
 
