@@ -61,7 +61,7 @@ func (g *Gateway) makeChecks() (*doctor.Registry, error) {
 		doctor.Installed(manager.Query, true),
 		doctor.Recovery(manager.Query),
 		doctor.Account(manager.Query),
-		doctor.Dropins(manager.Query, func() []string { return manager.Lacking(g.cfg) }),
+		doctor.Dropins(doctor.Answers, manager.Query, func() []string { return manager.Lacking(g.cfg) }),
 		doctor.Duplicate(otherServices, nil, absolute(g.o.ConfigFile)),
 
 		doctor.ConfigParse(g.o.ConfigFile),

@@ -68,7 +68,7 @@ func NewOutside(configFile string, answer doctor.Answer) (*Outside, error) {
 	}
 	held := answer == doctor.Hangs || answer == doctor.NotForUs // by the service, which lives
 	checks := append(installed, parse,
-		doctor.Dropins(manager.Query, func() []string { return manager.Lacking(c) }),
+		doctor.Dropins(answer, manager.Query, func() []string { return manager.Lacking(c) }),
 		doctor.FilePerms(func() []doctor.Guarded { return doctor.GuardedFiles(c, configFile) }),
 		doctor.FileOwner(func() []doctor.Guarded { return doctor.GuardedFiles(c, configFile) }, manager.Query),
 		doctor.DiskMount(c.Storage.Dir),
@@ -80,7 +80,7 @@ func NewOutside(configFile string, answer doctor.Answer) (*Outside, error) {
 		doctor.KeyOpen(c, func(r *keyring.Ring) { o.ring = r }),
 		doctor.StoreCheck(filepath.Join(c.Storage.Dir, "store.db"), func() *keyring.Ring { return o.ring }),
 	)
-	after := []string{"svc-installed", "cfg-parse", "file-owner", "disk-mount", "disk-write", "key-open", "store-check"}
+	after := []string{"svc-installed", "svc-dropins", "cfg-parse", "file-owner", "disk-mount", "disk-write", "key-open", "store-check"}
 	if !held {
 		checks = append(checks,
 			doctor.Duplicate(otherServices, manager.Query, absolute(configFile)),

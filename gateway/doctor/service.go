@@ -162,14 +162,18 @@ func Recovery(query Manager) Check {
 
 // Dropins looks whether the unit lets the service use what the config names: devices,
 // folders outside of its own, ports below 1024. lacking names the drop-ins that are not
-// as they should be.
-func Dropins(query Manager, lacking func() []string) Check {
+// as they should be. That is why a service is down that is.
+func Dropins(answer Answer, query Manager, lacking func() []string) Check {
 	return Check{ID: "svc-dropins", DependsOn: []string{"svc-installed"}, Run: func(ctx context.Context) Result {
 		if s, err := query(ctx); err != nil || !s.Installed {
 			return Result{State: Skipped, Detail: "it is not installed as a service, or no service manager answers this account"}
 		}
 		if names := lacking(); len(names) > 0 {
-			return Result{Warn, "the service may not use all that the config names; not as the config wants: " + strings.Join(names, ", "), "`clinicgate service devices` writes them; then restart the service when no patient is at the kiosk"}
+			state := Warn
+			if answer == NoService {
+				state = Fail
+			}
+			return Result{state, "the service may not use all that the config names; not as the config wants: " + strings.Join(names, ", "), "`clinicgate service devices` writes them; then restart the service when no patient is at the kiosk"}
 		}
 		return Result{State: OK, Detail: "the service may use the devices, folders and ports of the config"}
 	}}

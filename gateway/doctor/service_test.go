@@ -59,9 +59,10 @@ func managedRows() []managed {
 		{"no watchdog", doctor.Recovery(tells(func(s *service.State) { s.Unwatched = true })), doctor.Warn, "watchdog"},
 		{"own account", doctor.Account(well), doctor.OK, "clinicgate"},
 		{"root", doctor.Account(tells(func(s *service.State) { s.Account = "root" })), doctor.Warn, "administrator"},
-		{"drop-ins", doctor.Dropins(well, lacking()), doctor.OK, ""},
-		{"drop-in missing", doctor.Dropins(well, lacking("10-devices.conf")), doctor.Warn, "10-devices.conf"},
-		{"drop-in of no service", doctor.Dropins(none, lacking("10-devices.conf")), doctor.Skipped, ""},
+		{"drop-ins", doctor.Dropins(doctor.Answers, well, lacking()), doctor.OK, ""},
+		{"drop-in missing", doctor.Dropins(doctor.Answers, well, lacking("10-devices.conf")), doctor.Warn, "10-devices.conf"},
+		{"drop-in missing while it is down", doctor.Dropins(doctor.NoService, well, lacking("20-config.conf")), doctor.Fail, "20-config.conf"},
+		{"drop-in of no service", doctor.Dropins(doctor.Answers, none, lacking("10-devices.conf")), doctor.Skipped, ""},
 
 		{"runs", doctor.Running(doctor.Answers, well), doctor.OK, ""},
 		{"not started", doctor.Running(doctor.NoService, tells(func(s *service.State) { s.State, s.PID = "stopped", 0 })), doctor.Fail, "is stopped"},

@@ -332,7 +332,7 @@ func parseShow(text string) State {
 	s.From, s.Stale = v["FragmentPath"], v["NeedDaemonReload"] == "yes"
 	s.Package = slices.Contains(packaged, s.From)
 	s.Account, s.Again = v["User"], v["Restart"]
-	s.Unwatched = v["WatchdogUSec"] == "0"
+	s.Unwatched = v["WatchdogUSec"] == "0" || v["WatchdogUSec"] == "infinity"
 	if s.Account == "" {
 		s.Account = "root"
 	}

@@ -1,0 +1,150 @@
+//go:build e2e && linux
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"clinicgate/gateway/control"
+	"clinicgate/gateway/doctor"
+	"clinicgate/packaging/machinetest"
+)
+
+// unfit is what is wrong with every machine of these tests, and no part of them: no
+// network, no browser, no clinic.
+var unfit = []string{"net-link", "net-dns", "page-browser", "roster-age", "store-backup", "key-source", "recovery-key", "desk-cert", "sync-link", "clock-trust", "unsigned-senders", "sys-reboots", "disk-mount"}
+
+// examined runs `clinicgate doctor` inside, as root or as another account, and gives
+// the causes.
+func examined(t *testing.T, m *machinetest.Machine, as ...string) (roots []doctor.Report, exit int) {
+	t.Helper()
+	args := append(slices.Clone(as), gate, "doctor", "--json", "--offline", "--skip", strings.Join(unfit, ","))
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	out, err := m.Command(ctx, args[0], args[1:]...).Output()
+	if failed, ok := errors.AsType[*exec.ExitError](err); ok {
+		exit = failed.ExitCode()
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	var found struct{ Data control.DoctorFound }
+	if err := json.Unmarshal(out, &found); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return doctor.Roots(found.Data.Checks), exit
+}
+
+// named waits until a check is the only cause, in words, and gives it.
+func named(t *testing.T, m *machinetest.Machine, check, says string, as ...string) {
+	t.Helper()
+	var roots []doctor.Report
+	exit := 0
+	for end := time.Now().Add(90 * time.Second); time.Now().Before(end); time.Sleep(time.Second) {
+		roots, exit = examined(t, m, as...)
+		if len(roots) == 1 && roots[0].ID == check && strings.Contains(roots[0].Detail, says) {
+			want := exitOK
+			if roots[0].State == doctor.Fail {
+				want = exitFound
+			}
+			if exit != want || roots[0].Hint == "" {
+				t.Errorf("exit code %d, want %d: %+v", exit, want, roots[0])
+			}
+			t.Logf("%-14s %s", check, roots[0].Detail)
+			return
+		}
+	}
+	t.Fatalf("the causes are %+v, want %s that says %q", roots, check, says)
+}
+
+// well waits until nothing is wrong.
+func well(t *testing.T, m *machinetest.Machine) {
+	t.Helper()
+	var roots []doctor.Report
+	for end := time.Now().Add(90 * time.Second); time.Now().Before(end); time.Sleep(time.Second) {
+		if roots, _ = examined(t, m); len(roots) == 0 {
+			return
+		}
+	}
+	t.Fatalf("without a fault: %+v", roots)
+}
+
+// What is wrong with a service under systemd, one fault at a time, as root's
+// `clinicgate doctor` says it; after each the machine is well again.
+func TestE2EDoctorUnderSystemd(t *testing.T) {
+	m := kioskMachine(t)
+	m.Run(gate, "service", "install")
+	m.Run(gate, "keys", "init", "--generate", "--shared-keys", "/root/shared.json")
+	m.Run("sh", "-c", gate+" roster keygen /root/maker.pem | "+gate+" keys import")
+	if out, err := m.Try(gate, "service", "start"); err != nil {
+		journal, _ := m.Try("journalctl", "-u", "clinicgate", "-n", "40", "--no-pager")
+		t.Fatalf("%v: %s\n%s", err, out, journal)
+	}
+	well(t, m)
+
+	const dropins = "/etc/systemd/system/clinicgate.service.d/"
+	override := func(text string) func() {
+		return func() {
+			m.Write(dropins+"90-test.conf", "[Service]\n"+text+"\n", 0o644)
+			m.Run("systemctl", "daemon-reload")
+		}
+	}
+	usual := func() {
+		m.Run("rm", "-f", dropins+"90-test.conf")
+		m.Run("systemctl", "daemon-reload")
+		m.Run("systemctl", "restart", "clinicgate")
+	}
+	for _, f := range []struct {
+		name, cause, says string
+		breaks, mends     func()
+	}{
+		{"stopped", "svc-running", "is stopped", func() { m.Run(gate, "service", "stop") }, func() { m.Run(gate, "service", "start") }},
+		{"not enabled", "svc-installed", "does not begin with the machine", func() { m.Run("systemctl", "disable", "clinicgate") }, func() { m.Run("systemctl", "enable", "clinicgate") }},
+		{"masked", "svc-installed", "masked", func() {
+			m.Run(gate, "service", "stop")
+			m.Run("mv", "/etc/systemd/system/clinicgate.service", "/root/unit")
+			m.Run("systemctl", "mask", "clinicgate")
+		}, func() {
+			m.Run("systemctl", "unmask", "clinicgate")
+			m.Run("mv", "/root/unit", "/etc/systemd/system/clinicgate.service")
+			m.Run("systemctl", "daemon-reload")
+			m.Run("systemctl", "enable", "--now", "clinicgate")
+		}},
+		{"not read", "svc-installed", "has not read", func() {
+			time.Sleep(2 * time.Second) // the unit's time stamp has to be another one
+			m.Run("touch", "/etc/systemd/system/clinicgate.service")
+		}, func() { m.Run("systemctl", "daemon-reload") }},
+		{"not started again", "svc-recovery", "Restart=no", override("Restart=no"), usual},
+	} {
+		ok := t.Run(f.name, func(t *testing.T) {
+			m.For(t)
+			f.breaks()
+			named(t, m, f.cause, f.says)
+			f.mends()
+		})
+		if !ok {
+			break
+		}
+		well(t, m)
+	}
+	t.Run("as an ordinary user", func(t *testing.T) {
+		m.For(t)
+		nobody := []string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"}
+		if roots, exit := examined(t, m, nobody...); len(roots) != 0 || exit != exitOK {
+			t.Errorf("a service that is well looks to nobody like %+v, exit code %d", roots, exit)
+		}
+	})
+	t.Run("decommissioned", func(t *testing.T) {
+		m.For(t)
+		m.Run(gate, "service", "stop")
+		m.Run("sh", "-c", "rm "+filepath.Join("/var/lib/clinicgate", "keyring.?"))
+		named(t, m, "key-open", "no keyring")
+	})
+}
