@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -66,7 +68,7 @@ type info struct {
 }
 
 type content struct {
-	From string `json:"src"`
+	From string `json:"src,omitempty"`
 	To   string `json:"dst"`
 	Type string `json:"type,omitempty"`
 	Info struct {
@@ -136,6 +138,13 @@ func (b *build) linuxPackage(ctx context.Context, tool string, t target, format 
 		}
 		i.Contents = append(i.Contents, c)
 	}
+	if format == "rpm" { // which takes away only the folders that are a package's; dpkg takes empty ones too
+		for _, folder := range docFolders(files) {
+			c := content{To: folder, Type: "dir"}
+			c.Info.Mode, c.Info.Owner, c.Info.Group, c.Info.Made = 0o755, "root", "root", made
+			i.Contents = append(i.Contents, c)
+		}
+	}
 	text, err := json.MarshalIndent(i, "", "  ")
 	if err != nil {
 		return err
@@ -147,6 +156,16 @@ func (b *build) linuxPackage(ctx context.Context, tool string, t target, format 
 	env := []string{"SOURCE_DATE_EPOCH=" + strconv.FormatInt(b.made.Unix(), 10), "TZ=UTC"}
 	_, err = output(ctx, b.root, env, tool, "package", "--packager", format, "--config", config, "--target", filepath.Join(b.out, name))
 	return err
+}
+
+// docFolders are the folders of a package's documentation, which no other has.
+func docFolders(files []file) (folders []string) {
+	for _, f := range files {
+		if folder := path.Dir(f.to); strings.HasPrefix(folder, "/usr/share/doc/") && !slices.Contains(folders, folder) {
+			folders = append(folders, folder)
+		}
+	}
+	return folders
 }
 
 // debianPapers makes the changelog and the copyright as Debian's policy wants them
