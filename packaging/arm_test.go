@@ -15,7 +15,7 @@ import (
 )
 
 // The programs for ARM, run by qemu's user emulation: set up, check-in, kill,
-// start, check-in, status, stop.
+// start, check-in, status, doctor, stop, doctor.
 func TestArm(t *testing.T) {
 	for _, machine := range []struct{ debian, qemu, header string }{
 		{"arm64", "qemu-aarch64-static", `\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00`},
@@ -121,9 +121,17 @@ func arm(t *testing.T, program string) {
 	if out := k.must("", "status"); !strings.Contains(out, "clinicgate "+now+" on lobby-1") || !strings.Contains(out, "2 open") {
 		t.Errorf("status:\n%s", out)
 	}
+	// What this kiosk really has not: somebody at PubNub's address, Access Manager, a
+	// safe place for its passphrase, a second way to its keys, a backup.
+	if got := k.causes(); got != "fail net-port, fail unsigned-senders, warn key-source, warn recovery-key, warn store-backup" {
+		t.Errorf("doctor found: %s", got)
+	}
 	_ = process.Process.Signal(os.Interrupt)
 	if err := process.Wait(); err != nil {
 		t.Errorf("it did not stop cleanly: %v", err)
+	}
+	if got := k.causes(); got != "fail svc-running, fail net-port" {
+		t.Errorf("with the service down doctor found: %s", got)
 	}
 	if out := k.must("", "audit", "verify"); !strings.Contains(out, "the audit log verifies") {
 		t.Errorf("audit verify:\n%s", out)

@@ -269,6 +269,30 @@ func (k *kiosk) waiting() string {
 	return strings.Join(all, " ")
 }
 
+// causes are what doctor finds wrong, the worst first.
+func (k *kiosk) causes() string {
+	k.t.Helper()
+	out, err := k.run("", "doctor", "--json")
+	if ended, ok := errors.AsType[*exec.ExitError](err); err != nil && (!ok || ended.ExitCode() != 5) {
+		k.t.Fatalf("doctor: %v\n%s", err, out)
+	}
+	var found struct {
+		Data struct{ Checks []doctor.Report }
+	}
+	if err := json.Unmarshal([]byte(out), &found); err != nil {
+		k.t.Fatalf("%v: %s", err, out)
+	}
+	var all []string
+	for _, state := range []string{"fail", "warn"} {
+		for _, r := range found.Data.Checks {
+			if r.State == state && r.Because == "" {
+				all = append(all, state+" "+r.ID)
+			}
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
 // eventually waits until f has no complaint.
 func eventually(t *testing.T, within time.Duration, what string, f func() error) {
 	t.Helper()
