@@ -398,10 +398,12 @@ addEventListener("keydown", (e) => {
 
 // ---- the technician's page
 
-// Five touches of the mark within four seconds, or Ctrl+Alt+D, while nobody is here.
+// Five touches of the mark within four seconds, or Ctrl+Alt+D, while nobody is here. The
+// mark has no listener of its own: Chromium would tell a screen reader of it.
 let marks = [];
 const diagnose = () => root.dataset.technician && now?.state === "attract" && !now.help && location.replace("/diag");
-document.querySelector(".clinic img").addEventListener("click", (e) => {
+document.addEventListener("click", (e) => {
+  if (!e.target.closest(".clinic img")) return;
   marks = [...marks.slice(-4), e.timeStamp];
   if (marks.length > 4 && e.timeStamp - marks[0] < 4000) diagnose();
 });
