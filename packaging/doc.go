@@ -6,6 +6,10 @@
 //	rpm      contents and scripts, as rpm reads them
 //	arm      the programs for arm64 and armv7 under qemu-user: check-in, kill, restart, status
 //	windows  the MSI under Wine: install, check-in, stop, upgrade, remove; and its tables
+//	deb      a container with a real systemd: install, set up, check in, kill, upgrade (killed too), remove, purge
+//	rpm      contents and scripts, as rpm reads them; such a container: install, upgrade, erase by Debian's rpm
+//	arm      the programs for arm64 and armv7 under qemu-user: check-in, kill, restart, status, doctor
+//	windows  the MSI under Wine: install, check-in, stop, upgrade, remove; its tables; what is in PowerShell parses
 //
 // They need root, Debian 12 and what .ci/run installs for them.
 package packaging

@@ -49,6 +49,53 @@ func TestMSITables(t *testing.T) {
 	}
 }
 
+// parse tells where the grammar finds no PowerShell in the files that it is given.
+const parse = `import { readFileSync } from 'node:fs';
+import { Parser, Language } from 'web-tree-sitter';
+await Parser.init();
+const parser = new Parser();
+parser.setLanguage(await Language.load('node_modules/tree-sitter-powershell/tree-sitter-powershell.wasm'));
+const look = (file, n) => {
+	if (n.isError || n.isMissing) {
+		console.log(file + ':' + (n.startPosition.row + 1) + ': ' + n.text.slice(0, 80));
+		process.exitCode = 1;
+	}
+	for (const c of n.children) look(file, c);
+};
+for (const file of process.argv.slice(2)) look(file, parser.parse(readFileSync(file, 'utf8')).rootNode);
+`
+
+// What is written in PowerShell is at least that, by a grammar from npm.
+func TestPowerShellParses(t *testing.T) {
+	dir := t.TempDir()
+	npm := exec.Command("npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", dir, "tree-sitter-powershell@0.26.4", "web-tree-sitter@0.27.1")
+	if out, err := npm.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	script, err := filepath.Abs("windows/acceptance.ps1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := filepath.Join(dir, "broken.ps1")
+	for name, text := range map[string]string{"parse.mjs": parse, "broken.ps1": "Check 'it runs' { Running \n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := func(file string) (string, error) {
+		cmd := exec.Command("node", "parse.mjs", file)
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	if out, err := read(script); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+	if _, err := read(broken); err == nil {
+		t.Error("what is not PowerShell is found to be")
+	}
+}
+
 // The MSI under Wine: install, service, check-in, stop, upgrade, remove.
 func TestWine(t *testing.T) {
 	w := newWine(t)
@@ -90,6 +137,13 @@ func TestWine(t *testing.T) {
 	}
 	if out := key(`HKLM\System\CurrentControlSet\Services\EventLog\Application\clinicgate`); !strings.Contains(out, "EventCreate.exe") {
 		t.Errorf("no source in the Event Log:\n%s", out)
+	}
+	w.must(`C:\Program Files\clinicgate\clinicgate.exe`, "config", "init", "--path", `C:\t\sample.toml`)
+	if shipped, fresh := w.read("Program Files/clinicgate/config.sample.toml"), w.read("t/sample.toml"); shipped != fresh {
+		t.Errorf("the sample config is not what `config init` writes here:\n%s\n%s", shipped, fresh)
+	}
+	if text := w.read("Program Files/clinicgate/completion.ps1"); !strings.Contains(text, "Register-ArgumentCompleter -CommandName 'clinicgate'") {
+		t.Errorf("PowerShell completes nothing by\n%s", text)
 	}
 	k.setUp("web.listen="+page, "mqtt.listen=")
 	k.keys(`C:\t\shared.json`, `C:\t\maker.pem`)
@@ -233,6 +287,16 @@ func (w *wine) run(stdin, name string, args ...string) (string, error) {
 		err = fmt.Errorf("%w: %s", err, told.String())
 	}
 	return string(out), err
+}
+
+// read gives a file of C:.
+func (w *wine) read(name string) string {
+	w.t.Helper()
+	text, err := os.ReadFile(filepath.Join(w.drive, name))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return string(text)
 }
 
 func (w *wine) must(name string, args ...string) string {

@@ -15,7 +15,7 @@ import (
 
 // With the tag "manual" this program is the one that packages are made with:
 // `clinicgate FOLDER VERSION EPOCH` writes a man page of every command and the
-// completions of three shells. They come from the commands themselves and from
+// completions of four shells. They come from the commands themselves and from
 // nothing else, and the shipped program carries none of it.
 func main() {
 	if err := manual(os.Args[1:]); err != nil {
@@ -49,6 +49,7 @@ func manual(args []string) error {
 		"clinicgate.bash": func(b *bytes.Buffer) error { return root.GenBashCompletionV2(b, true) },
 		"_clinicgate":     func(b *bytes.Buffer) error { return root.GenZshCompletion(b) },
 		"clinicgate.fish": func(b *bytes.Buffer) error { return root.GenFishCompletion(b, true) },
+		"completion.ps1":  func(b *bytes.Buffer) error { return root.GenPowerShellCompletionWithDesc(b) },
 	} {
 		var b bytes.Buffer
 		if err := write(&b); err != nil {

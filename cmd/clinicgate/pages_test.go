@@ -73,30 +73,55 @@ func TestPagesCommands(t *testing.T) {
 				continue // the place for any
 			}
 			n++
-			line := "clinicgate " + strings.Join(words, " ")
-			root := (&app{}).root()
-			root.InitDefaultHelpFlag()
-			c, rest, err := root.Find(words)
-			if err != nil {
-				t.Errorf("%s: %s: %v", path, line, err)
-				continue
-			}
-			c.InitDefaultHelpFlag()
-			if err := c.ParseFlags(rest); err != nil {
-				t.Errorf("%s: %s: %v", path, line, err)
-				continue
-			}
-			// In a sentence a command may stand without its arguments, but with no
-			// word that it does not take.
-			if args := c.Flags().Args(); len(args) > 0 && !strings.HasSuffix(line, "...") {
-				if err := c.ValidateArgs(args); err != nil {
-					t.Errorf("%s: %s: %v", path, line, err)
-				}
+			if err := understood(words); err != nil {
+				t.Errorf("%s: clinicgate %s: %v", path, strings.Join(words, " "), err)
 			}
 		}
 	}
 	if n < 100 {
 		t.Errorf("%d commands in the pages; are they still found?", n)
+	}
+}
+
+// understood says why a command does not exist, has no such flag, or takes no such
+// words.
+func understood(words []string) error {
+	root := (&app{}).root()
+	root.InitDefaultHelpFlag()
+	c, rest, err := root.Find(words)
+	if err != nil {
+		return err
+	}
+	c.InitDefaultHelpFlag()
+	if err := c.ParseFlags(rest); err != nil {
+		return err
+	}
+	// In a sentence a command may stand without its arguments, but with no word that
+	// it does not take.
+	if args := c.Flags().Args(); len(args) > 0 && !strings.HasSuffix(words[len(words)-1], "...") {
+		return c.ValidateArgs(args)
+	}
+	return nil
+}
+
+var gate = regexp.MustCompile(`\bGate ([a-z][^|;})]*)`)
+
+// TestAcceptanceCommands: so does each command that the script for a real Windows runs.
+func TestAcceptanceCommands(t *testing.T) {
+	t.Parallel()
+	script, err := os.ReadFile("../../packaging/windows/acceptance.ps1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := gate.FindAllStringSubmatch(string(script), -1)
+	for _, m := range found {
+		words := word.FindAllString(m[1], -1)
+		if err := understood(words); err != nil {
+			t.Errorf("clinicgate %s: %v", strings.Join(words, " "), err)
+		}
+	}
+	if len(found) < 20 {
+		t.Errorf("%d commands in the script; are they still found?", len(found))
 	}
 }
 

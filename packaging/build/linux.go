@@ -86,7 +86,7 @@ store before it says "done", and syncs to PubNub, encrypted and signed.
 It links the PubNub Go SDK, whose licence is not open source.`
 
 func (b *build) linuxPackage(ctx context.Context, tool string, t target, format string) error {
-	files, err := b.installed(t)
+	files, err := b.installed(t, format)
 	if err != nil {
 		return err
 	}

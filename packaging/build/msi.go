@@ -76,7 +76,7 @@ func (b *build) stage(folder string, t target) error {
 		"clinicgate.wxs": from("packaging/windows/clinicgate.wxs"), "clinicgate.exe": b.program(t), "THIRD-PARTY-LICENSES.txt": b.licences(t),
 		"LICENSE.txt": from("LICENSE"), "NOTICE.txt": from("NOTICE"), "CHANGELOG.txt": from("packaging/CHANGELOG.md"),
 		"install.md": from("packaging/operator/install.md"), "acceptance.ps1": from("packaging/windows/acceptance.ps1"),
-		"config.sample.toml": b.paper("config.sample.toml"),
+		"config.sample.toml": b.sample(t.os), "completion.ps1": b.paper("completion.ps1"),
 	} {
 		text, err := os.ReadFile(source)
 		if err != nil {

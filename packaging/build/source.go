@@ -135,9 +135,30 @@ func (b *build) papers(ctx context.Context, _ []target) error {
 	if _, err := output(ctx, b.root, []string{"CGO_ENABLED=0"}, "go", "run", "-tags", "manual", "./cmd/clinicgate", b.paper(""), b.version, strconv.FormatInt(b.made.Unix(), 10)); err != nil {
 		return err
 	}
-	_, err := output(ctx, b.root, []string{"CGO_ENABLED=0"}, "go", "run", "./cmd/clinicgate", "config", "init", "--path", b.paper("config.sample.toml"))
-	return err
+	for _, system := range []string{"linux", "windows"} {
+		args := append([]string{"run", "./cmd/clinicgate", "config", "init", "--path", b.sample(system)}, elsewhere(system)...)
+		if _, err := output(ctx, b.root, []string{"CGO_ENABLED=0"}, "go", args...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
+
+// elsewhere are the settings by which a sample of another system differs from this
+// machine's: the defaults of gateway/config there.
+func elsewhere(system string) (sets []string) {
+	if system != "windows" {
+		return nil
+	}
+	for _, set := range []string{`storage.dir=C:\ProgramData\clinicgate\data`, `key_source.file=C:\ProgramData\clinicgate\passphrase`,
+		`upgrade.dir=C:\ProgramData\clinicgate\upgrade`, `control.path=\\.\pipe\clinicgate`, "control.roles.kiosk_session=[]"} {
+		sets = append(sets, "--set", set)
+	}
+	return sets
+}
+
+// sample is the sample config of a system.
+func (b *build) sample(system string) string { return b.paper(system + "/config.sample.toml") }
 
 // paper is where a text that the build makes is.
 func (b *build) paper(name string) string { return filepath.Join(b.work, "papers", name) }

@@ -62,7 +62,7 @@ func (t *tree) texts(folder string, of target) {
 	}
 	t.repo(folder+"CHANGELOG.md", "packaging/CHANGELOG.md")
 	t.add(folder+"THIRD-PARTY-LICENSES", t.b.licences(of))
-	t.add(folder+"config.sample.toml", t.b.paper("config.sample.toml"))
+	t.add(folder+"config.sample.toml", t.b.sample(of.os))
 	t.each(folder+"mosquitto/", "packaging/mosquitto", ".conf", ".acl")
 	t.each(folder+"prometheus/", "packaging/prometheus", ".yml", ".yaml", ".json")
 	t.each(folder+"operator/", "packaging/operator", ".md")
@@ -75,6 +75,7 @@ func (b *build) portable(of target) ([]file, error) {
 	t.texts("", of)
 	if of.os == "windows" {
 		t.each("", "packaging/windows", ".ps1")
+		t.add("completion.ps1", t.b.paper("completion.ps1"))
 		return t.done()
 	}
 	t.system("systemd/clinicgate.service", "systemd/clinicgate.sysusers", "systemd/clinicgate.tmpfiles", "udev/60-clinicgate.rules", "polkit/60-clinicgate.rules")
@@ -86,14 +87,15 @@ func (b *build) portable(of target) ([]file, error) {
 
 // installed is what a deb or rpm puts on a machine, without the changelog and the
 // copyright, which have a form of their own in each format.
-func (b *build) installed(of target) ([]file, error) {
+func (b *build) installed(of target, format string) ([]file, error) {
 	t := &tree{b: b}
 	t.files = append(t.files, file{"/usr/bin/clinicgate", b.program(of), 0o755})
 	t.texts("/usr/share/doc/clinicgate/", of)
 	t.system("/usr/lib/systemd/system/clinicgate.service", "/usr/lib/sysusers.d/clinicgate.conf", "/usr/lib/tmpfiles.d/clinicgate.conf", "/usr/lib/udev/rules.d/60-clinicgate.rules", "/usr/share/polkit-1/rules.d/60-clinicgate.rules")
 	t.kiosk("/usr/lib/systemd/system/clinicgate-kiosk.service", "/usr/lib/sysusers.d/clinicgate-kiosk.conf", "/usr/lib/pam.d/clinicgate-kiosk")
 	t.manual("/usr/share/man/man1/", ".gz")
-	t.completions("/usr/share/bash-completion/completions/clinicgate", "/usr/share/zsh/vendor-completions/_clinicgate", "/usr/share/fish/vendor_completions.d/clinicgate.fish")
+	zsh := map[string]string{"deb": "vendor-completions", "rpm": "site-functions"}[format]
+	t.completions("/usr/share/bash-completion/completions/clinicgate", "/usr/share/zsh/"+zsh+"/_clinicgate", "/usr/share/fish/vendor_completions.d/clinicgate.fish")
 	return t.done()
 }
 
