@@ -11,7 +11,7 @@ export CGO_ENABLED := 0
 export GOARM := 7
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race sim vet lint check cross demo crash bench fuzz weigh e2e e2e-session e2e-vm axe axe-all screens speech packages packages-check e2e-packages
+.PHONY: help build test race sim vet lint check cross demo crash bench fuzz weigh e2e e2e-session e2e-upgrade e2e-vm axe axe-all screens speech packages packages-check e2e-packages
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | expand -t 14
@@ -78,6 +78,9 @@ e2e: build ## the check-in in a real browser and with the JavaScript SDK, the se
 e2e-session: ## the page on the kiosk's screen: browser, page, service, token and the whole machine go away 110 times in all (needs root, Chromium, weston, systemd-container and mmdebstrap)
 	$(GO) test -count=1 -timeout 90m -tags e2e -run '^TestE2ESession' -v ./gateway/session -times 10 -bound 15s
 
+e2e-upgrade: ## a good upgrade, seven broken builds, power cuts and a change of the store's format under a real systemd, with the seconds without the page (needs root, systemd-container, mmdebstrap; CLINICGATE_RELEASES=folder: keep the builds there)
+	$(GO) test -count=1 -timeout 60m -tags e2e -run '^TestUpgrade$$' -v ./packaging
+
 e2e-vm: ## GPIO and grabbed keyboards in a virtual machine with simulated hardware (amd64 Debian 12; needs qemu-system-x86, gcc, make, xz-utils, libelf1, and 226 MB from Debian once)
 	$(GO) test -count=1 -timeout 30m -tags vm -run '^TestMachine$$' -v ./devices/vm
 
@@ -107,4 +110,4 @@ packages-check: ## make packages in two other folders: the same bytes?
 	$(GO) test -count=1 -timeout 20m -tags e2e -run '^TestReproducible$$' -v ./packaging/build
 
 e2e-packages: ## install, upgrade, kill and remove the packages: deb in a container, rpm, ARM under qemu-user, MSI under Wine (root on Debian 12; needs systemd-container, mmdebstrap, rpm, qemu-user-static, wixl, msitools, wine, gcc-mingw-w64-x86-64-win32)
-	$(GO) test -count=1 -timeout 30m -tags e2e -v ./packaging
+	$(GO) test -count=1 -timeout 60m -tags e2e -v ./packaging

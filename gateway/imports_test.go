@@ -64,6 +64,7 @@ var layers = []struct {
 	{"packaging/sbom", nil, "it reads a built program, and is not part of the product"},
 	{"packaging/speech", []string{"gateway/config", "kiosk"}, "it reads what the page and the forms say, and is not part of the product"},
 	{"packaging", []string{"packaging", "kiosk/web/webtest", "devices/simulator", "gateway/pubnub/emulator", "gateway/control"}, "its tests install packages and come as patients; the product imports nothing of it"},
+	{"packaging", []string{"packaging", "kiosk/web/webtest", "devices/simulator", "gateway/pubnub/emulator", "gateway/control", "gateway/upgrade/signature"}, "its tests install packages, sign them and come as patients; the product imports nothing of it"},
 }
 
 func within(name, folder string) bool {

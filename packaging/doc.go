@@ -5,6 +5,7 @@
 //	deb      a container with a real systemd: install, set up, check in, kill, upgrade, remove, purge
 //	rpm      contents and scripts, as rpm reads them
 //	arm      the programs for arm64 and armv7 under qemu-user: check-in, kill, restart, status
+//	upgrade  the tar.gz in such a container: an upgrade, seven broken ones, power cuts, another format of the store
 //	windows  the MSI under Wine: install, check-in, stop, upgrade, remove; and its tables
 //	deb      a container with a real systemd: install, set up, check in, kill, upgrade (killed too), remove, purge
 //	rpm      contents and scripts, as rpm reads them; such a container: install, upgrade, erase by Debian's rpm

@@ -3,6 +3,7 @@
 package packaging_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -24,7 +25,11 @@ import (
 // not reach.
 func TestMain(m *testing.M) {
 	if launch := os.Getenv("CLINICGATE_PATIENT"); launch != "" {
-		ticket, err := visit(launch, os.Getenv("CLINICGATE_PATIENT_CODE"))
+		come := visit
+		if os.Getenv("CLINICGATE_PATIENT_STAYS") != "" {
+			come = stay
+		}
+		ticket, err := come(launch, os.Getenv("CLINICGATE_PATIENT_CODE"))
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "error:", err)
 			os.Exit(1)
@@ -74,6 +79,32 @@ func typed(ctx context.Context, b *webtest.Browser, code string) error {
 		return err
 	}
 	return b.Press(ctx, "code", map[string]any{"code": code})
+}
+
+// stay begins a check-in and goes on looking at the first question, until somebody
+// says on standard input that it is enough.
+func stay(launch, code string) (ticket string, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	b, err := webtest.Open(ctx, launch)
+	if err != nil {
+		return "", err
+	}
+	go b.Follow(ctx)
+	if _, err = b.Until(ctx, "attract"); err == nil {
+		err = b.Press(ctx, "scan", map[string]any{"code": code})
+	}
+	if err == nil {
+		_, err = b.Until(ctx, "language", "needs")
+	}
+	if err != nil {
+		return "", err
+	}
+	fmt.Println("at the page")
+	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
+		return "", err
+	}
+	return "", b.Press(ctx, "leave", nil)
 }
 
 // built are the packages of two versions, made once for all tests.

@@ -225,32 +225,34 @@ func (m *Machine) Run(name string, args ...string) string {
 
 // Listen listens in the machine's own network, for a server of the test's that the
 // machine may ask. It goes with the machine's power.
-func (m *Machine) Listen(address string) net.Listener {
+func (m *Machine) Listen(address string) (l net.Listener) {
 	m.t.Helper()
-	type bound struct {
-		net.Listener
-		err error
+	if err := m.InNetwork(func() (err error) { l, err = net.Listen("tcp", address); return err }); err != nil {
+		m.t.Fatalf("cannot listen in the machine: %v", err)
 	}
-	done := make(chan bound, 1)
+	m.t.Cleanup(func() { _ = l.Close() }) // the test is over
+	return l
+}
+
+// InNetwork runs f in the machine's network: what f listens on or dials, without another
+// goroutine, is there for good.
+func (m *Machine) InNetwork(f func() error) error {
+	done := make(chan error, 1)
 	go func() {
-		// The thread stays in the other network: it is never unlocked, and dies.
-		runtime.LockOSThread()
-		inside, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", m.leader))
-		if err == nil {
-			err = errors.Join(unix.Setns(int(inside.Fd()), unix.CLONE_NEWNET), inside.Close())
-		}
-		var l net.Listener
-		if err == nil {
-			l, err = net.Listen("tcp", address)
-		}
-		done <- bound{l, err}
+		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+		done <- func() error {
+			network, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", m.leader))
+			if err != nil {
+				return err
+			}
+			defer network.Close()
+			if err := unix.Setns(int(network.Fd()), unix.CLONE_NEWNET); err != nil {
+				return err
+			}
+			return f()
+		}()
 	}()
-	b := <-done
-	if b.err != nil {
-		m.t.Fatalf("cannot listen in the machine: %v", b.err)
-	}
-	m.t.Cleanup(func() { _ = b.Close() }) // the test is over
-	return b.Listener
+	return <-done
 }
 
 // Copy puts a file of this machine inside, readable by all and, if it is a program
