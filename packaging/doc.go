@@ -2,11 +2,7 @@
 // packages as an operator does, and are run by `make e2e-packages`:
 //
 //	newuser  a stranger with the .deb and operator/install.md: first check-in, the cable pulled, doctor
-//	deb      a container with a real systemd: install, set up, check in, kill, upgrade, remove, purge
-//	rpm      contents and scripts, as rpm reads them
-//	arm      the programs for arm64 and armv7 under qemu-user: check-in, kill, restart, status
 //	upgrade  the tar.gz in such a container: an upgrade, seven broken ones, power cuts, another format of the store
-//	windows  the MSI under Wine: install, check-in, stop, upgrade, remove; and its tables
 //	deb      a container with a real systemd: install, set up, check in, kill, upgrade (killed too), remove, purge
 //	rpm      contents and scripts, as rpm reads them; such a container: install, upgrade, erase by Debian's rpm
 //	arm      the programs for arm64 and armv7 under qemu-user: check-in, kill, restart, status, doctor
