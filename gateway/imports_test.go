@@ -63,7 +63,6 @@ var layers = []struct {
 	{"packaging/build", []string{"gateway/upgrade/signature", "packaging/sbom", "storage"}, "it makes packages, and is not part of the product"},
 	{"packaging/sbom", nil, "it reads a built program, and is not part of the product"},
 	{"packaging/speech", []string{"gateway/config", "kiosk"}, "it reads what the page and the forms say, and is not part of the product"},
-	{"packaging", []string{"packaging", "kiosk/web/webtest", "devices/simulator", "gateway/pubnub/emulator", "gateway/control"}, "its tests install packages and come as patients; the product imports nothing of it"},
 	{"packaging", []string{"packaging", "kiosk/web/webtest", "devices/simulator", "gateway/pubnub/emulator", "gateway/control", "gateway/upgrade/signature"}, "its tests install packages, sign them and come as patients; the product imports nothing of it"},
 }
 

@@ -308,7 +308,9 @@ func (k *kiosk) causes() string {
 		k.t.Fatalf("doctor: %v\n%s", err, out)
 	}
 	var found struct {
-		Data struct{ Checks []doctor.Report }
+		Data struct {
+			Checks []struct{ ID, State, Because string }
+		}
 	}
 	if err := json.Unmarshal([]byte(out), &found); err != nil {
 		k.t.Fatalf("%v: %s", err, out)

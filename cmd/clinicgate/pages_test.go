@@ -104,7 +104,7 @@ func understood(words []string) error {
 	return nil
 }
 
-var gate = regexp.MustCompile(`\bGate ([a-z][^|;})]*)`)
+var gatePattern = regexp.MustCompile(`\bGate ([a-z][^|;})]*)`)
 
 // TestAcceptanceCommands: so does each command that the script for a real Windows runs.
 func TestAcceptanceCommands(t *testing.T) {
@@ -113,7 +113,7 @@ func TestAcceptanceCommands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := gate.FindAllStringSubmatch(string(script), -1)
+	found := gatePattern.FindAllStringSubmatch(string(script), -1)
 	for _, m := range found {
 		words := word.FindAllString(m[1], -1)
 		if err := understood(words); err != nil {
