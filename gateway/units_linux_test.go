@@ -110,14 +110,15 @@ func TestATechnicianTestsAndReplacesAScanner(t *testing.T) {
 	_, err = c.control.TryDevice(t.Context(), control.DeviceUnit{ID: "front"})
 	refused("a scanner has nothing to show", err, control.Invalid)
 
-	again := func() {
+	again := func(change func()) {
 		t.Helper()
 		if err := c.stop(); err != nil {
 			t.Fatal(err)
 		}
+		change()
 		c.start()
 	}
-	again()
+	again(func() {})
 	list, err := c.control.Devices(t.Context())
 	if err != nil || len(list.Devices) != 1 || list.Devices[0].Binding != second.Path() || !list.Devices[0].Passed {
 		t.Errorf("after a restart: %+v, %v", list, err)
@@ -129,8 +130,7 @@ func TestATechnicianTestsAndReplacesAScanner(t *testing.T) {
 		t.Error("the log has what was scanned")
 	}
 
-	c.cfg.Devices[0].Port = "/dev/ttyS99"
-	again()
+	again(func() { c.cfg.Devices[0].Port = "/dev/ttyS99" })
 	if list, err := c.control.Devices(t.Context()); err != nil || list.Devices[0].Binding != "/dev/ttyS99" || list.Devices[0].Configured != "" {
 		t.Errorf("after the config names another port: %+v, %v", list, err)
 	}
