@@ -357,6 +357,7 @@ func (k *upgrading) ends(version, result string) {
 			return fmt.Errorf("%s", text)
 		}
 		if h.Last.Result != result {
+			k.log()
 			k.t.Fatalf("the upgrade to %s was %s: %s", version, h.Last.Result, h.Last.Reason)
 		}
 		if out, err := k.m.Try("systemctl", "is-active", "clinicgate-upgrade"); err == nil {
@@ -420,7 +421,7 @@ func (k *upgrading) broken(file, version, reason string) {
 
 // log shows what the services said, which names nobody.
 func (k *upgrading) log() {
-	out, _ := k.m.Try("journalctl", "-u", "clinicgate", "-u", "clinicgate-upgrade", "-n", "60", "--no-pager", "-o", "short-precise")
+	out, _ := k.m.Try("journalctl", "-u", "clinicgate", "-u", "clinicgate-upgrade", "-n", "150", "--no-pager", "-o", "short-precise")
 	k.t.Log(out)
 }
 

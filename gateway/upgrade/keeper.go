@@ -42,6 +42,7 @@ const (
 	steadyFor  = 5 * time.Second  // for how long it must be well
 	stopGrace  = 5 * time.Second
 	hardGrace  = 2 * time.Second // of one that did not prove itself
+	refusedFor = 5 * time.Second // that a service manager is asked again which refuses
 	lookBound  = 5 * time.Second
 	lookEvery  = 500 * time.Millisecond
 	lastLook   = 2 * time.Second // for what is looked at when gateBound is over
@@ -163,7 +164,7 @@ func (k *Keeper) drop(s State) error {
 func (k *Keeper) swap(ctx context.Context, s State) error {
 	k.Log.Info("the old program is taken out", "from", s.From.Version, "to", s.To.Version)
 	s.Stopped = time.Now().UTC()
-	if err := k.Manager.Stop(ctx, stopGrace); err != nil {
+	if err := k.insist(ctx, func() error { return k.Manager.Stop(ctx, stopGrace) }); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -188,6 +189,24 @@ func (k *Keeper) swap(ctx context.Context, s State) error {
 	return k.save(s)
 }
 
+// insist asks the service manager again for a while where it refuses: it may be going
+// down with the machine, which this process learns a moment later, and no version is
+// to be blamed for that.
+func (k *Keeper) insist(ctx context.Context, ask func() error) error {
+	for began := time.Now(); ; {
+		err := ask()
+		if err == nil || time.Since(began) > refusedFor {
+			return err
+		}
+		k.Log.Warn("the service manager refuses; it is asked again", "error", err)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(lookEvery):
+		}
+	}
+}
+
 // turnBack decides that the old program is put back.
 func (k *Keeper) turnBack(s State, reason string, blamed bool) error {
 	s.Stage, s.Reason, s.Blamed = Returning, reason, blamed
@@ -204,7 +223,7 @@ func (k *Keeper) try(ctx context.Context, s State) error {
 	if err := k.save(s); err != nil {
 		return err
 	}
-	if err := k.Manager.Start(ctx); err != nil && ctx.Err() == nil {
+	if err := k.insist(ctx, func() error { return k.Manager.Start(ctx) }); err != nil && ctx.Err() == nil {
 		k.Log.Error("the service manager cannot start the new program", "error", err)
 		return k.turnBack(s, "the service manager cannot start it", true)
 	}

@@ -20,6 +20,7 @@ import (
 // program does is in its file: the supervisor reads the file that is at its path, as a
 // real one does.
 type machine struct {
+	refuses int // how often the service manager still does
 	t       *testing.T
 	dir     string
 	program string
@@ -72,6 +73,10 @@ func (m *machine) boot() {
 }
 
 func (m *machine) Start(context.Context) error {
+	if m.refuses > 0 {
+		m.refuses--
+		return errors.New("going down")
+	}
 	if m.does == "" {
 		m.boot()
 	}
@@ -79,6 +84,10 @@ func (m *machine) Start(context.Context) error {
 }
 
 func (m *machine) Stop(ctx context.Context, grace time.Duration) error {
+	if m.refuses > 0 {
+		m.refuses--
+		return errors.New("going down")
+	}
 	if m.does == "hangs" {
 		time.Sleep(grace)
 	}

@@ -36,6 +36,27 @@ func TestConfirmed(t *testing.T) {
 	})
 }
 
+// A service manager that goes down with the machine refuses what it is asked for. No
+// version is blamed for it: the process is cut off, or asks again.
+func TestManagerRefuses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, last := range []int{3, 1000} {
+			m := newMachine(t)
+			if err := m.plan(m.release("1.1.0", "good", nil)); err != nil {
+				t.Fatal(err)
+			}
+			m.refuses = last
+			if err := m.keeper().Run(t.Context()); last < 10 && err != nil {
+				t.Fatal(err)
+			}
+			s := m.state()
+			if last < 10 && s.Last.Result != Confirmed || len(s.Refused) != 0 {
+				t.Errorf("after %d refusals: %+v", last, s)
+			}
+		}
+	})
+}
+
 // Whatever is wrong with a build, the old one serves patients again within 60 s,
 // and that build is refused afterwards.
 func TestBroken(t *testing.T) {
