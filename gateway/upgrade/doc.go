@@ -43,8 +43,8 @@
 //   - BUG: what a release says about the format of its store is believed, since it is
 //     signed. One that lies, and changes the format on its trial, leaves a store that
 //     the old program refuses by name.
-//   - BUG: the keeper was run against a simulated service manager only. Its unit under
-//     systemd, its service on Windows, and the 60 s there, are not proved.
+//   - BUG: the keeper was never run as a service of Windows; the 60 s there are not
+//     proved.
 //   - BUG: on Windows nobody tells how often a service ended, so that one that ends at
 //     once is taken back only when its 45 s are over.
 package upgrade
