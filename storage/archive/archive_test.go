@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -107,6 +108,13 @@ func TestBackupOfARunningStore(t *testing.T) {
 	}
 	if m.Snapshot.Counts.Queued != 50 || len(m.Members) != 3 {
 		t.Errorf("manifest %+v", m)
+	}
+	nothing := func(int64) {}
+	if _, err := k.source().Create(t.Context(), file, nothing, nil); err == nil || !strings.Contains(err.Error(), "is there already") {
+		t.Errorf("in the place of another backup: %v", err)
+	}
+	if _, err := k.source().Create(t.Context(), filepath.Join(file, "b"), nothing, nil); err == nil || strings.Contains(err.Error(), "is there already") {
+		t.Errorf("at a place that cannot be looked at: %v", err)
 	}
 
 	dir := t.TempDir()

@@ -31,8 +31,11 @@ func Name(kiosk string, made time.Time) string {
 // only when it is whole, verified and durable; it never replaces another. step is
 // told the bytes written; pace, if not nil, delays the writing.
 func (s Source) Create(ctx context.Context, path string, step func(int64), pace func(context.Context, int) error) (m Manifest, err error) {
-	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+	switch _, err := os.Lstat(path); {
+	case err == nil:
 		return m, fmt.Errorf("cannot write backup: %s is there already", path)
+	case !errors.Is(err, fs.ErrNotExist):
+		return m, fmt.Errorf("cannot write backup: %w", err)
 	}
 	temp := path + unready
 	f, err := os.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
