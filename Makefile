@@ -11,7 +11,7 @@ export CGO_ENABLED := 0
 export GOARM := 7
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race sim vet lint check cross demo crash bench fuzz weigh e2e e2e-session e2e-upgrade e2e-vm axe axe-all screens speech packages packages-check e2e-packages
+.PHONY: help build test race sim vet lint check cross demo crash bench fuzz weigh e2e e2e-session e2e-upgrade e2e-vm axe axe-all screens speech packages packages-check e2e-packages e2e-vm-packages
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  \1\t/' | expand -t 14
@@ -83,6 +83,9 @@ e2e-upgrade: ## a good upgrade, seven broken builds, power cuts and a change of 
 
 e2e-vm: ## GPIO and grabbed keyboards in a virtual machine with simulated hardware (amd64 Debian 12; needs qemu-system-x86, gcc, make, xz-utils, libelf1, and 226 MB from Debian once)
 	$(GO) test -count=1 -timeout 30m -tags vm -run '^TestMachine$$' -v ./devices/vm
+
+e2e-vm-packages: ## the deb in virtual machines: scanners, power cuts in check-ins and in upgrades (CUTS of them in check-ins, else 10), a kiosk that replaces another (root on amd64 Debian 12; needs what e2e-vm does, mmdebstrap and e2fsprogs)
+	$(GO) test -count=1 -timeout 120m -tags vm -run '^(TestPowerCuts|TestTwoMachines)$$' -v ./packaging -cuts $(or $(CUTS),10)
 
 AXE_CORE := axe-core@4.14.1
 AXE_TESTS = dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$$dir" $(AXE_CORE) && \

@@ -105,7 +105,7 @@ func arm(t *testing.T, program string) {
 	start()
 	k.launch()
 	t.Logf("%.1f s until the page was served", time.Since(begun).Seconds())
-	k.people(in("shared.json"), in("maker.pem"))
+	k.people(in("shared.json"), in("maker.pem"), 9)
 	if ticket := k.next(); ticket != "A-001" {
 		t.Errorf("number %s", ticket)
 	}

@@ -51,7 +51,7 @@ func TestDeb(t *testing.T) {
 			t.Errorf("%s is %s, want %s", path, got, want)
 		}
 	}
-	k.people("/root/shared.json", "/root/maker.pem")
+	k.people("/root/shared.json", "/root/maker.pem", 9)
 	k.checkIn()
 
 	step("kill")

@@ -1,4 +1,4 @@
-//go:build e2e
+//go:build e2e || vm
 
 package packaging_test
 
@@ -9,6 +9,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,20 +23,26 @@ import (
 	"clinicgate/kiosk/web/webtest"
 )
 
-// TestMain lets this program be a patient in a machine whose loopback the test does
-// not reach.
+// TestMain lets this program be patients in a machine whose loopback the test does
+// not reach, and the way out of a machine without a network.
 func TestMain(m *testing.M) {
 	if launch := os.Getenv("CLINICGATE_PATIENT"); launch != "" {
 		come := visit
 		if os.Getenv("CLINICGATE_PATIENT_STAYS") != "" {
 			come = stay
 		}
-		ticket, err := come(launch, os.Getenv("CLINICGATE_PATIENT_CODE"))
+		err := come(launch, func(ticket string) { fmt.Println(ticket) }, strings.Fields(os.Getenv("CLINICGATE_PATIENT_CODE"))...)
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "error:", err)
 			os.Exit(1)
 		}
-		fmt.Println(ticket)
+		os.Exit(0)
+	}
+	if len(os.Args) == 3 && os.Args[1] == "forward" {
+		if err := forward(os.Args[2]); err != nil {
+			fmt.Fprintln(os.Stderr, "error:", err)
+			os.Exit(1)
+		}
 		os.Exit(0)
 	}
 	code := m.Run()
@@ -44,24 +52,58 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// visit is one check-in through the page's HTTP, as the kiosk's browser does it.
-func visit(launch, code string) (ticket string, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+// forward joins standard input and output with an address, until either ends.
+func forward(address string) error {
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	ended := make(chan error, 2)
+	for _, way := range []struct {
+		to   io.Writer
+		from io.Reader
+	}{{c, os.Stdin}, {os.Stdout, c}} {
+		go func() {
+			_, err := io.Copy(way.to, way.from)
+			ended <- err
+		}()
+	}
+	return <-ended
+}
+
+// byHand is the code of somebody who holds it under a scanner of the machine, once
+// the page waits for it.
+const byHand = "by-hand"
+
+// visit is one check-in after the other through the page's HTTP, as the kiosk's
+// browser does it.
+func visit(launch string, told func(ticket string), codes ...string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(len(codes))*time.Minute)
 	defer cancel()
 	b, err := webtest.Open(ctx, launch)
 	if err != nil {
-		return "", err
+		return err
 	}
 	go b.Follow(ctx)
-	arrive := func() error { return b.Press(ctx, "scan", map[string]any{"code": code}) }
-	if !strings.Contains(code, ":") { // one to type
-		arrive = func() error { return typed(ctx, b, code) }
+	for _, code := range codes {
+		arrive := func() error { return b.Press(ctx, "scan", map[string]any{"code": code}) }
+		switch {
+		case code == byHand:
+			arrive = func() error { told("scan"); return nil }
+		case !strings.Contains(code, ":"): // one to type
+			arrive = func() error { return typed(ctx, b, code) }
+		}
+		ticket, err := b.CheckIn(ctx, arrive, func(string) bool { return true })
+		if err == nil && ticket == "" {
+			err = errors.New("no number was given")
+		}
+		if err != nil {
+			return err
+		}
+		told(ticket)
 	}
-	ticket, err = b.CheckIn(ctx, arrive, func(string) bool { return true })
-	if err == nil && ticket == "" {
-		err = errors.New("no number was given")
-	}
-	return ticket, err
+	return nil
 }
 
 // typed is a patient at the page's pad, in its one language.
@@ -83,28 +125,28 @@ func typed(ctx context.Context, b *webtest.Browser, code string) error {
 
 // stay begins a check-in and goes on looking at the first question, until somebody
 // says on standard input that it is enough.
-func stay(launch, code string) (ticket string, err error) {
+func stay(launch string, told func(ticket string), codes ...string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	b, err := webtest.Open(ctx, launch)
 	if err != nil {
-		return "", err
+		return err
 	}
 	go b.Follow(ctx)
 	if _, err = b.Until(ctx, "attract"); err == nil {
-		err = b.Press(ctx, "scan", map[string]any{"code": code})
+		err = b.Press(ctx, "scan", map[string]any{"code": codes[0]})
 	}
 	if err == nil {
 		_, err = b.Until(ctx, "language", "needs")
 	}
 	if err != nil {
-		return "", err
+		return err
 	}
-	fmt.Println("at the page")
+	told("at the page")
 	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
-		return "", err
+		return err
 	}
-	return "", b.Press(ctx, "leave", nil)
+	return b.Press(ctx, "leave", nil)
 }
 
 // built are the packages of two versions, made once for all tests.
@@ -119,6 +161,9 @@ const (
 	now    = "0.9.1"
 )
 
+// only are the targets of each version that tests install; none means all.
+var only = map[string]string{before: "linux/amd64,windows/amd64", now: ""}
+
 // packages gives the folder of a version's packages.
 func packages(t *testing.T, version string) string {
 	t.Helper()
@@ -129,8 +174,8 @@ func packages(t *testing.T, version string) string {
 		if built.dir, built.err = os.MkdirTemp("", "clinicgate-e2e-"); built.err != nil {
 			return
 		}
-		for version, only := range map[string]string{before: "linux/amd64,windows/amd64", now: ""} {
-			cmd := exec.Command("go", "run", "./packaging/build", "-out", filepath.Join(built.dir, version), "-version", version, "-only", only)
+		for version, targets := range only {
+			cmd := exec.Command("go", "run", "./packaging/build", "-out", filepath.Join(built.dir, version), "-version", version, "-only", targets)
 			cmd.Dir = ".."
 			if out, err := cmd.CombinedOutput(); err != nil {
 				built.err = fmt.Errorf("%w: %s", err, out)
@@ -234,13 +279,13 @@ func (k *kiosk) keys(shared, maker string) {
 	k.must(k.must("", "roster", "keygen", maker), "keys", "import")
 }
 
-// people imports a list of fictional people for today and keeps their codes.
-func (k *kiosk) people(shared, maker string) {
+// people imports a list of n fictional people for today and keeps their codes.
+func (k *kiosk) people(shared, maker string, n int) {
 	k.t.Helper()
 	var list strings.Builder
 	list.WriteString("appointment_id,patient_id,family_name,given_name,birth_date,department,provider,start,mode,language\n")
-	for i := range 9 {
-		fmt.Fprintf(&list, "apt-%d,MRN-%d,Fictional,Quilla,1960-01-0%d,cardiology,dr-okafor,%s,in-person,en\n", i+1, i+1, i+1, time.Now().Format(time.RFC3339))
+	for i := range n {
+		fmt.Fprintf(&list, "apt-%d,MRN-%d,Fictional,Quilla,1960-01-%02d,cardiology,dr-okafor,%s,in-person,en\n", i+1, i+1, i%28+1, time.Now().Format(time.RFC3339))
 	}
 	name := k.write("today.csv", list.String())
 	k.must("", "roster", "import", name)
@@ -271,11 +316,11 @@ func (k *kiosk) launch() string {
 // next checks the next person in at a page that the test reaches.
 func (k *kiosk) next() string {
 	k.t.Helper()
-	ticket, err := visit(k.launch(), k.code())
-	if err != nil {
+	var given string
+	if err := visit(k.launch(), func(ticket string) { given = ticket }, k.code()); err != nil {
 		k.t.Fatal(err)
 	}
-	return ticket
+	return given
 }
 
 func (k *kiosk) code() string {

@@ -98,7 +98,7 @@ func TestRPMInstalled(t *testing.T) {
 	k.keys("/root/shared.json", "/root/maker.pem")
 	k.must("", "service", "install")
 	k.must("", "service", "start")
-	k.people("/root/shared.json", "/root/maker.pem")
+	k.people("/root/shared.json", "/root/maker.pem", 9)
 	k.checkIn()
 
 	step("upgrade")

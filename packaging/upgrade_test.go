@@ -141,7 +141,7 @@ func installArchive(t *testing.T, r *releases, archive string) *upgrading {
 	k.keys("/root/shared.json", "/root/maker.pem")
 	k.must("", "service", "install")
 	k.must("", "service", "start")
-	k.people("/root/shared.json", "/root/maker.pem")
+	k.people("/root/shared.json", "/root/maker.pem", 9)
 	k.seesPrinter()
 	return k
 }

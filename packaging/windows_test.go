@@ -150,7 +150,7 @@ func TestWine(t *testing.T) {
 	w.must("net", "start", "clinicgate")
 	k.launch()
 	is("RUNNING")
-	k.people(`C:\t\shared.json`, `C:\t\maker.pem`)
+	k.people(`C:\t\shared.json`, `C:\t\maker.pem`, 9)
 	if ticket := k.next(); ticket != "A-001" {
 		t.Errorf("number %s", ticket)
 	}

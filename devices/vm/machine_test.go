@@ -52,7 +52,7 @@ func TestMachine(t *testing.T) {
 
 // run boots the machine, shows what the tests say, and judges.
 func run(ctx context.Context, t *testing.T, k machinetest.Kernel, disk, console string, programs []program) {
-	cmd := k.Command(ctx, t, disk, "-smp", "2", "-serial", "file:"+console, "-serial", "stdio")
+	cmd := k.Command(ctx, t, disk, "tsc=reliable", "-smp", "2", "-serial", "file:"+console, "-serial", "stdio")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

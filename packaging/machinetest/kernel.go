@@ -20,6 +20,7 @@ type Kernel struct {
 	Release string // such as 6.1.0-56-amd64
 	Modules string // folder
 
+	folder  string
 	image   string
 	busybox string
 }
@@ -48,6 +49,7 @@ func PrepareKernel(ctx context.Context, t *testing.T) Kernel {
 	folder := filepath.Join(cache, release+"-"+layout)
 	k := Kernel{
 		Release: release,
+		folder:  folder,
 		Modules: filepath.Join(folder, "lib", "modules", release),
 		image:   filepath.Join(folder, "boot", "vmlinuz-"+release),
 		busybox: filepath.Join(folder, "bin", "busybox"),
@@ -162,14 +164,14 @@ func edit(t *testing.T, path, old, changed, more string) {
 	}
 }
 
-// Command is qemu with this kernel and a RAM disk, not started yet. Everything is
+// Command is qemu with this kernel, more words for it, and a RAM disk, not started yet. Everything is
 // emulated, so that a machine is the same everywhere. The kernel does not look whether
 // timers interrupt it in time, which on a busy machine they do not.
-func (k Kernel) Command(ctx context.Context, t *testing.T, ramdisk string, more ...string) *exec.Cmd {
+func (k Kernel) Command(ctx context.Context, t *testing.T, ramdisk, words string, more ...string) *exec.Cmd {
 	t.Helper()
 	args := append([]string{"-accel", "tcg,thread=multi", "-M", "q35", "-cpu", "max", "-m", "768", "-nodefaults", "-display", "none", "-no-reboot",
 		"-kernel", k.image, "-initrd", ramdisk,
-		"-append", "console=ttyS0 panic=-1 no_timer_check mitigations=off nokaslr tsc=reliable random.trust_cpu=on",
+		"-append", "console=ttyS0 panic=-1 no_timer_check mitigations=off nokaslr random.trust_cpu=on " + words,
 		"-device", "virtio-rng-pci"}, more...)
 	cmd := exec.CommandContext(ctx, Tool(t, "qemu-system-x86_64", "qemu-system-x86"), args...)
 	cmd.Stderr = os.Stderr
