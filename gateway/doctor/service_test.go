@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -118,27 +117,5 @@ func TestPortsOfTheServiceItself(t *testing.T) {
 		if got := doctor.PortsFree(c.ports, c.manager).Run(t.Context()); got.State != c.want || !strings.Contains(got.Detail, c.says) {
 			t.Errorf("%s: %+v, want %s that says %q", c.name, got, c.want, c.says)
 		}
-	}
-}
-
-// What root has put back is root's, and the service's account may not use it.
-func TestFileOwner(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root may give files away")
-	}
-	store := filepath.Join(t.TempDir(), "store.db")
-	if err := os.WriteFile(store, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	files := func() []doctor.Guarded { return []doctor.Guarded{{Path: store, Mode: 0o640, Uses: 0o6}} }
-	check := doctor.FileOwner(files, tells(func(s *service.State) { s.Account = "nobody" }))
-	if got := check.Run(t.Context()); got.State != doctor.Fail || !strings.Contains(got.Detail, "nobody and may not use "+store) {
-		t.Errorf("%+v", got)
-	}
-	if err := os.Chown(store, 65534, 65534); err != nil {
-		t.Fatal(err)
-	}
-	if got := check.Run(t.Context()); got.State != doctor.OK {
-		t.Errorf("%+v", got)
 	}
 }
