@@ -35,3 +35,10 @@ func (s *Server) Started(ctx context.Context) {
 	defer s.mu.Unlock()
 	s.base = ctx
 }
+
+// Running reports whether Run serves.
+func (s *Server) Running() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.base != nil
+}

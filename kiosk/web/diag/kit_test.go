@@ -208,6 +208,7 @@ func (k *kit) run() (stop func()) {
 	all.Go(func() { _ = k.diag.Run(ctx) })
 	stop = func() { cancel(); all.Wait() }
 	k.t.Cleanup(stop)
+	k.eventually("the page's server runs", k.diag.Running)
 	return stop
 }
 
