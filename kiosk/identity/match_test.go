@@ -2,6 +2,7 @@ package identity_test
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -162,7 +163,11 @@ func TestWrongAndUnknownCostTheSame(t *testing.T) {
 	work := func(birth, name string) (float64, identity.Verdict) {
 		c := claim(birth, name)
 		v := identity.Match(c, list).Verdict
-		return testing.AllocsPerRun(5, func() { identity.Match(c, list) }), v
+		least := math.Inf(1) // what else the process does, such as collecting garbage, only adds
+		for range 5 {
+			least = min(least, testing.AllocsPerRun(5, func() { identity.Match(c, list) }))
+		}
+		return least, v
 	}
 	want, _ := work("1990-01-02", "Uvwx Ghijkl") // a stranger
 	for what, c := range map[string][2]string{

@@ -155,14 +155,11 @@ func (m *Machine) Begin() {
 	m.t.Helper()
 	m.nspawn = exec.Command("systemd-nspawn", "--directory="+m.Dir, "--boot", "--register=no", "--keep-unit", "--private-network", "--quiet", "--console=pipe")
 	m.nspawn.Stdout, m.nspawn.Stderr = &m.log, &m.log
-	m.nspawn.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	if err := m.nspawn.Start(); err != nil {
+	m.nspawn.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	var err error
+	if m.ended, err = tied(m.nspawn); err != nil {
 		m.t.Fatalf("cannot start systemd-nspawn (package systemd-container): %v", err)
 	}
-	ended := make(chan struct{})
-	m.ended = ended
-	nspawn := m.nspawn
-	go func() { _ = nspawn.Wait(); close(ended) }() // how it ended is in its log
 	begun := time.Now()
 	for {
 		if m.leader = child(m.nspawn.Process.Pid); m.leader != 0 {

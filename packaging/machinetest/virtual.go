@@ -194,12 +194,9 @@ func (v *Virtual) Start() {
 		"-device", "qemu-xhci", "-device", "usb-kbd,id=keyboard",
 		"-chardev", "socket,id=port,server=on,wait=off,path="+v.path("port"), "-device", "usb-serial,chardev=port,always-plugged=on",
 		"-qmp", "unix:"+v.path("qmp")+",server=on,wait=off")
-	v.qemu.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := v.qemu.Start(); err != nil {
+	if v.ended, err = tied(v.qemu); err != nil {
 		v.t.Fatal(err)
 	}
-	v.ended = make(chan struct{})
-	go func(cmd *exec.Cmd, ended chan struct{}) { _ = cmd.Wait(); close(ended) }(v.qemu, v.ended) // its console says how
 	for begun := time.Now(); ; time.Sleep(500 * time.Millisecond) {
 		if _, err := v.Try("true"); err == nil {
 			return
