@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -119,7 +120,7 @@ const slowWrite = 500 * time.Millisecond
 func DiskWrite(dir string) Check {
 	return Check{ID: "disk-write", DependsOn: []string{"disk-mount"}, Run: func(context.Context) Result {
 		began := time.Now()
-		err := probeWrite(filepath.Join(dir, "doctor-probe"))
+		err := probeWrite(dir)
 		took := time.Since(began).Round(time.Millisecond)
 		switch {
 		case errors.Is(err, os.ErrPermission) && os.Geteuid() > 0:
@@ -135,7 +136,18 @@ func DiskWrite(dir string) Check {
 	}}
 }
 
-func probeWrite(path string) error {
+// probeWrite writes as the store and the keyring do. The file's name is this process's
+// own, since two that look from outside may be at it at once; what one left that was
+// killed is removed by a later one.
+func probeWrite(dir string) error {
+	const name = "doctor-probe-"
+	left, _ := filepath.Glob(filepath.Join(dir, name+"*"))
+	for _, old := range left {
+		if info, err := os.Lstat(old); err == nil && time.Since(info.ModTime()) > time.Hour {
+			_ = os.Remove(old)
+		}
+	}
+	path := filepath.Join(dir, name+strconv.Itoa(os.Getpid()))
 	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
@@ -143,7 +155,7 @@ func probeWrite(path string) error {
 	_, err = f.Write(make([]byte, 4096))
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
-		err = keyring.Dir(filepath.Dir(path)).Rename(filepath.Base(path)+".new", filepath.Base(path))
+		err = keyring.Dir(dir).Rename(filepath.Base(path)+".new", filepath.Base(path))
 	}
 	return errors.Join(err, removeAny(path, path+".new"))
 }

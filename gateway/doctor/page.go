@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"io"
 	"net"
@@ -113,9 +114,11 @@ func MQTTLocal(address func() string) Check {
 }
 
 // speaksMQTT says who we are, for the broker counts callers that do not, hears that it
-// was heard, and goes (MQTT 3.1.1, 3.1, 3.2 and 3.14).
+// was heard, and goes (MQTT 3.1.1, 3.1, 3.2 and 3.14). Each caller has a name of its own:
+// the broker counts a name that comes often, and lets one go when it comes twice, and
+// doctor may be asked by several at once, again and again.
 func speaksMQTT(ctx context.Context, conn net.Conn) bool {
-	const id = "clinicgate-doctor"
+	id := "clinicgate-doctor-" + rand.Text()[:8]
 	if at, ok := ctx.Deadline(); ok {
 		_ = conn.SetDeadline(at)
 	}

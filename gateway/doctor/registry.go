@@ -115,6 +115,7 @@ func (s Selection) all() bool { return len(s.Only) == 0 && len(s.Skip) == 0 && !
 // several goroutines, and runs may overlap.
 type Registry struct {
 	checks []Check
+	turns  map[string]chan struct{} // each check runs once at a time: two of its probes would find each other
 
 	mu     sync.Mutex
 	since  map[string]time.Time     // guarded by mu; of checks that failed or warned when they last ran
@@ -146,7 +147,11 @@ func New(checks ...Check) (*Registry, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	return &Registry{checks: checks, since: map[string]time.Time{}, hanged: map[string]chan struct{}{}, last: map[string]Report{}}, nil
+	turns := map[string]chan struct{}{}
+	for id := range seen {
+		turns[id] = make(chan struct{}, 1)
+	}
+	return &Registry{checks: checks, turns: turns, since: map[string]time.Time{}, hanged: map[string]chan struct{}{}, last: map[string]Report{}}, nil
 }
 
 // IDs lists the checks, in order.
@@ -280,6 +285,13 @@ func (r *Registry) judge(ctx context.Context, c Check, verdicts map[string]*verd
 // runOne runs a check in a goroutine of its own, so that one that ignores its
 // context delays nobody. It is not started again while it hangs.
 func (r *Registry) runOne(ctx context.Context, c Check) Result {
+	none := Result{State: Skipped, Detail: "no time was left for it"}
+	select {
+	case r.turns[c.ID] <- struct{}{}:
+		defer func() { <-r.turns[c.ID] }()
+	case <-ctx.Done():
+		return none
+	}
 	r.mu.Lock()
 	done, hangs := r.hanged[c.ID]
 	r.mu.Unlock()
@@ -294,7 +306,7 @@ func (r *Registry) runOne(ctx context.Context, c Check) Result {
 		}
 	}
 	if ctx.Err() != nil {
-		return Result{State: Skipped, Detail: "no time was left for it"}
+		return none
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	result, done := make(chan Result, 1), make(chan struct{})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -59,7 +60,7 @@ func faults() []fault {
 		}},
 		{name: "the data folder is gone", cause: "disk-mount", says: "cannot be looked at", down: doctor.NoService, stopped: func(k *kiosk) { _ = os.RemoveAll(k.data("")) }},
 		{name: "something is in the way of every write", cause: "disk-write", says: "cannot be written", after: func(k *kiosk) {
-			if err := os.MkdirAll(k.data("doctor-probe.new/x"), 0o700); err != nil {
+			if err := os.MkdirAll(k.data(fmt.Sprintf("doctor-probe-%d.new/x", os.Getpid())), 0o700); err != nil {
 				k.t.Fatal(err)
 			}
 		}},
