@@ -11,6 +11,7 @@ import (
 // Main runs the program until it ends, SIGTERM or Ctrl-C; a second signal does not
 // wait. The variables of the service manager go no further than this process.
 func Main(args []string, program Program) int {
+	_ = NoDumps() // a machine where this fails still has patients to check in
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)

@@ -22,6 +22,7 @@ const (
 // answers the service manager before it does anything else: Windows gives a service
 // 30 s to do so after a reboot that installs patches.
 func Main(args []string, program Program) int {
+	_ = NoDumps() // a machine where this fails still has patients to check in
 	if asked(args) {
 		h := &handler{args: args, program: program}
 		if err := svc.Run(Name, h); err != nil {

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"clinicgate/gateway/service"
 )
 
 // maxMemoryPath leaves room for the name of the browser's own socket, of which a
@@ -76,15 +78,10 @@ func browsers() []string {
 	return []string{"chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "microsoft-edge-stable", "microsoft-edge"}
 }
 
-// sealMemory lets neither this process nor one that it starts leave a dump. The limit
-// holds for files; a program that the kernel hands dumps to may pass it over (Ubuntu's
-// does), and gets one without any memory.
+// sealMemory lets neither this process nor one that it starts leave a dump, and no other
+// process of the kiosk's account look into this one.
 func sealMemory() error {
-	if err := os.WriteFile("/proc/self/coredump_filter", []byte("0"), 0); err != nil && !errors.Is(err, fs.ErrNotExist) { // a kernel without dumps has none
-		return err
-	}
-	none := unix.Rlimit{}
-	if err := unix.Setrlimit(unix.RLIMIT_CORE, &none); err != nil {
+	if err := service.NoDumps(); err != nil {
 		return err
 	}
 	return unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/windows"
+
+	"clinicgate/gateway/service"
 )
 
 // memory gives the folder that profiles go to. Windows has no file system in memory:
@@ -61,10 +63,6 @@ func browsers() []string {
 	return append(list, "msedge.exe", "chrome.exe")
 }
 
-// sealMemory keeps Windows Error Reporting from asking or dumping: processes that
-// are started from here inherit the mode. The registry (registry.go) turns it off for
-// the browser too.
-func sealMemory() error {
-	windows.SetErrorMode(windows.SEM_FAILCRITICALERRORS | windows.SEM_NOGPFAULTERRORBOX | windows.SEM_NOOPENFILEERRORBOX)
-	return nil
-}
+// sealMemory lets neither this process nor one that it starts leave a dump. The registry
+// (registry.go) turns it off for the browser too.
+func sealMemory() error { return service.NoDumps() }
