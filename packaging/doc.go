@@ -8,10 +8,6 @@
 //	rpm      contents and scripts, as rpm reads them; such a container: install, upgrade, erase by Debian's rpm
 //	arm      the programs for arm64 and armv7 under qemu-user: check-in, kill, restart, status, doctor
 //	windows  the MSI under Wine: install, check-in, stop, upgrade, remove; its tables; what is in PowerShell parses
-//	deb      a container with a real systemd: install, set up, check in, kill, upgrade, remove, purge
-//	rpm      contents and scripts, as rpm reads them
-//	arm      the programs for arm64 and armv7 under qemu-user: check-in, kill, restart, status
-//	windows  the MSI under Wine: install, check-in, stop, upgrade, remove; and its tables
 //	vm       a virtual machine with scanners: power cuts in check-ins and upgrades; a kiosk that replaces another
 //
 // They need root, Debian 12 and what .ci/run installs for them.
