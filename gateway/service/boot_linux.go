@@ -35,3 +35,7 @@ func StateDir(data string) string {
 	}
 	return data
 }
+
+// stateDir is the StateDir of the service, for another process. systemd deletes it when
+// it stops the service, but not where that happens between an exit and the next start.
+func stateDir() string { return "/run/clinicgate" }

@@ -6,6 +6,8 @@ import (
 
 	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/registry"
+
+	"clinicgate/gateway/config"
 )
 
 // Boot names this boot of the machine, by the number that Windows counts up.
@@ -27,3 +29,6 @@ func Uptime() time.Duration { return windows.DurationSinceBoot() }
 
 // StateDir is where exits are counted.
 func StateDir(data string) string { return data }
+
+// stateDir is the StateDir of the service, for another process.
+func stateDir() string { return StateDir(config.Default().Storage.Dir) }

@@ -11,6 +11,7 @@
 //     cleanly, and after 5 in 10 minutes of one boot only a page that sends people
 //     to the desk is served for a while.
 //   - On Windows the service manager is answered before any other work.
+//   - No process of the program leaves a dump of its memory.
 //
 // It refuses to know what the gateway does. It refuses to run the process: what is
 // run is handed to Main.

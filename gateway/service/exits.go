@@ -111,6 +111,16 @@ func (e *Exits) Clean() error {
 	return e.write()
 }
 
+// forget is for another process than the service, once that was stopped: who is started
+// next has no exits.
+func forget(dir string) error {
+	err := os.Remove(filepath.Join(dir, exitsFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
 func (e *Exits) read() exits {
 	text, err := os.ReadFile(filepath.Join(e.dir, exitsFile))
 	var s exits

@@ -36,7 +36,14 @@ func (h *Handle) Ends(ctx context.Context) (int, error) {
 }
 
 // Stop ends the service's process, the hard way where it has not ended within grace.
-func (h *Handle) Stop(ctx context.Context, grace time.Duration) error { return halt(ctx, grace) }
+// Another program comes after it, which must not be sent to the desk for its exits.
+func (h *Handle) Stop(ctx context.Context, grace time.Duration) error {
+	err := halt(ctx, grace)
+	if err == nil {
+		_ = forget(stateDir()) // at worst the next one is at the desk for a minute, and then tries
+	}
+	return err
+}
 
 // Start starts the service and does not wait.
 func (h *Handle) Start(ctx context.Context) error {
