@@ -172,6 +172,9 @@ func TestWineSession(t *testing.T) {
 	w.must("reg", "add", edge+`\URLAllowlist`, "/v", "7", "/d", "http://elsewhere")
 	w.must("reg", "add", dumps+`\msedge.exe`, "/v", "DumpType", "/t", "REG_DWORD", "/d", "2")
 
+	if none := gate("kiosk-session", "uninstall"); !strings.Contains(none, "nothing to do") || !strings.Contains(key(edge+`\URLAllowlist`), "elsewhere") {
+		t.Errorf("where no session was installed the clinic's own policies are taken:\n%s", none)
+	}
 	said := gate("kiosk-session", "install", "--account", "kiosk")
 	if !strings.Contains(said, `wrote `+edge) || !strings.Contains(said, "kiosk-shell.xml") {
 		t.Errorf("the install says\n%s", said)

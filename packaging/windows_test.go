@@ -21,8 +21,12 @@ func TestMSITables(t *testing.T) {
 		// Stopped at install and uninstall (2, 32) and deleted (128), and that is waited for; started (1), which is not.
 		"ServiceControl": {"ServiceStop\tclinicgate\t162\t\t1\tProgram", "ServiceStart\tclinicgate\t1\t\t0\tStarter"},
 		// Deferred (1024), as the system and not the user (2048), a program that is installed (18); its failure ends the installation.
-		"CustomAction": {"CompleteService\t3090\tclinicgate.exe\tservice install --config \"[CONFIG]\"", "RememberConfig\t51\tCONFIG\t[CONFIGBEFORE]", "DefaultConfig\t51\tCONFIG\t[CommonAppDataFolder]clinicgate\\config.toml"},
+		"CustomAction": {
+			"CompleteService\t3090\tclinicgate.exe\tservice install --config \"[CONFIG]\"", "EndSession\t3154\tclinicgate.exe\tkiosk-session uninstall --config \"[CONFIG]\"", // likewise; its failure keeps nobody from a removal (64)
+			"RememberConfig\t51\tCONFIG\t[CONFIGBEFORE]", "DefaultConfig\t51\tCONFIG\t[CommonAppDataFolder]clinicgate\\config.toml",
+		},
 		"InstallExecuteSequence": {"AppSearch\t\t50", "RememberConfig\tNOT CONFIG AND CONFIGBEFORE\t51", "DefaultConfig\tNOT CONFIG\t52", "RemoveExistingProducts\t\t1401",
+			"EndSession\tREMOVE=\"ALL\" AND NOT UPGRADINGPRODUCTCODE\t3450", "RemoveFiles\t\t3500",
 			"InstallServices\t\t5800", "CompleteService\tNOT REMOVE\t5850", "StartServices\tVersionNT\t5900"},
 		"Component":       {"Starter\t{1F0B2A4C-0C0E-4E39-8D2B-5B5F6C1A7E02}\tINSTALLDIR\t260\tSTART <> \"0\"\tStarted", "Data\t{1F0B2A4C-0C0E-4E39-8D2B-5B5F6C1A7E06}\tDATAROOT\t276\t\tFolder"},
 		"Upgrade":         {"{7C1D0F52-6A6E-4B8E-9C57-0B4F6D2E51A3}\t\t" + now + "\t\t513\t\tWIX_UPGRADE_DETECTED", "{7C1D0F52-6A6E-4B8E-9C57-0B4F6D2E51A3}\t" + now + "\t\t\t2\t\tWIX_DOWNGRADE_DETECTED"},
@@ -100,6 +104,7 @@ func TestPowerShellParses(t *testing.T) {
 func TestWine(t *testing.T) {
 	w := newWine(t)
 	old, next := w.msi(one(t, packages(t, before), "*.msi")), w.msi(one(t, packages(t, now), "*.msi"))
+	w.replaced(old)
 	page := freeAddress(t)
 	data := filepath.Join(w.drive, "ProgramData", "clinicgate")
 	k := &kiosk{t: t, config: filepath.Join(data, "config.toml")}
@@ -163,11 +168,16 @@ func TestWine(t *testing.T) {
 		t.Errorf("number %s", ticket)
 	}
 
+	k.must("", "kiosk-session", "install", "--account", "kiosk")
+	const policies = `HKLM\SOFTWARE\Policies\Microsoft\Edge\URLBlocklist`
 	settings, err := os.ReadFile(k.config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.must("msiexec", "/i", next, "/qn")
+	if !strings.Contains(key(policies), "REG_SZ") {
+		t.Error("the upgrade took the browser's policies away")
+	}
 	if out := k.must("", "version"); !strings.Contains(out, now) {
 		t.Errorf("after the upgrade: %s", out)
 	}
@@ -188,6 +198,12 @@ func TestWine(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(w.drive, "Program Files", "clinicgate", "clinicgate.exe")); err == nil {
 		t.Error("the program is there after the removal")
+	}
+	if left := key(policies); strings.Contains(left, "REG_SZ") {
+		t.Errorf("the browser of a kiosk that is none any more is locked down:\n%s", left)
+	}
+	if _, err := os.Stat(filepath.Join(data, "kiosk-shell.xml")); err == nil {
+		t.Error("Shell Launcher's file is there after the removal")
 	}
 	for _, name := range []string{"config.toml", "data/keyring.a", "data/store.db"} {
 		if _, err := os.Stat(filepath.Join(data, name)); err != nil {
@@ -269,6 +285,16 @@ func (w *wine) msi(path string) string {
 		w.t.Fatal(err)
 	}
 	return `C:\t\` + name
+}
+
+// replaced tells an MSI in Wine what Windows tells one that is removed since another
+// version comes; Wine 8 does not.
+func (w *wine) replaced(msi string) {
+	w.t.Helper()
+	file := filepath.Join(w.drive, "t", strings.TrimPrefix(msi, `C:\t\`))
+	if out, err := exec.Command("msibuild", file, "-q", "INSERT INTO `Property` (`Property`, `Value`) VALUES ('UPGRADINGPRODUCTCODE', '{00000000-0000-0000-0000-000000000001}')").CombinedOutput(); err != nil {
+		w.t.Fatalf("%v: %s", err, out)
+	}
 }
 
 func (w *wine) run(stdin, name string, args ...string) (string, error) {

@@ -52,13 +52,18 @@ func Install(_ context.Context, s Setup) (did []string, err error) {
 	return did, err
 }
 
-// Uninstall removes what Install wrote. Whoever gave Shell Launcher's configuration to
-// Windows takes it back.
+// Uninstall removes what Install wrote, or a device manager from Registry's text; where
+// neither was, a clinic's own policies stay. Whoever gave Shell Launcher's configuration
+// to Windows takes it back.
 func Uninstall(_ context.Context, s Setup) (did []string, err error) {
 	if !windows.GetCurrentProcessToken().IsElevated() {
 		return nil, denied("remove the kiosk session")
 	}
-	for _, k := range registryKeys(s.Origin) {
+	keys := registryKeys(s.Origin)
+	if !keys[0].names(ownProgram) {
+		keys = nil
+	}
+	for _, k := range slices.Backward(keys) {
 		changed, err := k.remove()
 		if err != nil {
 			return did, fmt.Errorf(`cannot remove HKLM\%s: %w`, k.path, err)
@@ -114,6 +119,17 @@ func (k registryKey) write() (changed bool, err error) {
 		}
 	}
 	return changed, nil
+}
+
+// names reports whether a key has a value of that name.
+func (k registryKey) names(name string) bool {
+	key, err := registry.OpenKey(registry.LOCAL_MACHINE, k.path, registry.QUERY_VALUE)
+	if err != nil {
+		return false
+	}
+	defer key.Close()
+	_, _, err = key.GetValue(name, nil)
+	return err == nil
 }
 
 // in reports whether a key holds the value.

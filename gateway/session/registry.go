@@ -20,13 +20,25 @@ type registryValue struct {
 	number uint32
 }
 
+// ownProgram is what no clinic's own policy names.
+const ownProgram = "clinicgate.exe"
+
 // programs whose memory holds what patients say.
-var programs = [...]string{"msedge.exe", "chrome.exe", "clinicgate.exe"}
+var programs = [...]string{"msedge.exe", "chrome.exe", ownProgram}
 
 // registryKeys is the table of policies for Edge and Chrome on Windows, with error
 // reports off. Windows dumps a program's memory only where a key below LocalDumps says
 // so, whatever is in that: there is none.
+//
+// The first says that the others are here, since it names this program: it is written
+// first, and goes last.
 func registryKeys(origin string) (all []registryKey) {
+	const reports = `SOFTWARE\Microsoft\Windows\Windows Error Reporting\`
+	excluded := registryKey{path: reports + "ExcludedApplications"}
+	for _, program := range programs {
+		excluded.values = append(excluded.values, registryValue{name: program, number: 1})
+	}
+	all = append(all, excluded)
 	for _, of := range []struct {
 		family family
 		path   string
@@ -58,12 +70,6 @@ func registryKeys(origin string) (all []registryKey) {
 		}
 		all = append(append(all, single), lists...)
 	}
-	const reports = `SOFTWARE\Microsoft\Windows\Windows Error Reporting\`
-	excluded := registryKey{path: reports + "ExcludedApplications"}
-	for _, program := range programs {
-		excluded.values = append(excluded.values, registryValue{name: program, number: 1})
-	}
-	all = append(all, excluded)
 	for _, program := range programs {
 		all = append(all, registryKey{path: reports + `LocalDumps\` + program, own: true})
 	}

@@ -154,6 +154,7 @@ if (-not $AfterReboot) {
     Msi '/i', "`"$New`"", '/l*v', "`"$env:TEMP\clinicgate-upgrade.log`""
     Check 'upgraded, it runs' { Running }
     Check 'settings are the same' { (Get-FileHash $config).Hash -eq $settings }
+    Check 'the policies are still there' { Test-Path HKLM:\SOFTWARE\Policies\Microsoft\Edge\URLBlocklist }
     Check 'the identity is the same' { Until 60 { $kiosk -and (Gate keys list --json | ConvertFrom-Json).data.public -eq $kiosk } }
     Check 'account, delay and recovery are set' { Account }
     Check 'one entry in the list of programs' { @(Get-ItemProperty HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall\* | Where-Object { $_.DisplayName -eq 'clinicgate' }).Count -eq 1 }
@@ -175,12 +176,11 @@ Check 'it started by itself' { Running 300 }
 Check 'it started before anybody logged in' { (Get-Process -Id (Service).ProcessId).StartTime -lt (Get-Process explorer | Sort-Object StartTime | Select-Object -First 1).StartTime }
 Check 'DPAPI opened its keys, and the audit log verifies' { (Gate audit verify) -match 'the audit log verifies' }
 Check 'a bundle is written' { New-Item -ItemType Directory -Force "$env:TEMP\clinicgate-bundle" | Out-Null; Gate bundle --out "$env:TEMP\clinicgate-bundle" | Out-Null; Test-Path "$env:TEMP\clinicgate-bundle\*.zip" }
-Gate kiosk-session uninstall | Out-Null
-Check 'the policies are gone' { $null -eq (Get-ItemProperty HKLM:\SOFTWARE\Policies\Microsoft\Edge -ErrorAction SilentlyContinue).VideoCaptureAllowed -and -not (Test-Path HKLM:\SOFTWARE\Policies\Microsoft\Edge\URLBlocklist) }
-Check 'a second uninstall has nothing to do' { (Gate kiosk-session uninstall) -match 'nothing to do' }
 Msi '/x', "`"$New`""
 Check 'removed, the service is gone' { $null -eq (Service) }
 Check 'the program is gone' { -not (Test-Path $program) }
+Check 'the policies are gone' { $null -eq (Get-ItemProperty HKLM:\SOFTWARE\Policies\Microsoft\Edge -ErrorAction SilentlyContinue).VideoCaptureAllowed -and -not (Test-Path HKLM:\SOFTWARE\Policies\Microsoft\Edge\URLBlocklist) }
+Check 'the file for Shell Launcher is gone' { -not (Test-Path "$data\kiosk-shell.xml") }
 Check 'the Event Log source is gone' { -not (Test-Path $source) }
 Check 'settings and data stayed' { (Test-Path $config) -and (Test-Path "$data\data\keyring.a") }
 Remove-Item -Recurse -Force $data
