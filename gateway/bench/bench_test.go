@@ -33,6 +33,7 @@ func TestBench(t *testing.T) {
 		{"drain", benchDrain},
 		{"link", benchLink},
 		{"tap", benchTap},
+		{"backup", benchBackup},
 		{"swarm", benchSwarm},
 		{"paint", benchPaint},
 		{"footprint", benchFootprint},

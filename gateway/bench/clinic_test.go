@@ -83,8 +83,9 @@ func clinicDepartments() []string {
 	return []string{"cardiology", "family-medicine", "physiotherapy"}
 }
 
-// newClinic makes its files. The gateway does not run yet.
-func newClinic(t *testing.T, origin string) *clinic {
+// newClinic makes its files, with more settings if any. The gateway does not run
+// yet.
+func newClinic(t *testing.T, origin string, more ...string) *clinic {
 	t.Helper()
 	dir := folder(t)
 	c := &clinic{t: t, dir: dir, data: filepath.Join(dir, "data"), config: filepath.Join(dir, "clinicgate.toml")}
@@ -96,6 +97,7 @@ func newClinic(t *testing.T, origin string) *clinic {
 			fmt.Fprintf(&text, "[[provider]]\nid = \"dr-%s-%s\"\nname = \"Dr. %s\"\ndepartment = %q\nroom = %q\n", d, room, room, d, room)
 		}
 	}
+	text.WriteString(strings.Join(more, ""))
 	if err := errors.Join(os.Mkdir(c.data, 0o700), keyring.CreateKeyFile(c.keyFile()), os.WriteFile(c.config, []byte(text.String()), 0o600)); err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@
 // without them they fail.
 //
 //	TestBench ──starts──▶ itself as another process: append, backlog, drain
-//	          ──starts──▶ bin/clinicgate, with PubNub's double: start, tap, swarm, stop
+//	          ──starts──▶ bin/clinicgate, with PubNub's double: start, tap, backup, swarm, stop
 //	          ◀─────────── numbers ──▶ table
 //
 // A part runs in a process of its own where its memory is measured, where strace
@@ -24,6 +24,7 @@
 //	BENCH_DIR       where the data lies: the disk to measure; empty: the system's
 //	                temporary folder
 //	BENCH_BACKLOG   events of the backlog
+//	BENCH_BACKUP    events of the store that is backed up
 //	BENCH_PROFILE   folder for CPU profiles of the parts with a process of their own
 //	BENCH_SWARM     seconds that the swarm of devices reports
 //	BENCH_CHECKINS  check-ins of the page, half of them beside busy devices

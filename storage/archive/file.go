@@ -48,7 +48,7 @@ func (s Source) Create(ctx context.Context, path string, step func(int64), pace 
 			_ = os.Remove(temp)
 		}
 	}()
-	out := &paced{ctx: ctx, w: f, step: step, pace: pace}
+	out := &paced{ctx: ctx, f: f, step: step, pace: pace}
 	if m, err = s.Write(ctx, out); err != nil {
 		return m, err
 	}
@@ -88,21 +88,30 @@ func verify(f *os.File, size int64, ring *keyring.Ring, want Manifest) error {
 	return err
 }
 
+// syncEvery bounds what waits in memory for the disk. A store on the same disk,
+// whose commits come after all that waits, would stand still for as long as that
+// takes: seconds, on a kiosk's flash.
+const syncEvery = 1 << 20
+
 // paced writes as fast as it may.
 type paced struct {
-	ctx  context.Context
-	w    io.Writer
-	n    int64
-	step func(int64)
-	pace func(context.Context, int) error
+	ctx    context.Context
+	f      *os.File
+	n      int64
+	synced int64 // of them
+	step   func(int64)
+	pace   func(context.Context, int) error
 }
 
 func (p *paced) Write(b []byte) (int, error) {
 	if err := p.ctx.Err(); err != nil {
 		return 0, err
 	}
-	n, err := p.w.Write(b)
+	n, err := p.f.Write(b)
 	p.n += int64(n)
+	if err == nil && p.n-p.synced >= syncEvery {
+		err, p.synced = p.f.Sync(), p.n
+	}
 	if p.step != nil {
 		p.step(p.n)
 	}
