@@ -50,7 +50,8 @@ var (
 // upgrading is a kiosk that was installed from a tar.gz, with a printer.
 type upgrading struct {
 	*kiosk
-	m *machinetest.Machine
+	m     *machinetest.Machine
+	whole *testing.T
 }
 
 // TestUpgrade puts versions in the place of one that was installed from a tar.gz,
@@ -111,7 +112,7 @@ func installArchive(t *testing.T, r *releases, archive string) *upgrading {
 		t.Fatal(err)
 	}
 	m.Copy(self, "/usr/bin/patient")
-	k := &upgrading{&kiosk{t: t, config: filepath.Join(m.Dir, "etc/clinicgate/config.toml")}, m}
+	k := &upgrading{&kiosk{t: t, config: filepath.Join(m.Dir, "etc/clinicgate/config.toml")}, m, t}
 	k.run = func(stdin string, args ...string) (string, error) {
 		ctx, cancel := context.WithTimeout(k.t.Context(), 5*time.Minute)
 		defer cancel()
@@ -154,7 +155,8 @@ func (k *upgrading) on(t *testing.T) {
 	k.m.For(t)
 }
 
-// plugIn puts a printer on the machine's network, where it is until the machine ends.
+// plugIn puts a printer on the machine's network, where it is until the whole test ends:
+// after a cut the machine has another network.
 func (k *upgrading) plugIn() {
 	k.t.Helper()
 	var p *simulator.ReceiptPrinter
@@ -164,7 +166,7 @@ func (k *upgrading) plugIn() {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = p.Run(ctx) }()
-	k.t.Cleanup(func() { cancel(); <-ended })
+	k.whole.Cleanup(func() { cancel(); <-ended })
 }
 
 func (k *upgrading) seesPrinter() {
@@ -514,7 +516,7 @@ func (k *upgrading) newFormat(r *releases) {
 		t.Errorf("upgrade --now: %v: %s", err, out)
 	}
 	k.ends("1.4.0", "rolled back")
-	told := m.Run("journalctl", "-u", "clinicgate", "--no-pager", "-q", "-o", "cat", "--grep", "this version reads up to 1")
+	told := m.Run("journalctl", "-u", "clinicgate", "--no-pager", "-q", "-o", "cat", "--grep", "this version reads up to 1|hint: put ")
 	for _, want := range []string{"clinicgate 1.4.0, in format 2; this version reads up to 1", "put store.db.format1", "in the place of store.db"} {
 		if !strings.Contains(told, want) {
 			t.Errorf("the old one does not say %q:\n%s", want, told)
