@@ -516,7 +516,7 @@ func (k *upgrading) newFormat(r *releases) {
 		t.Errorf("upgrade --now: %v: %s", err, out)
 	}
 	k.ends("1.4.0", "rolled back")
-	told := m.Run("journalctl", "-u", "clinicgate", "--no-pager", "-q", "-o", "cat", "--grep", "this version reads up to 1|hint: put ")
+	told := m.Run("journalctl", "-u", "clinicgate", "--no-pager", "-q", "-o", "cat", "--grep", "this version reads up to 1|hint: install")
 	for _, want := range []string{"clinicgate 1.4.0, in format 2; this version reads up to 1", "put store.db.format1", "in the place of store.db"} {
 		if !strings.Contains(told, want) {
 			t.Errorf("the old one does not say %q:\n%s", want, told)

@@ -43,9 +43,6 @@
 //   - BUG: what a release says about the format of its store is believed, since it is
 //     signed. One that lies, and changes the format on its trial, leaves a store that
 //     the old program refuses by name.
-//   - BUG: under systemd, with the power cut at one stage after the other, the keeper
-//     did not always decide within three minutes (TestUpgrade/power_cut, red); why is
-//     not known.
 //   - BUG: the keeper was never run as a service of Windows; the 60 s there are not
 //     proved.
 //   - BUG: on Windows nobody tells how often a service ended, so that one that ends at
