@@ -72,9 +72,9 @@ func (g *Gateway) makeChecks() (*doctor.Registry, error) {
 		doctor.ControlRoles(func() []string { return control.Unknown(g.cfg.Control) }),
 
 		doctor.DiskMount(dir),
-		doctor.DiskFree(dir, g.cfg.Storage.Budget.Bytes, func() int64 { return g.store.Status().Length }),
 		doctor.DiskInodes(dir),
 		doctor.DiskWrite(dir),
+		doctor.DiskFree(dir, g.cfg.Storage.Budget.Bytes, func() int64 { return g.store.Status().Length }),
 		doctor.DiskHealth(dir),
 		doctor.Wear(doctor.Written, g.started),
 

@@ -350,7 +350,7 @@ func (s *Store) openChecked(ctx context.Context, opened *Opened, side *sideFile)
 	case report.WrongKeys:
 		return nil, hint("give the key source that the store was made with, or the recovery key", "%w", ErrWrongKey)
 	case report.Newer:
-		return nil, s.newer(report)
+		return nil, Newer(s.o.Dir, report.Format)
 	case report.OK && side.found != nil && behind(*side.found, report) && holdsNewer(path, s.o.Keys, report, *side.found):
 		report.OK, report.Explanation = false, "the newest commit has lost its meta page"
 		opened.Report = report

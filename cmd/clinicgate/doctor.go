@@ -129,6 +129,8 @@ func (a *app) look(ctx context.Context, in control.DoctorLook, each func(doctor.
 		return found, "", err
 	case answer == doctor.Hangs:
 		note = "the service hangs, so only what can be seen from outside was looked at"
+	case a.controlPath == "" && hidden(a.configPath):
+		answer, note = doctor.Hidden, "this account may not read the config, so only what can be seen from outside was looked at"
 	default:
 		answer, note = doctor.NoService, "no service answers, so only what can be seen from outside was looked at"
 	}
@@ -140,6 +142,12 @@ func (a *app) look(ctx context.Context, in control.DoctorLook, each func(doctor.
 	version := buildInfo().Version
 	reports := outside.Look(ctx, doctor.Selection{Only: in.Only, Skip: in.Skip, Offline: in.Offline, Each: each})
 	return control.DoctorFound{Version: version, Now: time.Now(), Checks: reports, Code: doctor.SupportCode(version, reports)}, note, nil
+}
+
+// hidden reports whether this account may not read a config.
+func hidden(path string) bool {
+	_, err := config.Load(path)
+	return errors.Is(err, fs.ErrPermission)
 }
 
 func showFound(t *table, f control.DoctorFound) {

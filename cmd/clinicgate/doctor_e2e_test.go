@@ -20,16 +20,27 @@ import (
 
 // unfit is what is wrong with every machine of these tests, and no part of them: no
 // network, no browser, no clinic.
-var unfit = []string{"net-link", "net-dns", "page-browser", "roster-age", "store-backup", "key-source", "recovery-key", "desk-cert", "sync-link", "clock-trust", "unsigned-senders", "sys-reboots", "disk-mount"}
+var unfit = []string{"net-link", "net-dns", "page-browser", "roster-age", "store-backup", "key-source", "recovery-key", "desk-cert", "sync-link", "clock-trust", "unsigned-senders", "sys-reboots"}
 
-// examined runs `clinicgate doctor` inside, as root or as another account, and gives
-// the causes.
-func examined(t *testing.T, m *machinetest.Machine, as ...string) (roots []doctor.Report, exit int) {
+// examiner makes the command that runs `clinicgate doctor` with these arguments: in a
+// machine or on this one, as one account or another.
+type examiner func(ctx context.Context, args ...string) *exec.Cmd
+
+// within is the examiner of a machine, whose disk is the test's, as root or as another
+// account.
+func within(m *machinetest.Machine, as ...string) examiner {
+	return func(ctx context.Context, args ...string) *exec.Cmd {
+		all := slices.Concat(as, []string{gate}, args, []string{"--skip", "disk-mount"})
+		return m.Command(ctx, all[0], all[1:]...)
+	}
+}
+
+// examined runs `clinicgate doctor` and gives the causes.
+func (e examiner) examined(t *testing.T) (roots []doctor.Report, exit int) {
 	t.Helper()
-	args := append(slices.Clone(as), gate, "doctor", "--json", "--offline", "--skip", strings.Join(unfit, ","))
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	out, err := m.Command(ctx, args[0], args[1:]...).Output()
+	out, err := e(ctx, "doctor", "--json", "--offline", "--skip", strings.Join(unfit, ",")).Output()
 	if failed, ok := errors.AsType[*exec.ExitError](err); ok {
 		exit = failed.ExitCode()
 	} else if err != nil {
@@ -42,13 +53,13 @@ func examined(t *testing.T, m *machinetest.Machine, as ...string) (roots []docto
 	return doctor.Roots(found.Data.Checks), exit
 }
 
-// named waits until a check is the only cause, in words, and gives it.
-func named(t *testing.T, m *machinetest.Machine, check, says string, as ...string) {
+// named waits until a check is the only cause, in words.
+func (e examiner) named(t *testing.T, check, says string) {
 	t.Helper()
 	var roots []doctor.Report
 	exit := 0
 	for end := time.Now().Add(90 * time.Second); time.Now().Before(end); time.Sleep(time.Second) {
-		roots, exit = examined(t, m, as...)
+		roots, exit = e.examined(t)
 		if len(roots) == 1 && roots[0].ID == check && strings.Contains(roots[0].Detail, says) {
 			want := exitOK
 			if roots[0].State == doctor.Fail {
@@ -65,11 +76,11 @@ func named(t *testing.T, m *machinetest.Machine, check, says string, as ...strin
 }
 
 // well waits until nothing is wrong.
-func well(t *testing.T, m *machinetest.Machine) {
+func (e examiner) well(t *testing.T) {
 	t.Helper()
 	var roots []doctor.Report
 	for end := time.Now().Add(90 * time.Second); time.Now().Before(end); time.Sleep(time.Second) {
-		if roots, _ = examined(t, m); len(roots) == 0 {
+		if roots, _ = e.examined(t); len(roots) == 0 {
 			return
 		}
 	}
@@ -87,7 +98,8 @@ func TestE2EDoctorUnderSystemd(t *testing.T) {
 		journal, _ := m.Try("journalctl", "-u", "clinicgate", "-n", "40", "--no-pager")
 		t.Fatalf("%v: %s\n%s", err, out, journal)
 	}
-	well(t, m)
+	root := within(m)
+	root.well(t)
 
 	const dropins = "/etc/systemd/system/clinicgate.service.d/"
 	override := func(text string) func() {
@@ -126,18 +138,18 @@ func TestE2EDoctorUnderSystemd(t *testing.T) {
 		ok := t.Run(f.name, func(t *testing.T) {
 			m.For(t)
 			f.breaks()
-			named(t, m, f.cause, f.says)
+			root.named(t, f.cause, f.says)
 			f.mends()
 		})
 		if !ok {
 			break
 		}
-		well(t, m)
+		root.well(t)
 	}
 	t.Run("as an ordinary user", func(t *testing.T) {
 		m.For(t)
-		nobody := []string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"}
-		if roots, exit := examined(t, m, nobody...); len(roots) != 0 || exit != exitOK {
+		nobody := within(m, "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+		if roots, exit := nobody.examined(t); len(roots) != 0 || exit != exitOK {
 			t.Errorf("a service that is well looks to nobody like %+v, exit code %d", roots, exit)
 		}
 	})
@@ -145,6 +157,6 @@ func TestE2EDoctorUnderSystemd(t *testing.T) {
 		m.For(t)
 		m.Run(gate, "service", "stop")
 		m.Run("sh", "-c", "rm "+filepath.Join("/var/lib/clinicgate", "keyring.?"))
-		named(t, m, "key-open", "no keyring")
+		root.named(t, "key-open", "no keyring")
 	})
 }

@@ -73,9 +73,9 @@ func plain(err error) string {
 }
 
 // DiskFree compares the free space with what the store may still take. used gives
-// what it has taken.
+// what it has taken. Of a disk that is full to the last block DiskWrite tells.
 func DiskFree(dir string, budget int64, used func() int64) Check {
-	return Check{ID: "disk-free", DependsOn: []string{"disk-mount"}, Run: func(context.Context) Result {
+	return Check{ID: "disk-free", DependsOn: []string{"disk-mount", "disk-write"}, Run: func(context.Context) Result {
 		v, err := volumeOf(dir)
 		if err != nil {
 			return Result{State: Skipped, Detail: "this system does not tell"}
@@ -118,7 +118,7 @@ const slowWrite = 500 * time.Millisecond
 
 // DiskWrite writes a small file as durably as the store does, and removes it.
 func DiskWrite(dir string) Check {
-	return Check{ID: "disk-write", DependsOn: []string{"disk-mount"}, Run: func(context.Context) Result {
+	return Check{ID: "disk-write", DependsOn: []string{"disk-mount", "disk-inodes"}, Run: func(context.Context) Result {
 		began := time.Now()
 		err := probeWrite(dir)
 		took := time.Since(began).Round(time.Millisecond)

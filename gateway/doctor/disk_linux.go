@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,28 +25,32 @@ func volumeOf(dir string) (Volume, error) {
 	size := uint64(st.Bsize)
 	v.Free, v.Total = uint64(st.Bavail)*size, uint64(st.Blocks)*size
 	v.Inodes, v.InUse = uint64(st.Files), uint64(st.Files)-uint64(st.Ffree)
-	v.ReadOnly = st.Flags&unix.ST_RDONLY != 0
 	number := fmt.Sprintf("%d:%d", unix.Major(uint64(info.Dev)), unix.Minor(uint64(info.Dev)))
-	v.Kind = mountKind(number)
+	kind, options := mounted(number)
+	v.Kind = kind
+	// ext4 that has found an error stays mounted for writing and takes none, since Linux 6.15.
+	v.ReadOnly = st.Flags&unix.ST_RDONLY != 0 || slices.Contains(options, "emergency_ro")
 	v.Network, v.Memory = networkKind(v.Kind), v.Kind == "tmpfs" || v.Kind == "ramfs"
 	v.Device, v.Worn, v.Errors = blockDevice(number, v.Kind)
 	return v, nil
 }
 
-// mountKind finds the kind of the file system on a device (proc_pid_mountinfo(5)).
-func mountKind(number string) string {
+// mounted finds the kind and the options of the file system on a device
+// (proc_pid_mountinfo(5)).
+func mounted(number string) (kind string, options []string) {
 	text, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
-		return ""
+		return "", nil
 	}
 	for line := range strings.Lines(string(text)) {
 		before, after, ok := strings.Cut(line, " - ")
 		if f := strings.Fields(before); ok && len(f) > 2 && f[2] == number {
-			kind, _, _ := strings.Cut(after, " ")
-			return kind
+			if f = strings.Fields(after); len(f) > 2 {
+				return f[0], strings.Split(f[2], ",")
+			}
 		}
 	}
-	return ""
+	return "", nil
 }
 
 // blockDevice asks sysfs about the disk behind a device number: its name, how worn

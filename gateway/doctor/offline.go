@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -33,16 +34,20 @@ func KeyOpen(c config.Config, use func(*keyring.Ring)) Check {
 		case errors.Is(err, fs.ErrPermission):
 			return Result{State: Skipped, Detail: "this account may not read the key source"}
 		case err != nil:
-			var hinted interface{ Hint() string }
-			hint := "give the right passphrase or key file; the recovery key is the last way"
-			if errors.As(err, &hinted) && hinted.Hint() != "" {
-				hint = hinted.Hint()
-			}
-			return Result{Fail, "the keyring does not open: " + err.Error(), hint}
+			return Result{Fail, "the keyring does not open: " + err.Error(), hintOf(err, "give the right passphrase or key file; the recovery key is the last way")}
 		}
 		use(ring)
 		return Result{State: OK, Detail: "the keyring opens"}
 	}}
+}
+
+// hintOf is the next step that an error knows, or another.
+func hintOf(err error, otherwise string) string {
+	var hinted interface{ Hint() string }
+	if errors.As(err, &hinted) {
+		return cmp.Or(hinted.Hint(), otherwise)
+	}
+	return otherwise
 }
 
 // StoreCheck reads a copy of the store's file, while no service runs. keys gives the
@@ -73,6 +78,9 @@ func StoreCheck(path string, keys func() *keyring.Ring) Check {
 			return Result{State: Skipped, Detail: "there was no time to read all of it: `clinicgate store check` does"}
 		case err != nil:
 			return Result{Fail, "the store cannot be read: " + plain(err), "`clinicgate store check --full` says more"}
+		case report.Newer:
+			newer := storage.Newer(filepath.Dir(path), report.Format)
+			return Result{Fail, newer.Error(), hintOf(newer, "install that version again")}
 		case !report.OK || report.Unreadable > 0:
 			return Result{Fail, "the store's file is damaged: " + report.Explanation, "the next start copies what is readable into a new file by itself; check the disk"}
 		}

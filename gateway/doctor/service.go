@@ -38,6 +38,7 @@ const (
 	NoService Answer = "nothing is there"
 	Hangs     Answer = "it takes connections and answers nothing"
 	NotForUs  Answer = "this account may not ask it"
+	Hidden    Answer = "this account may not read where it listens"
 )
 
 // whyItEnded is where the log of a service that runs no longer is.
@@ -56,6 +57,8 @@ func Running(answer Answer, query Manager) Check {
 		}
 		s, err := query(ctx)
 		switch {
+		case answer == Hidden && (err != nil || !s.Installed || s.State == "running" && !strings.HasPrefix(s.Says, service.MinimalMode)):
+			return Result{State: Skipped, Detail: "this account may not read the config, which says where the service listens: root or an administrator may look"}
 		case err != nil || !s.Installed:
 			return Result{Fail, "the service does not run", "`clinicgate service start`; where it is not installed, `clinicgate run` in the foreground"}
 		case s.State == "running" && s.PID != 0:

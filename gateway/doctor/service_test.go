@@ -69,6 +69,10 @@ func managedRows() []managed {
 		{"dies again and again", doctor.Running(doctor.NoService, tells(func(s *service.State) { s.State, s.Restarts, s.LastExit = "starting", 7, 1 })), doctor.Fail, "started again 7 times"},
 		{"starts", doctor.Running(doctor.NoService, tells(func(s *service.State) { s.State = "starting" })), doctor.Warn, "is starting"},
 		{"sends people to the desk", doctor.Running(doctor.NoService, tells(func(s *service.State) { s.Says, s.Restarts = "minimal mode after 5 exits", 5 })), doctor.Fail, "minimal mode after 5 exits"},
+		{"runs where this account may not look", doctor.Running(doctor.Hidden, tells(func(s *service.State) { s.Says = "the check-in page is on 127.0.0.1:8470" })), doctor.Skipped, "may not read the config"},
+		{"no service manager where this account may not look", doctor.Running(doctor.Hidden, none), doctor.Skipped, "may not read the config"},
+		{"is stopped where this account may not look", doctor.Running(doctor.Hidden, tells(func(s *service.State) { s.State, s.PID = "stopped", 0 })), doctor.Fail, "is stopped"},
+		{"sends people to the desk where this account may not look", doctor.Running(doctor.Hidden, tells(func(s *service.State) { s.Says = service.MinimalMode + " after 5 exits" })), doctor.Fail, "minimal mode after 5 exits"},
 		{"hangs", doctor.Running(doctor.Hangs, well), doctor.Fail, "hangs"},
 
 		// The manager's process is the service, not a second copy of it.

@@ -18,6 +18,9 @@ const Name = "clinicgate"
 // from being started.
 const DecommissionedFile = "decommissioned.json"
 
+// MinimalMode begins what a service says of itself that sends people to the desk.
+const MinimalMode = "minimal mode"
+
 // Setup is what an installation is made from.
 type Setup struct {
 	Binary     string // the program's file, absolute
