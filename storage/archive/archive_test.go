@@ -224,21 +224,3 @@ func TestPrune(t *testing.T) {
 		t.Errorf("left: %v", entries)
 	}
 }
-
-func FuzzRead(f *testing.F) {
-	k := newKiosk(f, nil)
-	k.append(f, 2)
-	var whole bytes.Buffer
-	if _, err := k.source().Write(f.Context(), &whole); err != nil {
-		f.Fatal(err)
-	}
-	f.Add(whole.Bytes()[:64])
-	f.Add(whole.Bytes()[:len(whole.Bytes())/2])
-	f.Add([]byte("CGBK\x01\xff\xff\xff\xff"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		_, _, err := archive.Read(bytes.NewReader(b), func(archive.Header) (archive.Secret, error) { return k.ring, nil }, func(archive.Member, io.Reader) error { return nil })
-		if err == nil && !bytes.Equal(b, whole.Bytes()) {
-			t.Fatal("read what was never written")
-		}
-	})
-}

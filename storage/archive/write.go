@@ -37,7 +37,7 @@ func (s Source) Write(ctx context.Context, w io.Writer) (m Manifest, err error) 
 			return err
 		}
 		a, err := begin(w, Header{Kiosk: s.Kiosk, Organization: s.Organization, Program: s.Program, StoreFormat: snap.Format,
-			Store: snap.Store, Made: s.Made.UTC().Truncate(time.Second), Keyring: sealed}, s.Ring)
+			Store: snap.Store, Made: s.Made.UTC().Truncate(time.Second), Salt: newSalt(), Keyring: sealed}, s.Ring)
 		if err != nil {
 			return err
 		}
@@ -73,7 +73,6 @@ type writer struct {
 }
 
 func begin(w io.Writer, h Header, from Secret) (*writer, error) {
-	h.Salt = newSalt()
 	raw, err := h.encode()
 	if err != nil {
 		return nil, err
