@@ -24,7 +24,7 @@ standard error.
 ` + serviceCodes,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			watch := newWatch(c.Context(), managed)
+			watch := newWatch(c.Context(), managed, a.err)
 			defer watch.stop()
 			early := logging.Open(logging.Options{Stderr: a.err, System: true})
 			goOn := watch.begin(a.configPath, early.Logger())

@@ -3,7 +3,9 @@
 package main
 
 import (
+	"encoding/json"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,6 +49,30 @@ func backWith(t *testing.T, m *machinetest.Machine, before string, within time.D
 		}
 	}
 	m.Run(gate, "status")
+}
+
+// journalEntry is one of the service's in the journal.
+type journalEntry struct {
+	Message    string `json:"MESSAGE"`
+	Priority   string `json:"PRIORITY"`
+	Identifier string `json:"SYSLOG_IDENTIFIER"`
+	Transport  string `json:"_TRANSPORT"`
+	Component  string `json:"CLINICGATE_COMPONENT"`
+	Kiosk      string `json:"CLINICGATE_KIOSK"`
+}
+
+// journal gives what the service's own processes said.
+func journal(t *testing.T, m *machinetest.Machine, more ...string) (all []journalEntry) {
+	t.Helper()
+	d := json.NewDecoder(strings.NewReader(m.Run("journalctl", append([]string{"--no-pager", "-q", "-o", "json", "_SYSTEMD_UNIT=clinicgate.service"}, more...)...)))
+	for d.More() {
+		var e journalEntry
+		if err := d.Decode(&e); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, e)
+	}
+	return all
 }
 
 func TestE2EService(t *testing.T) {
@@ -126,6 +152,41 @@ func TestE2EService(t *testing.T) {
 		m.Run(gate, "status")
 		if now := property(m, "MainPID"); now != before {
 			t.Errorf("it is another process, %s and not %s", now, before)
+		}
+	})
+	t.Run("journal", func(t *testing.T) {
+		m.For(t)
+		all := journal(t, m)
+		for _, e := range all {
+			if e.Transport != "journal" {
+				continue // what the program prints
+			}
+			if e.Identifier != "clinicgate" || e.Component == "" || !slices.Contains([]string{"3", "4", "6", "7"}, e.Priority) {
+				t.Errorf("a line of the log is %+v", e)
+			}
+		}
+		for _, want := range []journalEntry{
+			{Message: "gateway runs ", Priority: "6", Component: "gateway", Kiosk: "lobby-1"},
+			{Message: "device attached ", Priority: "6", Component: "devices"},
+			{Message: "publishing waits ", Priority: "4", Component: "uplink"}, // there is no network
+			{Message: "the service ended again and again", Priority: "3", Component: "gateway"},
+			{Message: "error: there is no keyring", Priority: "3"},
+			{Message: "hint: run `clinicgate keys init`", Priority: "3"},
+		} {
+			if !slices.ContainsFunc(all, func(e journalEntry) bool {
+				return strings.HasPrefix(e.Message, want.Message) && e.Identifier == "clinicgate" && e.Priority == want.Priority && e.Component == want.Component && e.Kiosk == want.Kiosk
+			}) {
+				t.Errorf("the journal has no %+v", want)
+			}
+		}
+		if errors := journal(t, m, "-p", "err"); len(errors) == 0 || slices.ContainsFunc(errors, func(e journalEntry) bool { return e.Priority > "3" }) {
+			t.Errorf("the errors are %+v", errors)
+		}
+		if part := journal(t, m, "CLINICGATE_COMPONENT=uplink"); len(part) == 0 || slices.ContainsFunc(part, func(e journalEntry) bool { return e.Component != "uplink" }) {
+			t.Errorf("of the uplink there is %+v", part)
+		}
+		if slices.ContainsFunc(all, func(e journalEntry) bool { return strings.Contains(e.Message, "cannot notify") }) {
+			t.Error("at its end it complained of the service manager")
 		}
 	})
 	t.Run("credential", func(t *testing.T) {

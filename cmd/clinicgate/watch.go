@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"sync/atomic"
@@ -30,6 +31,7 @@ const (
 // count of exits. The one of a process on a terminal does nothing.
 type watch struct {
 	managed  bool
+	err      io.Writer       // what goes wrong is said there
 	asked    context.Context // ends when the process is to stop
 	over     context.CancelFunc
 	notifier *service.Notifier
@@ -39,9 +41,9 @@ type watch struct {
 	guarded  atomic.Bool
 }
 
-func newWatch(ctx context.Context, managed bool) *watch {
+func newWatch(ctx context.Context, managed bool, stderr io.Writer) *watch {
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	w := &watch{managed: managed, asked: ctx, over: cancel, notifier: service.NotifierOf(ctx), began: time.Now()}
+	w := &watch{managed: managed, err: stderr, asked: ctx, over: cancel, notifier: service.NotifierOf(ctx), began: time.Now()}
 	if managed {
 		go w.force(own)
 	}
@@ -132,7 +134,7 @@ func (w *watch) pause(status string) {
 // beat the manager restarts it, as it should.
 func (w *watch) tell(err error) {
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "error:", err)
+		fmt.Fprintln(w.err, "error:", err)
 	}
 }
 
@@ -142,7 +144,7 @@ func (w *watch) guard() {
 	defer tick.Stop()
 	for range tick.C {
 		if time.Since(w.began) > time.Duration(w.due.Load()) {
-			fmt.Fprintln(os.Stderr, "error: the service hung: its own probe failed for", w.limit())
+			fmt.Fprintln(w.err, "error: the service hung: its own probe failed for", w.limit())
 			os.Exit(exitHung)
 		}
 	}
@@ -155,6 +157,9 @@ func (w *watch) force(over context.Context) {
 		return
 	case <-w.asked.Done():
 	}
+	if over.Err() != nil {
+		return // it has ended by itself, and the notifier with it
+	}
 	w.tell(w.notifier.Stopping())
 	select {
 	case <-over.Done():
@@ -162,7 +167,7 @@ func (w *watch) force(over context.Context) {
 		if w.exits != nil {
 			w.tell(w.exits.Clean())
 		}
-		fmt.Fprintln(os.Stderr, "error: a part did not stop in time; the process ends without it")
+		fmt.Fprintln(w.err, "error: a part did not stop in time; the process ends without it")
 		os.Exit(exitFailed)
 	}
 }

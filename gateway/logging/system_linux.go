@@ -13,10 +13,10 @@ import (
 // journalSocket is where journald takes lines in its own form.
 const journalSocket = "/run/systemd/journal/socket"
 
-// marksWanted reports whether what goes to standard error is read by journald:
-// systemd says so with the device and inode of what it connected (systemd.exec(5),
-// $JOURNAL_STREAM).
-func marksWanted() bool {
+// ToJournald reports whether what goes to standard error is read by journald, which
+// then takes a line's priority from its beginning (sd-daemon(3)). systemd says so with
+// the device and inode of what it connected (systemd.exec(5), $JOURNAL_STREAM).
+func ToJournald() bool {
 	info, err := os.Stderr.Stat()
 	if err != nil {
 		return false
@@ -27,7 +27,7 @@ func marksWanted() bool {
 
 // systemLog gives journald where systemd connected it, else nil.
 func systemLog() sink {
-	if !marksWanted() {
+	if !ToJournald() {
 		return nil
 	}
 	return &journal{socket: journalSocket}

@@ -2,7 +2,8 @@
 
 package logging
 
-func marksWanted() bool { return false }
+// ToJournald is false: only Linux has journald.
+func ToJournald() bool { return false }
 
 // systemLog: the systems of this product are Linux and Windows; others have only
 // standard error and the file.

@@ -19,8 +19,8 @@ const (
 	eventError
 )
 
-// marksWanted: no Windows program reads priorities from standard error.
-func marksWanted() bool { return false }
+// ToJournald is false: no Windows program reads priorities from standard error.
+func ToJournald() bool { return false }
 
 // systemLog gives the Event Log where this is a service, else nil.
 func systemLog() sink {

@@ -32,7 +32,7 @@ func newWriter(o Options) writer {
 		w.file = &file{path: o.File, limit: o.Size, keep: o.Keep}
 	}
 	if o.Stderr != nil {
-		w.stderr = &stream{to: o.Stderr, marked: o.System && marksWanted()}
+		w.stderr = &stream{to: o.Stderr, marked: o.System && ToJournald()}
 	}
 	return w
 }

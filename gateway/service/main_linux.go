@@ -1,11 +1,15 @@
 package service
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
+
+	"clinicgate/gateway/logging"
 )
 
 // Main runs the program until it ends, SIGTERM or Ctrl-C; a second signal does not
@@ -27,5 +31,28 @@ func Main(args []string, program Program) int {
 		}
 		ctx = context.WithValue(ctx, notifierKey{}, n)
 	}
-	return program(ctx, args, os.Stdin, os.Stdout, os.Stderr)
+	stderr := io.Writer(os.Stderr)
+	if logging.ToJournald() {
+		stderr = errorLines{os.Stderr}
+	}
+	return program(ctx, args, os.Stdin, os.Stdout, stderr)
+}
+
+// errorLines is standard error that journald reads: what the program ends with has an
+// error's priority there, and with it its hint.
+type errorLines struct{ to io.Writer }
+
+// Write implements io.Writer. A line is written at once.
+func (l errorLines) Write(p []byte) (int, error) {
+	var b bytes.Buffer
+	for line := range bytes.Lines(p) {
+		if bytes.HasPrefix(line, []byte("error:")) || bytes.HasPrefix(line, []byte("hint:")) {
+			b.WriteString("<3>")
+		}
+		b.Write(line)
+	}
+	if _, err := l.to.Write(b.Bytes()); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/windows/svc"
@@ -98,10 +99,15 @@ func (h *handler) Execute(_ []string, requests <-chan svc.ChangeRequest, say cha
 
 // logLines writes what the program says on standard error, which a service does not
 // have, to the Event Log.
-type logLines struct{ log SystemLog }
+type logLines struct {
+	mu  sync.Mutex // a start that hangs is told of from a goroutine of its own
+	log SystemLog
+}
 
 // Write implements io.Writer.
 func (l *logLines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.log == nil {
 		log, err := OpenSystemLog()
 		if err != nil {
@@ -110,7 +116,7 @@ func (l *logLines) Write(p []byte) (int, error) {
 		l.log = log
 	}
 	level := slog.LevelInfo
-	if strings.HasPrefix(string(p), "error:") || strings.Contains(string(p), "level=ERROR") {
+	if strings.HasPrefix(string(p), "error:") || strings.HasPrefix(string(p), "hint:") || strings.Contains(string(p), "level=ERROR") {
 		level = slog.LevelError
 	}
 	return len(p), l.log.Log(level, strings.TrimSpace(string(p)))
@@ -118,7 +124,10 @@ func (l *logLines) Write(p []byte) (int, error) {
 
 // Close gives the log back.
 func (l *logLines) Close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.log != nil {
 		_ = l.log.Close() // what is in it stays
+		l.log = nil
 	}
 }
