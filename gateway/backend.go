@@ -393,23 +393,7 @@ func (g auditBackend) List(ctx context.Context, _ control.Caller, in control.Aud
 
 // keysBackend is the keyring, with what follows from a change of it.
 func (g *Gateway) keysBackend() control.RingKeys {
-	return control.RingKeys{Ring: g.ring, Now: func() time.Time { return g.clock.Now().Wall }, Changed: g.keysChangedBy}
-}
-
-// keysChangedBy records a change of the keyring and makes the parts use it.
-func (g *Gateway) keysChangedBy(ctx context.Context, by control.Caller, what string) error {
-	kind, facts := keyChange(what)
-	if err := g.audit(ctx, kiosk.NewAct(by.Actor), kind, facts); err != nil {
-		return err
-	}
-	if err := g.keysChanged(); err != nil {
-		return err
-	}
-	if !bytes.Equal(g.madeFrom, g.clinicKeys()) {
-		// What is made from these keys at the start is made anew.
-		g.reload()
-	}
-	return nil
+	return control.RingKeys{Ring: g.ring, Now: func() time.Time { return g.clock.Now().Wall }, Change: g.changeKeys}
 }
 
 // clinicKeys fingerprints the keys that the clinic's parts are made from.

@@ -90,34 +90,35 @@ type Gateway struct {
 	started     time.Time
 	running     context.Context // set by Run before anything else
 
-	source    keyring.Source // one for the life of the process: a passphrase may come once only
-	ring      *keyring.Ring
-	keys      *keys
-	clock     *clock.Clock
-	store     *storage.Store
-	opened    storage.Opened
-	recovered uint32              // the life that is yet to be settled, or 0
-	found     string              // what opening the store had to repair, in words
-	changed   chan storage.Opened // a store that was recovered while running
-	queue     *queue.Queue
-	consents  *consent.Service
-	roster    *roster.Roster
-	folder    *rosterFolder
-	checkin   *checkin.Service
-	client    *pubnub.Client
-	token     *token.File
-	uplink    *uplink.Uplink
-	down      downlinks
-	mirror    *mirror.Mirror
-	web       *web.Server
-	desk      *desk.Server // nil when it is off
-	diag      *diag.Server
-	broker    *bridge.Broker
-	stations  stations
-	remote    *bridge.Client     // the external broker; nil where there is none
-	exchange  *exchange.Exchange // with the site's kiosks; nil where it is off
-	station   *mqtt.Station
-	watched   *observatory
+	source       keyring.Source // one for the life of the process: a passphrase may come once only
+	ring         *keyring.Ring
+	keys         *keys
+	changingKeys sync.Mutex // held from the note of a change until it is on record
+	clock        *clock.Clock
+	store        *storage.Store
+	opened       storage.Opened
+	recovered    uint32              // the life that is yet to be settled, or 0
+	found        string              // what opening the store had to repair, in words
+	changed      chan storage.Opened // a store that was recovered while running
+	queue        *queue.Queue
+	consents     *consent.Service
+	roster       *roster.Roster
+	folder       *rosterFolder
+	checkin      *checkin.Service
+	client       *pubnub.Client
+	token        *token.File
+	uplink       *uplink.Uplink
+	down         downlinks
+	mirror       *mirror.Mirror
+	web          *web.Server
+	desk         *desk.Server // nil when it is off
+	diag         *diag.Server
+	broker       *bridge.Broker
+	stations     stations
+	remote       *bridge.Client     // the external broker; nil where there is none
+	exchange     *exchange.Exchange // with the site's kiosks; nil where it is off
+	station      *mqtt.Station
+	watched      *observatory
 
 	commandsDue chan struct{} // rings runCommands
 	brokerBack  chan struct{} // rings runHealth

@@ -100,8 +100,8 @@ func (a *app) withKeys(ctx context.Context, change bool, act func(keyActs) error
 		return err
 	}
 	defer ring.Close()
-	keys := control.RingKeys{Ring: ring, Now: time.Now, Changed: func(_ context.Context, _ control.Caller, what string) error {
-		return gateway.NoteKeyChange(dir, control.ThisAccount(), what)
+	keys := control.RingKeys{Ring: ring, Now: time.Now, Change: func(_ context.Context, _ control.Caller, what string, do func() error) error {
+		return gateway.NotedKeyChange(dir, control.ThisAccount(), what, do)
 	}}
 	return errors.Join(act(ringActs{keys}), service.Adopt(dir))
 }
@@ -199,8 +199,16 @@ func (a *app) createRing(ctx context.Context, settings config.Config, opt keyrin
 		defer f.Close()
 		out = f
 	}
-	ring, err := keyring.Create(ctx, keyring.Dir(dir), settings.KeySource.Source(), opt)
+	lock, err := storage.Lock(ctx, dir)
 	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	var ring *keyring.Ring
+	if err := gateway.NotedKeyChange(dir, control.ThisAccount(), "made", func() (err error) {
+		ring, err = keyring.Create(ctx, keyring.Dir(dir), settings.KeySource.Source(), opt)
+		return err
+	}); err != nil {
 		return &mistake{err: err, hint: hintOf(err, "see key_source in the config")}
 	}
 	defer ring.Close()

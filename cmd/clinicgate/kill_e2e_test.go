@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http/httptest"
@@ -95,6 +96,36 @@ func (b *killBench) serve(cfg string, wanted func(context.Context, *control.Clie
 	}
 }
 
+// rotate asks the service that another goroutine starts for a new key, until ctx ends
+// or it was asked.
+func (b *killBench) rotate(ctx context.Context, cfg string) {
+	for ctx.Err() == nil {
+		if client, err := control.Dial(ctx, filepath.Join(b.dir, strings.TrimSuffix(cfg, ".toml")+".run", "sock")); err == nil {
+			_, _ = client.KeyRotate(ctx, control.KeyRotate{Class: "queue"}) // the service is killed in it
+			client.Close()
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// onRecord looks for n entries of the audit log about what was done.
+func (b *killBench) onRecord(kind, action string, n int) func(context.Context, *control.Client) bool {
+	return func(ctx context.Context, c *control.Client) bool {
+		l, err := c.AuditList(ctx, control.AuditQuery{Type: kind, Limit: 100})
+		found := 0
+		for _, e := range l.Events {
+			if bytes.Contains(e, []byte(`"`+action+`"`)) {
+				found++
+			}
+		}
+		if err == nil && found != n {
+			b.t.Errorf("%d entries %q of %d: %s", found, action, n, l.Events)
+		}
+		return err == nil
+	}
+}
+
 // again puts everything as it was before.
 func (b *killBench) again() {
 	b.t.Helper()
@@ -134,9 +165,9 @@ func newKillBench(t *testing.T) *killBench {
 	if err := os.WriteFile(filepath.Join(b.dir, "safe.key"), []byte(private.Text()+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for name, id := range map[string]string{"old": "lobby-1", "new": "lobby-2"} {
+	for name, id := range map[string]string{"old": "lobby-1", "new": "lobby-2", "spare": "lobby-3"} {
 		at := func(file string) string { return filepath.Join(b.dir, file) }
-		b.run("config", "init", "--path", name+".toml", "--set", "kiosk.id="+id, "--set", "kiosk.letter="+map[string]string{"old": "A", "new": "B"}[name],
+		b.run("config", "init", "--path", name+".toml", "--set", "kiosk.id="+id, "--set", "kiosk.letter="+map[string]string{"old": "A", "new": "B", "spare": "C"}[name],
 			"--set", "kiosk.site=main", "--set", "kiosk.organization=riverside", "--set", "kiosk.zone=Europe/Madrid", "--set", "storage.dir="+at(name), "--set", "key_source.kind=key-file",
 			"--set", "key_source.file="+at(name+".key"), "--set", "control.path="+at(name+".run/sock"), "--set", "pubnub.origin="+server.Listener.Addr().String(), "--set", "pubnub.secure=false",
 			"--set", "pubnub.publish_key=demo", "--set", "pubnub.subscribe_key=demo", "--set", "web.listen=127.0.0.1:0", "--set", "mqtt.listen=127.0.0.1:0")
@@ -242,6 +273,28 @@ func TestE2EKilledAtEachStep(t *testing.T) {
 			},
 		},
 		{
+			// A change of the keyring is on record, whichever of the two it was killed between.
+			name: "rotation", args: []string{"keys", "rotate", "queue", "--config", "old.toml"},
+			// The first is of opening it.
+			points: []point{{"old/keyring.a.new", renames, 2}, {"old/keyring.b.new", renames, 2}},
+			again: func(t *testing.T, err error, out string) {
+				if err != nil {
+					t.Errorf("%v\n%s", err, out)
+				}
+				b.serve("old.toml", b.onRecord("KEY_ROTATED", "rotated queue while no service ran", 2))
+			},
+		},
+		{
+			name: "new keyring", args: []string{"keys", "init", "--generate", "--config", "spare.toml"},
+			points: []point{{"spare/keyring.a.new", renames, 1}},
+			again: func(t *testing.T, err error, out string) {
+				if err != nil {
+					t.Errorf("%v\n%s", err, out)
+				}
+				b.serve("spare.toml", b.onRecord("KEY_ROTATED", "made while no service ran", 2))
+			},
+		},
+		{
 			name: "decommission", args: []string{"decommission", "--yes", "--wait", "0s", "--force", "--reason", "sold", "--config", "old.toml"},
 			points: []point{{"old/decommissioned.json.new", "write", 1}, {"old/decommissioned.json.new", renames, 1}, {"old/keyring.a", "write", 1},
 				{"old/keyring.a", unlinks, 1}, {"old/keyring.b", unlinks, 1}, {"old.key", "write", 1}, {"old.key", unlinks, 1}, {"old/store.db", unlinks, 1}, {"old/store.id", unlinks, 1}},
@@ -281,6 +334,33 @@ func TestE2EKilledAtEachStep(t *testing.T) {
 				out, err := b.command(op.args...).CombinedOutput()
 				op.again(t, err, string(out))
 			})
+		}
+	}
+}
+
+// A change of the keyring that the running service is killed in is on record.
+func TestE2EServiceKilledInKeyChange(t *testing.T) {
+	b := newKillBench(t)
+	for _, p := range []struct {
+		path, calls, says string
+		nth               int
+	}{
+		{"old/keyring.a.new", renames, "rotated queue while the service ended", 2}, // the first is of opening it
+		{"old/meanwhile.json", unlinks, "rotated queue", 1},                        // on record already: once
+	} {
+		b.again()
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		asked := make(chan struct{})
+		go func() {
+			defer close(asked)
+			b.rotate(ctx, "old.toml")
+		}()
+		killed := b.killed(p.path, p.calls, p.nth, "run", "--config", "old.toml")
+		cancel()
+		<-asked
+		if killed {
+			b.serve("old.toml", b.onRecord("KEY_ROTATED", p.says, 1))
+			b.serve("old.toml", b.onRecord("KEY_ROTATED", p.says, 1))
 		}
 	}
 }

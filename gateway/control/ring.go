@@ -16,9 +16,9 @@ type RingKeys struct {
 	// Now is trusted time as well as it is known; a new signing key holds from
 	// then on.
 	Now func() time.Time
-	// Changed is told of each change after it is durable: what was done, without
-	// a key. Its error is the act's. May be nil.
-	Changed func(ctx context.Context, by Caller, what string) error
+	// Change does what it is given, so that it comes on record: what tells it
+	// without a key. Its error is the act's. May be nil.
+	Change func(ctx context.Context, by Caller, what string, do func() error) error
 }
 
 // List implements Keys.
@@ -53,11 +53,13 @@ func timeOf(t keyring.Timetoken) time.Time {
 	return t.Time()
 }
 
-func (k RingKeys) changed(ctx context.Context, by Caller, what string) (KeyList, error) {
-	if k.Changed != nil {
-		if err := k.Changed(ctx, by, what); err != nil {
-			return KeyList{}, fmt.Errorf("the keys were changed, and what follows from it failed: %w", err)
-		}
+func (k RingKeys) change(ctx context.Context, by Caller, what string, do func() error) (KeyList, error) {
+	change := k.Change
+	if change == nil {
+		change = func(_ context.Context, _ Caller, _ string, do func() error) error { return do() }
+	}
+	if err := change(ctx, by, what, do); err != nil {
+		return KeyList{}, err
 	}
 	return k.list(), nil
 }
@@ -69,55 +71,43 @@ func (k RingKeys) Import(ctx context.Context, by Caller, in KeyImport) (KeyList,
 	if err != nil {
 		return KeyList{}, err
 	}
-	if err := k.Ring.Import(secrets...); err != nil {
-		return KeyList{}, err
-	}
-	return k.changed(ctx, by, "imported")
+	return k.change(ctx, by, "imported", func() error { return k.Ring.Import(secrets...) })
 }
 
 // Rotate implements Keys.
 func (k RingKeys) Rotate(ctx context.Context, by Caller, in KeyRotate) (KeyList, error) {
-	var classes []string
-	switch in.Class {
-	case "signing":
-		if _, err := k.Ring.RotateSigning(keyring.TimetokenOf(k.Now())); err != nil {
-			return KeyList{}, err
-		}
-	case "all":
-		for _, e := range k.Ring.Epochs() {
-			if e.State == keyring.Active {
-				classes = append(classes, e.Class)
+	return k.change(ctx, by, "rotated "+in.Class, func() error {
+		classes := []string{in.Class}
+		switch in.Class {
+		case "signing":
+			_, err := k.Ring.RotateSigning(keyring.TimetokenOf(k.Now()))
+			return err
+		case "all":
+			classes = nil
+			for _, e := range k.Ring.Epochs() {
+				if e.State == keyring.Active {
+					classes = append(classes, e.Class)
+				}
 			}
 		}
-	default:
-		classes = []string{in.Class}
-	}
-	for _, class := range classes {
-		if _, err := k.Ring.Rotate(class); err != nil {
-			return KeyList{}, err
+		for _, class := range classes {
+			if _, err := k.Ring.Rotate(class); err != nil {
+				return err
+			}
 		}
-	}
-	return k.changed(ctx, by, "rotated "+in.Class)
+		return nil
+	})
 }
 
 // Erase implements Keys.
 func (k RingKeys) Erase(ctx context.Context, by Caller, in KeyErase) (KeyList, error) {
-	var err error
-	what := ""
 	switch {
 	case in.Kind != "" && in.ID != "" && in.Class == "" && in.Epoch == 0:
-		what = "erased " + in.Kind
-		err = k.Ring.Erase(keyring.Kind(in.Kind), in.ID)
+		return k.change(ctx, by, "erased "+in.Kind, func() error { return k.Ring.Erase(keyring.Kind(in.Kind), in.ID) })
 	case in.Class != "" && in.Epoch != 0 && in.Kind == "" && in.ID == "":
-		what = fmt.Sprintf("erased %s epoch %d", in.Class, in.Epoch)
-		err = k.Ring.Destroy(in.Class, in.Epoch)
-	default:
-		err = &Error{Code: Invalid, Message: "name a secret by kind and id, or a data key by class and epoch"}
+		return k.change(ctx, by, fmt.Sprintf("erased %s epoch %d", in.Class, in.Epoch), func() error { return k.Ring.Destroy(in.Class, in.Epoch) })
 	}
-	if err != nil {
-		return KeyList{}, err
-	}
-	return k.changed(ctx, by, what)
+	return KeyList{}, &Error{Code: Invalid, Message: "name a secret by kind and id, or a data key by class and epoch"}
 }
 
 // SetRecovery implements Keys.
@@ -126,8 +116,5 @@ func (k RingKeys) SetRecovery(ctx context.Context, by Caller, in KeyRecovery) (K
 	if err != nil {
 		return KeyList{}, &Error{Code: Invalid, Message: err.Error(), Next: "`clinicgate keys recovery init` prints the public half"}
 	}
-	if err := k.Ring.SetRecovery(&pub); err != nil {
-		return KeyList{}, err
-	}
-	return k.changed(ctx, by, "set recovery key")
+	return k.change(ctx, by, "set recovery key", func() error { return k.Ring.SetRecovery(&pub) })
 }

@@ -26,9 +26,12 @@ func TestRingKeys(t *testing.T) {
 	}
 	defer ring.Close()
 	var changes []string
-	k := control.RingKeys{Ring: ring, Now: time.Now, Changed: func(_ context.Context, _ control.Caller, what string) error {
-		changes = append(changes, what)
-		return nil
+	k := control.RingKeys{Ring: ring, Now: time.Now, Change: func(_ context.Context, _ control.Caller, what string, do func() error) error {
+		err := do()
+		if err == nil {
+			changes = append(changes, what)
+		}
+		return err
 	}}
 	var by control.Caller
 	must := func(l control.KeyList, err error) control.KeyList {
@@ -93,8 +96,9 @@ func TestRingKeys(t *testing.T) {
 	if got := strings.Join(changes, "; "); got != want {
 		t.Errorf("changes told: %s, want %s", got, want)
 	}
-	k.Changed = func(context.Context, control.Caller, string) error { return errors.New("audit is full") }
-	if _, err := k.Rotate(ctx, by, control.KeyRotate{Class: "audit"}); err == nil || !strings.Contains(err.Error(), "audit is full") {
-		t.Errorf("a change that could not be told: %v", err)
+	k.Change = func(context.Context, control.Caller, string, func() error) error { return errors.New("no note") }
+	epochs := len(ring.Epochs())
+	if _, err := k.Rotate(ctx, by, control.KeyRotate{Class: "audit"}); err == nil || !strings.Contains(err.Error(), "no note") || len(ring.Epochs()) != epochs {
+		t.Errorf("a change that could not be noted: %v, %d keys of %d", err, len(ring.Epochs()), epochs)
 	}
 }
