@@ -51,6 +51,9 @@ type Options struct {
 	// storage.RunVerifyChild. Empty: the store is verified in this process, which
 	// a damaged file can kill.
 	VerifyChild []string
+	// Repairing is told how much of a damaged store was read, and then of the new
+	// one that takes its place; may be nil.
+	Repairing func(done, total int64)
 	// Ready is called once everything serves.
 	Ready func(Addresses)
 	// Pulse watches whether the process still does its work.

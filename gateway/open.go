@@ -65,8 +65,8 @@ func (g *Gateway) openStore(ctx context.Context) (io.Closer, error) {
 		Dir: g.cfg.Storage.Dir, Kiosk: string(g.self), Kinds: kiosk.Kinds(), Keys: g.ring, Now: g.clock.Now, Program: g.o.Version,
 		Budget: g.cfg.Storage.Budget.Bytes, Logger: g.log.With("component", "store"),
 		Trial:  onTrial(g.cfg.Upgrade.Dir),
-		OnDone: g.meters.append.Observe,
-		OnGap:  g.gapRecord, OnCheckpoint: g.checkpointRecord,
+		OnDone: g.meters.append.Observe, OnRepair: g.o.Repairing,
+		OnGap: g.gapRecord, OnCheckpoint: g.checkpointRecord,
 		OnRecovery: func(o storage.Opened) {
 			select {
 			case g.changed <- o:

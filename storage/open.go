@@ -389,12 +389,12 @@ func (s *Store) replaceDamaged(ctx context.Context, reason string, side *sideFil
 	}
 	out, err := Salvage(ctx, s.path(storeName), s.path(salvageName), SalvageOptions{
 		Keys: s.o.Keys, Kiosk: s.o.Kiosk, Kinds: s.o.Kinds, Store: id, Side: side.found,
-		Reason: reason, Now: s.o.Now().Wall, NoSync: s.o.NoSync,
+		Reason: reason, Now: s.o.Now().Wall, NoSync: s.o.NoSync, Progress: s.o.OnRepair,
 	})
 	if err != nil {
 		return out, err
 	}
-	report, err := Check(ctx, CheckOptions{Path: s.path(salvageName), Keys: s.o.Keys, Full: true})
+	report, err := Check(ctx, CheckOptions{Path: s.path(salvageName), Keys: s.o.Keys, Full: true, Progress: s.o.OnRepair})
 	if err != nil {
 		return out, err
 	}

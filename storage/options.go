@@ -57,6 +57,9 @@ type Options struct {
 	// survives the end of the process, not that of the machine.
 	NoSync bool
 
+	// OnRepair is told how much of a damaged file is read, and then of the new one
+	// that takes its place. It must be quick. Nil is told nothing.
+	OnRepair func(done, total int64)
 	// OnDone is told how long each Append and Update that succeeded took, from the
 	// call until it was durable. It must be quick. Nil is told nothing.
 	OnDone func(time.Duration)

@@ -51,6 +51,7 @@ type image struct {
 	r     io.ReaderAt
 	pages uint64 // whole pages in the file
 	buf   []byte
+	step  func(page uint64) // told by scan, now and then; may be nil
 }
 
 func newImage(r io.ReaderAt, size int64) *image {
@@ -448,7 +449,11 @@ func (w *walk) freelist(id uint64) {
 // old, of any bucket, or not rows of ours at all.
 func (im *image) scan(row func(key, value []byte)) {
 	var buf []byte
+	const often = 256
 	for id := range im.pages { // a page may also lie in the place of a meta page
+		if im.step != nil && id%often == 0 {
+			im.step(id)
+		}
 		if p, ok := im.loose(id, &buf); ok {
 			p.rows(row)
 		}

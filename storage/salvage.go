@@ -42,6 +42,8 @@ type SalvageOptions struct {
 	Reason string
 	Now    time.Time
 	NoSync bool
+	// Progress, if set, is told the bytes read so far and in all.
+	Progress func(done, total int64)
 }
 
 // Salvage reads a damaged store file and writes every row that authenticates,
@@ -112,6 +114,20 @@ type salvagedStream struct {
 	sampleLocal bool
 }
 
+// scans is how often the whole file is read: for its head, for the places of its
+// streams, and for the rest.
+const scans = 3
+
+// scan is the nth time that the whole file is read.
+func (sv *salvage) scan(nth uint64, row func(key, value []byte)) {
+	if sv.o.Progress != nil {
+		sv.im.step = func(page uint64) {
+			sv.o.Progress(int64((nth*sv.im.pages+page)*pageSize), int64(scans*sv.im.pages*pageSize))
+		}
+	}
+	sv.im.scan(row)
+}
+
 func (sv *salvage) run(dst string) error {
 	sv.store = sv.o.Store
 	meta, ok := sv.newest()
@@ -144,8 +160,8 @@ func (sv *salvage) run(dst string) error {
 	// Pages that the tree did lead to are read again: it may have led to them as
 	// those of another bucket. The places of streams come first: they tell which
 	// records retention took.
-	for _, places := range []bool{true, false} {
-		sv.im.scan(func(key, value []byte) {
+	for i, places := range []bool{true, false} {
+		sv.scan(uint64(i)+1, func(key, value []byte) {
 			for _, b := range candidates(key, value) {
 				if (b == bHead) == places && sv.holes[b] && sv.take(b, key, value, false) {
 					return
@@ -175,7 +191,7 @@ func (sv *salvage) newest() (fileMeta, bool) {
 // It tells the id of the store, without which no row opens, and what the rows
 // of the store must add up to.
 func (sv *salvage) findHead() error {
-	sv.im.scan(func(key, value []byte) {
+	sv.scan(0, func(key, value []byte) {
 		if !bytes.Equal(key, headKey) {
 			return
 		}

@@ -123,7 +123,12 @@ the keyring under the key source that the config names now.`,
 			if err != nil {
 				return err
 			}
+			draw, wipe := a.terminal.progress()
+			o.Repairing = func(done, total int64) {
+				draw(control.Progress{Done: uint64(done), Total: uint64(total), Unit: "bytes"})
+			}
 			done, err := gateway.Recover(c.Context(), settings, o, private)
+			wipe()
 			if err != nil {
 				return err
 			}
