@@ -41,6 +41,7 @@ func (u *units) Await(ctx context.Context, _ control.Caller, in control.DeviceAw
 		return control.DeviceRead{}, err
 	}
 	defer release()
+	u.log.Debug("what a device reads goes to its test", "device", d.ID)
 	if _, is := unit.(devices.Output); is {
 		return control.DeviceRead{}, &control.Error{Code: control.Invalid, Message: "this device reads nothing", Next: "`clinicgate devices test` has it do something"}
 	}
