@@ -61,7 +61,8 @@ func completeMSI(version string) []string {
 		"UPDATE `CustomAction` SET `Type`=51 WHERE `Action`='DefaultConfig'",
 		// Between InstallServices and StartServices; wixl counts sequences after all others.
 		"UPDATE `InstallExecuteSequence` SET `Sequence`=5850 WHERE `Action`='CompleteService'",
-		// After the service has stopped, and while the program is there.
+		// While the program is still there. The file says After, as everywhere: of two actions
+		// with Before, wixl takes now one and now the other first.
 		"UPDATE `InstallExecuteSequence` SET `Sequence`=3450 WHERE `Action`='EndSession'",
 		"UPDATE `Property` SET `Value`='WIX_UPGRADE_DETECTED;WIX_DOWNGRADE_DETECTED;START;CONFIG' WHERE `Property`='SecureCustomProperties'",
 	}
