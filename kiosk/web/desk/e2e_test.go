@@ -34,6 +34,7 @@ func (r fullRoom) View(ctx context.Context) (desk.View, error) {
 	v.Departments = append(v.Departments, desk.Department{ID: "general", Name: "General medicine"})
 	v.Rooms = []string{"101", "102", "X-ray 1"}
 	v.Held = []desk.HeldList{{ID: "3f9a10c2", Why: "shrunk", Since: at, Rows: 28, Days: []string{"2026-11-23"}, Importable: true}, {ID: "77aa01ff", Why: "unreadable", Since: at}}
+	v.Glasses = []desk.Glass{{ID: "1c9d", By: "bela", Role: "desk", Reference: "INC-4711", Until: at.Add(time.Hour)}, {ID: "2e0f", By: "cyd", Role: "pins", Reference: "INC-4712", Until: at.Add(2 * time.Hour)}}
 	v.Providers = append(v.Providers, desk.Provider{ID: "dr-b", Name: "Dr. Berenike Osei-Vandenberg", Department: "general", Status: kiosk.Busy, Room: "102"},
 		desk.Provider{ID: "dr-c", Name: "Dr. C", Department: "general", Status: kiosk.Away})
 	names := []string{"Nguyễn, Thị Hoa", "García López, María José", "محمد", "李, 小龙", "O'Brien-Smith, Aoife", "Featherstonehaugh-Cholmondeley, Bartholomew", "Li, Bo", "Canary, Willy", "Adeyemi, Tunde", "Kowalska, Zofia"}
@@ -114,6 +115,13 @@ func TestE2EDeskByKeyboard(t *testing.T) {
 	if html := chromium.Evaluate[string](b, `document.querySelector("#desk").innerHTML`); strings.Contains(html, "<b>hostile") {
 		t.Error("a need became markup")
 	}
+	// Who took a role in an emergency is told at once, to a screen reader too.
+	took := `((g) => g.hidden || !g.offsetParent || g.getAttribute("role") !== "alert" ? "hidden" : g.innerText)(document.querySelector("#glass"))`
+	for _, says := range []string{"Emergency access is open", "bela may see and call patients", "INC-4711", "cyd may set PINs of staff", "INC-4712", "clinicgate break-glass end"} {
+		if text := chromium.Evaluate[string](b, took); !strings.Contains(text, says) {
+			t.Errorf("emergency access: %q, want %q", text, says)
+		}
+	}
 	b.Do(chromedp.Focus(`[data-list="waiting"] .acts .go`), chromedp.KeyEvent(kb.Enter))
 	b.Until("the call", `document.querySelector("#refused").textContent === ""`)
 	for end := time.Now().Add(10 * time.Second); k.room.done() == 0; time.Sleep(50 * time.Millisecond) {
@@ -138,12 +146,18 @@ func TestE2EDeskByKeyboard(t *testing.T) {
 	if covered != "" {
 		t.Errorf("buttons lie over words: %s", covered)
 	}
+	if text := chromium.Evaluate[string](b, took); !strings.Contains(text, "INC-4711") || strings.Contains(text, "may see") {
+		t.Errorf("emergency access in Spanish: %q", text)
+	}
 	small := chromium.Evaluate[string](b, `[...document.querySelectorAll("#desk button, #desk select, .top button, .top select")].filter((e) => e.offsetParent && (e.offsetHeight < 44 || e.offsetWidth < 44)).map((e) => e.outerHTML).join()`)
 	if small != "" {
 		t.Errorf("smaller than 44 pixels: %s", small)
 	}
 	b.Do(chromedp.Focus("#logoff"), chromedp.KeyEvent(kb.Enter))
 	b.Until("the login again", `document.body.dataset.state === "entrance"`)
+	if text := chromium.Evaluate[string](b, took); text != "hidden" {
+		t.Errorf("emergency access after the logoff: %q", text)
+	}
 	dom := chromium.Evaluate[string](b, `document.documentElement.outerHTML`)
 	for _, secret := range []string{"Canary", "García", "A-003", anaPIN, code} {
 		if strings.Contains(dom, secret) {
