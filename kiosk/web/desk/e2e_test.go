@@ -117,7 +117,7 @@ func TestE2EDeskByKeyboard(t *testing.T) {
 	}
 	// Who took a role in an emergency is told at once, to a screen reader too.
 	took := `((g) => g.hidden || !g.offsetParent || g.getAttribute("role") !== "alert" ? "hidden" : g.innerText)(document.querySelector("#glass"))`
-	for _, says := range []string{"Emergency access is open", "bela may see and call patients", "INC-4711", "cyd may set PINs of staff", "INC-4712", "clinicgate break-glass end"} {
+	for _, says := range []string{"Emergency access is open", "bela may see and call patients", "INC-4711", "cyd may set PINs of staff", "INC-4712", "To end it: clinicgate break-glass end 1c9d", "clinicgate break-glass end 2e0f"} {
 		if text := chromium.Evaluate[string](b, took); !strings.Contains(text, says) {
 			t.Errorf("emergency access: %q, want %q", text, says)
 		}

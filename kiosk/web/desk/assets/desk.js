@@ -294,16 +294,19 @@ function drawHeld(c) {
     el.replaceChildren(
       make("b", "", text(`held.${h.why}`) || text("held.other")),
       make("span", "", facts.filter(Boolean).join(" · ")),
-      ...(h.importable ? ["accept", "refuse"] : ["refuse"]).map((word) => {
-        const line = make("span", "order", `${text(`held.${word}`)} `);
-        line.append(make("code", "", `clinicgate roster ${word} ${h.id}`));
-        return line;
-      }),
+      ...(h.importable ? ["accept", "refuse"] : ["refuse"]).map((word) => order(text(`held.${word}`), `clinicgate roster ${word} ${h.id}`)),
     );
   });
 }
 
-// drawGlasses shows which roles somebody has taken in an emergency.
+// order is a line with a command for the kiosk, and what it is for.
+function order(what, command) {
+  const line = make("span", "order", `${what} `);
+  line.append(make("code", "", command));
+  return line;
+}
+
+// drawGlasses shows which roles somebody has taken in an emergency, and what ends it.
 function drawGlasses(c) {
   const template = document.createElement("template");
   template.content.append(make("li", ""));
@@ -312,7 +315,8 @@ function drawGlasses(c) {
     if (el.dataset.wanted === wanted) return;
     el.dataset.wanted = wanted;
     el.replaceChildren(make("b", "", text("glass.took", { account: g.by, role: text(`glass.${g.role}`) || g.role })),
-      make("span", "", text("glass.until", { time: time(g.until), reference: g.reference })));
+      make("span", "", text("glass.until", { time: time(g.until), reference: g.reference })),
+      order(text("glass.end"), `clinicgate break-glass end ${g.id}`));
   });
 }
 
