@@ -103,11 +103,6 @@ func (m *vm) configure(more ...string) {
 	}
 }
 
-func (m *vm) property(name string) string {
-	m.t.Helper()
-	return strings.TrimSpace(m.Run("systemctl", "show", "--property="+name, "--value", "clinicgate.service"))
-}
-
 // working waits until the service is ready by itself and answers.
 func (m *vm) working() {
 	m.t.Helper()

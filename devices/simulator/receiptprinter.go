@@ -40,7 +40,6 @@ type ReceiptPrinter struct {
 	waiting []byte // came while the printer could not print
 	papers  []Paper
 	open    map[net.Conn]struct{}
-	changed chan struct{} // of one
 }
 
 // PrinterFirmware is what the printer tells of itself.
@@ -59,7 +58,7 @@ func NewReceiptPrinter(address string) (*ReceiptPrinter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &ReceiptPrinter{listener: l, open: map[net.Conn]struct{}{}, changed: make(chan struct{}, 1)}, nil
+	return &ReceiptPrinter{listener: l, open: map[net.Conn]struct{}{}}, nil
 }
 
 // Address is what a gateway names as the device's address.
@@ -124,9 +123,6 @@ func (p *ReceiptPrinter) Papers() []Paper {
 	defer p.mu.Unlock()
 	return slices.Clone(p.papers)
 }
-
-// Changed receives after a paper was cut.
-func (p *ReceiptPrinter) Changed() <-chan struct{} { return p.changed }
 
 func (p *ReceiptPrinter) serve(ctx context.Context, c net.Conn) {
 	defer func() {
@@ -224,10 +220,6 @@ func (p *ReceiptPrinter) take(chunk []byte) (answers []byte) {
 		if cut != nil {
 			p.papers = append(p.papers, *cut)
 			p.papers = p.papers[max(0, len(p.papers)-keptPapers):]
-			select {
-			case p.changed <- struct{}{}:
-			default:
-			}
 		}
 	}
 	return answers

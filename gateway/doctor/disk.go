@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -229,14 +228,4 @@ func Lasts(total uint64, daily int64) float64 {
 		return 100
 	}
 	return min(100, years*(float64(total)/card)*(wearPerDay/float64(daily)))
-}
-
-// kinds of file systems that matter, by a part of their name.
-func networkKind(kind string) bool {
-	for _, k := range []string{"nfs", "cifs", "smb", "9p", "sshfs", "afs", "ceph", "gluster"} {
-		if strings.Contains(kind, k) {
-			return true
-		}
-	}
-	return false
 }

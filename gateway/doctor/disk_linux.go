@@ -96,3 +96,13 @@ func Written() (int64, bool) {
 	}
 	return 0, false
 }
+
+// networkKind knows the file systems of a network by a part of their name.
+func networkKind(kind string) bool {
+	for _, k := range []string{"nfs", "cifs", "smb", "9p", "sshfs", "afs", "ceph", "gluster"} {
+		if strings.Contains(kind, k) {
+			return true
+		}
+	}
+	return false
+}

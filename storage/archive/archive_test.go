@@ -73,8 +73,6 @@ func (k *kiosk) source() archive.Source {
 	return archive.Source{Kiosk: "lobby-1", Organization: "org", Program: "test", Made: time.Now(), Store: k.store, Ring: k.ring, Config: []byte("[kiosk]\n")}
 }
 
-func (k *kiosk) unlock(archive.Header) (archive.Opened, error) { return k.ring, nil }
-
 // A backup that is made while events are appended holds what was acknowledged
 // before it began, opens elsewhere with the recovery key alone, and the restored
 // store goes on in a new life.

@@ -31,13 +31,6 @@ func (s *Server) CertificateUntil(ctx context.Context) time.Time {
 	return s.certs.current.Load().until
 }
 
-// Tallies counts what is remembered of wrong PINs.
-func (s *Server) Tallies() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.guesses)
-}
-
 const (
 	CookieName = cookieName
 	MaxTallies = maxTallies
