@@ -15,12 +15,12 @@ import (
 )
 
 // Validate judges the technical safeguards.
-func (g doctorBackend) Validate(ctx context.Context, _ control.Caller, _ control.None, _ func(control.Progress)) (control.Validation, error) {
-	return g.validate(ctx)
+func (g doctorBackend) Validate(ctx context.Context, _ control.Caller, _ control.None, progress func(control.Progress)) (control.Validation, error) {
+	return g.validate(ctx, progress)
 }
 
-func (g *Gateway) validate(ctx context.Context) (control.Validation, error) {
-	p, err := g.posture(ctx)
+func (g *Gateway) validate(ctx context.Context, progress func(control.Progress)) (control.Validation, error) {
+	p, err := g.posture(ctx, progress)
 	if err != nil {
 		return control.Validation{}, err
 	}
@@ -30,8 +30,8 @@ func (g *Gateway) validate(ctx context.Context) (control.Validation, error) {
 }
 
 // posture is what the safeguards are judged by.
-func (g *Gateway) posture(ctx context.Context) (doctor.Posture, error) {
-	audit, err := g.store.VerifyAudit(ctx)
+func (g *Gateway) posture(ctx context.Context, progress func(control.Progress)) (doctor.Posture, error) {
+	audit, err := g.store.VerifyAudit(ctx, inUnits("records", progress))
 	if err != nil {
 		return doctor.Posture{}, err
 	}
@@ -63,15 +63,17 @@ func keptAudit() time.Duration {
 }
 
 // Validate judges the safeguards as they were when the service stopped.
-func (c *Copy) Validate(ctx context.Context) (control.Validation, error) { return c.g.validate(ctx) }
+func (c *Copy) Validate(ctx context.Context, progress func(control.Progress)) (control.Validation, error) {
+	return c.g.validate(ctx, progress)
+}
 
 // Retain applies retention now.
-func (g storeBackend) Retain(ctx context.Context, _ control.Caller, _ control.None, _ func(control.Progress)) (control.Retained, error) {
+func (g storeBackend) Retain(ctx context.Context, _ control.Caller, _ control.None, progress func(control.Progress)) (control.Retained, error) {
 	if !g.clock.Now().Synced {
 		return control.Retained{}, &control.Error{Code: control.Unavailable, Message: "the time is not trusted, and a clock that jumps must not cost a record", Next: "the time comes from PubNub; `clinicgate doctor` looks why it does not answer"}
 	}
 	out := control.Retained{Before: g.store.Status().Used}
-	err := g.store.Retain(ctx)
+	err := g.store.Retain(ctx, inUnits("streams", progress))
 	out.After = g.store.Status().Used
 	return out, err
 }

@@ -28,6 +28,9 @@ type AuditOptions struct {
 	Public []ed25519.PublicKey
 	// Notes are checkpoints that somebody else kept: from PubNub, from a file.
 	Notes [][]byte
+	// Progress, if set, is told the records looked at so far and about how many there
+	// are, each of them twice.
+	Progress func(done, total int64)
 }
 
 // AuditKeys are what verifying needs of a keyring. *keyring.Ring and, with the
@@ -91,13 +94,14 @@ func VerifyAudit(ctx context.Context, o AuditOptions) (Audit, error) {
 }
 
 // VerifyAudit verifies the audit log of the running store against the keys that
-// it signs with and checkpoints that somebody else kept.
-func (s *Store) VerifyAudit(ctx context.Context, notes ...[]byte) (a Audit, err error) {
+// it signs with and checkpoints that somebody else kept. progress may be nil; see
+// [AuditOptions].
+func (s *Store) VerifyAudit(ctx context.Context, progress func(done, total int64), notes ...[]byte) (a Audit, err error) {
 	ctx, cancel := context.WithTimeout(ctx, auditTimeout)
 	defer cancel()
 	err = s.view(ctx, func(r *Reader) error {
 		v := auditor{ctx: r.ctx, src: boltRows{r.bolt}, o: AuditOptions{
-			Kiosk: s.o.Kiosk, Keys: s.o.Keys, Public: s.o.Keys.OwnPublicKeys(), Notes: notes,
+			Kiosk: s.o.Kiosk, Keys: s.o.Keys, Public: s.o.Keys.OwnPublicKeys(), Notes: notes, Progress: progress,
 		}}
 		err := v.run()
 		a = v.out
@@ -164,6 +168,7 @@ type auditor struct {
 	out   Audit
 	logs  map[uint32]*auditedLog
 	start uint64 // of the part that is verified
+	done  int64  // records looked at
 }
 
 type auditedLog struct {
@@ -193,6 +198,7 @@ func (a *auditor) run() error {
 		if n++; n&0xfff == 0 && a.ctx.Err() != nil || len(key) != eventKeySize {
 			return
 		}
+		a.step()
 		if r, _, err := openEvent(a.o.Keys, a.head.store, key, value); err == nil {
 			l := a.log(r.Log)
 			l.places = append(l.places, leafPlace{pos: r.Pos, key: [eventKeySize]byte(key)})
@@ -218,6 +224,13 @@ func (a *auditor) run() error {
 		a.out.Logs = append(a.out.Logs, report)
 	}
 	return a.strangers()
+}
+
+// step counts a record.
+func (a *auditor) step() {
+	if a.done++; a.o.Progress != nil && a.done&0xff == 0 {
+		a.o.Progress(a.done, max(a.done, 2*int64(a.head.side().Size)))
+	}
 }
 
 // strangers reports checkpoints of logs that the store knows nothing of: it was
@@ -346,6 +359,7 @@ func (a *auditor) items(l *auditedLog) iter.Seq2[auditlog.Item, error] {
 			return
 		}
 		for _, p := range l.places {
+			a.step()
 			item := auditlog.Item{Index: p.pos}
 			if p.leaf != nil {
 				item.Leaf, item.Pruned = *p.leaf, true

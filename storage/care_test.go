@@ -140,7 +140,7 @@ func TestRetention(t *testing.T) {
 	advance("audit.lobby-1", 100)
 	retain := func(want ...int) {
 		t.Helper()
-		if err := s.Retain(ctx); err != nil {
+		if err := s.Retain(ctx, nil); err != nil {
 			t.Fatal(err)
 		}
 		got := []int{stored(t, s, "queue.er"), stored(t, s, "audit.lobby-1"), stored(t, s, "telemetry.lobby-1")}
@@ -316,7 +316,7 @@ func TestKeptAmongDroppable(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.step(25 * time.Hour)
-	if err := s.Retain(ctx); err != nil {
+	if err := s.Retain(ctx, nil); err != nil {
 		t.Fatal(err)
 	}
 	first("kept")
@@ -338,7 +338,7 @@ func TestCompaction(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.step(25 * time.Hour)
-	if err := s.Retain(ctx); err != nil {
+	if err := s.Retain(ctx, nil); err != nil {
 		t.Fatal(err)
 	}
 	before := s.Status()
@@ -374,7 +374,7 @@ func TestCompaction(t *testing.T) {
 		})
 	}
 	for range 2 {
-		if err := s.Compact(ctx); err != nil {
+		if err := s.Compact(ctx, nil); err != nil {
 			t.Error(err)
 		}
 	}
@@ -421,7 +421,7 @@ func TestCheckpoints(t *testing.T) {
 	if note, err := s.Checkpoint(ctx); err != nil || note != nil {
 		t.Fatalf("a checkpoint of nothing new: %q, %v", note, err)
 	}
-	a, err := s.VerifyAudit(ctx, notes...)
+	a, err := s.VerifyAudit(ctx, nil, notes...)
 	if err != nil || !a.OK() || a.Logs[0].Checkpoints < 200+64 || a.Logs[0].Checkpoints > 200+64+10 {
 		t.Fatalf("VerifyAudit = %+v, %v", a, err)
 	}
@@ -593,7 +593,7 @@ func TestBlobs(t *testing.T) {
 	if err := s.Advance(ctx, "queue.er", storage.Cursor{Inc: 1, Seq: 1}, storage.Delivered, "", 1); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Retain(ctx); err != nil {
+	if err := s.Retain(ctx, nil); err != nil {
 		t.Fatal(err)
 	}
 	sweep()

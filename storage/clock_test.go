@@ -73,7 +73,7 @@ func TestRetentionOfUndatedRecords(t *testing.T) {
 	}
 	retain := func(own, others int) {
 		t.Helper()
-		if err := s.Retain(ctx); err != nil {
+		if err := s.Retain(ctx, nil); err != nil {
 			t.Fatal(err)
 		}
 		theirs, err := s.Read(ctx, "queue.er", "lobby-2", storage.Cursor{}, 10)

@@ -88,7 +88,8 @@ func (s *Store) fits() bool {
 
 // Compact gives the space of free pages back. Appends go on meanwhile, but for a
 // moment at the end. It needs room in the budget for a copy of what is in use.
-func (s *Store) Compact(ctx context.Context) error {
+// progress, which may be nil, is told the bytes copied, and of about how many.
+func (s *Store) Compact(ctx context.Context, progress func(done, total int64)) error {
 	if !s.compacting.TryLock() {
 		return errors.New("cannot compact: it is being done already")
 	}
@@ -100,7 +101,7 @@ func (s *Store) Compact(ctx context.Context) error {
 		return hint("clinicgate retention, or a larger storage.budget", "cannot compact: %w", errNoRoom)
 	}
 	begin := time.Now()
-	if err := s.compact(ctx); err != nil {
+	if err := s.compact(ctx, progress); err != nil {
 		err = errors.Join(err, s.inWriter(context.WithoutCancel(ctx), func(w *writer) error {
 			w.delta = nil
 			return nil
@@ -117,7 +118,7 @@ func (s *Store) Compact(ctx context.Context) error {
 	return nil
 }
 
-func (s *Store) compact(ctx context.Context) error {
+func (s *Store) compact(ctx context.Context, progress func(done, total int64)) error {
 	if err := s.dir.Remove(compactName); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -143,7 +144,7 @@ func (s *Store) compact(ctx context.Context) error {
 	copied, err := func() (c *copying, err error) {
 		defer leave()
 		defer func() { _ = snapshot.Rollback() }()
-		return s.copyRows(ctx, snapshot)
+		return s.copyRows(ctx, snapshot, progress)
 	}()
 	if err != nil {
 		return err
@@ -212,7 +213,7 @@ func (s *Store) newCopy(name string) (*copying, error) {
 	return c, nil
 }
 
-func (s *Store) copyRows(ctx context.Context, from *bolt.Tx) (c *copying, err error) {
+func (s *Store) copyRows(ctx context.Context, from *bolt.Tx, progress func(done, total int64)) (c *copying, err error) {
 	if c, err = s.newCopy(compactName); err != nil {
 		return nil, err
 	}
@@ -226,8 +227,14 @@ func (s *Store) copyRows(ctx context.Context, from *bolt.Tx) (c *copying, err er
 			c.close()
 		}
 	}()
+	done, total := int64(0), s.Status().Used
+	copied := func(n int) {
+		if done += int64(n); progress != nil {
+			progress(done, max(done, total))
+		}
+	}
 	for b := range buckets {
-		if err := c.copyBucket(ctx, from, b); err != nil {
+		if err := c.copyBucket(ctx, from, b, copied); err != nil {
 			return c, err
 		}
 	}
@@ -235,7 +242,7 @@ func (s *Store) copyRows(ctx context.Context, from *bolt.Tx) (c *copying, err er
 }
 
 // copyBucket copies rows as they are: same key, same sealed bytes, same place.
-func (c *copying) copyBucket(ctx context.Context, from *bolt.Tx, b bucket) error {
+func (c *copying) copyBucket(ctx context.Context, from *bolt.Tx, b bucket, copied func(bytes int)) error {
 	name := []byte(bucketNames[b])
 	cursor := from.Bucket(name).Cursor()
 	k, v := cursor.First()
@@ -255,6 +262,7 @@ func (c *copying) copyBucket(ctx context.Context, from *bolt.Tx, b bucket) error
 		if err == nil {
 			err = ctx.Err()
 		}
+		copied(size)
 		if err != nil || k == nil {
 			return err
 		}

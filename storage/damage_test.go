@@ -420,7 +420,7 @@ func judge(j imageJob) (v verdict) {
 	}
 	// What was lost is said in the audit log itself, so that it verifies.
 	// Without a salvage nobody has said so yet, and it is named as missing.
-	if a, err := s.VerifyAudit(ctx); err != nil || opened.Salvaged != nil && !a.OK() {
+	if a, err := s.VerifyAudit(ctx, nil); err != nil || opened.Salvaged != nil && !a.OK() {
 		return fail("audit log: %v, %+v (salvaged: %+v)", err, a, opened.Salvaged)
 	}
 	if err := s.Close(ctx); err != nil {

@@ -166,7 +166,7 @@ func sideFileScenario(t *testing.T, dir string, d *faultyDirs, acked map[string]
 		return first
 	}
 	work(s, "first")
-	note(s.Compact(ctx))
+	note(s.Compact(ctx, nil))
 	work(s, "second")
 	note(s.Close(ctx))
 	s, _, err = storage.Open(ctx, o)

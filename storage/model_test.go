@@ -295,7 +295,7 @@ func (m *model) Retain(t *rapid.T) {
 			}
 		}
 	}
-	if err := m.s.Retain(context.Background()); err != nil {
+	if err := m.s.Retain(context.Background(), nil); err != nil {
 		t.Fatalf("Retain: %v", err)
 	}
 	for _, st := range m.streams {
@@ -303,7 +303,7 @@ func (m *model) Retain(t *rapid.T) {
 	}
 	// Ids of what went two days ago are known no more.
 	m.clock.step(50 * time.Hour)
-	if err := m.s.Retain(context.Background()); err != nil {
+	if err := m.s.Retain(context.Background(), nil); err != nil {
 		t.Fatalf("Retain: %v", err)
 	}
 	for _, st := range m.streams {
@@ -316,7 +316,7 @@ func (m *model) Retain(t *rapid.T) {
 
 func (m *model) Compact(t *rapid.T) {
 	m.t = t
-	if err := m.s.Compact(context.Background()); err != nil {
+	if err := m.s.Compact(context.Background(), nil); err != nil {
 		t.Fatalf("Compact: %v", err)
 	}
 }

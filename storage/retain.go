@@ -21,8 +21,9 @@ func inStream(k []byte, num uint32) bool {
 
 // Retain takes away the bodies that no rule keeps any longer, and the ids of
 // those that went 48 hours ago. It does nothing while the clock is not
-// trusted: a clock that jumps must not cost a record.
-func (s *Store) Retain(ctx context.Context) error {
+// trusted: a clock that jumps must not cost a record. progress, which may be nil, is
+// told the streams that are done, and of how many.
+func (s *Store) Retain(ctx context.Context, progress func(done, total int64)) error {
 	if !s.o.Now().Synced {
 		return nil
 	}
@@ -34,7 +35,10 @@ func (s *Store) Retain(ctx context.Context) error {
 		}
 	}
 	s.mu.Unlock()
-	for _, num := range nums {
+	for i, num := range nums {
+		if progress != nil {
+			progress(int64(i), int64(len(nums)))
+		}
 		for more := true; more; {
 			err := s.Update(ctx, func(tx *Tx) (err error) {
 				more, err = tx.retain(num)

@@ -49,12 +49,12 @@ func (s *Store) care(ctx context.Context) {
 	s.attend(ctx, "space", s.relieve)
 	s.attend(ctx, "scrub", s.scrub)
 	if s.compactable() {
-		s.attend(ctx, "space", s.Compact)
+		s.attend(ctx, "space", func(ctx context.Context) error { return s.Compact(ctx, nil) })
 	}
 }
 
 func (s *Store) slowCare(ctx context.Context) {
-	s.attend(ctx, "retention", s.Retain)
+	s.attend(ctx, "retention", func(ctx context.Context) error { return s.Retain(ctx, nil) })
 	s.attend(ctx, "blobs", s.sweep)
 	s.attend(ctx, "quarantine", s.tidyAside)
 	s.attend(ctx, "keys", s.tendKeys)

@@ -77,7 +77,7 @@ func TestLossesAreCountedOnce(t *testing.T) {
 		if got := s.Status().Lost; got != total {
 			t.Errorf("turn %d: %d lost in all, want %d", turn, got, total)
 		}
-		a, err := s.VerifyAudit(ctx)
+		a, err := s.VerifyAudit(ctx, nil)
 		if err != nil || !a.OK() {
 			t.Errorf("turn %d: VerifyAudit = %+v, %v", turn, a, err)
 		}
@@ -179,14 +179,14 @@ func TestKeptCheckpointShowsWhatIsGone(t *testing.T) {
 		if err != nil {
 			t.Fatal(what, opened, err)
 		}
-		a, err := s.VerifyAudit(ctx, kept)
+		a, err := s.VerifyAudit(ctx, nil, kept)
 		if err != nil || a.OK() {
 			t.Errorf("%s: VerifyAudit with a kept checkpoint = %+v, %v", what, a, err)
 		}
 		if _, p, found := a.First(); !found || !strings.Contains(p.String(), "checkpoint covers records that are not there") {
 			t.Errorf("%s: first problem %v", what, p)
 		}
-		if a, err := s.VerifyAudit(ctx, []byte("no checkpoint\n")); err != nil || a.OK() {
+		if a, err := s.VerifyAudit(ctx, nil, []byte("no checkpoint\n")); err != nil || a.OK() {
 			t.Errorf("%s: a checkpoint that is none: %+v, %v", what, a, err)
 		}
 		if err := s.Close(ctx); err != nil {

@@ -77,6 +77,9 @@ func (a *app) verifyAudit(ctx context.Context, in control.AuditVerify, progress 
 	defer ring.Close()
 	found, err := storage.VerifyAudit(ctx, storage.AuditOptions{
 		Path: storeFile(settings), Kiosk: settings.Kiosk.ID, Keys: ring, Public: ring.OwnPublicKeys(), Notes: in.Checkpoints,
+		Progress: func(done, total int64) {
+			progress(control.Progress{Done: uint64(done), Total: uint64(total), Unit: "records"})
+		},
 	})
 	return control.AuditReportOf(found), err
 }

@@ -30,7 +30,7 @@ the store. Exit code 5 when one failed.`,
 			defer wipe()
 			err := askOrCopy(a, c.Context(), func(s *control.Client) (control.Validation, error) {
 				return judged(s.Validate(c.Context(), draw))
-			}, func(s *gateway.Copy) (control.Validation, error) { return judged(s.Validate(c.Context())) }, showValidation)
+			}, func(s *gateway.Copy) (control.Validation, error) { return judged(s.Validate(c.Context(), draw)) }, showValidation)
 			if err == nil && !ok {
 				err = &found{what: "a technical safeguard is missing", hint: "each line that says fail has its own next step"}
 			}

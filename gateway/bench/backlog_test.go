@@ -167,7 +167,7 @@ func playEmpty(ctx context.Context, a storeArguments) (found emptyFound, err err
 		return found, err
 	}
 	begin = time.Now()
-	if err := s.Compact(ctx); err != nil {
+	if err := s.Compact(ctx, nil); err != nil {
 		return found, err
 	}
 	lap(&found.Compact)
@@ -199,7 +199,7 @@ func deliver(ctx context.Context, s *storage.Store) error {
 func forget(ctx context.Context, s *storage.Store, ahead *time.Duration) error {
 	for _, later := range []time.Duration{500 * 24 * time.Hour, 3 * 24 * time.Hour} {
 		*ahead += later
-		if err := s.Retain(ctx); err != nil {
+		if err := s.Retain(ctx, nil); err != nil {
 			return err
 		}
 	}

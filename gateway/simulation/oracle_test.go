@@ -279,7 +279,7 @@ func (o *oracle) clocks(m *machine) {
 
 // log: the audit log verifies from its first record.
 func (o *oracle) log(m *machine) {
-	a, err := m.process.Load().store.VerifyAudit(context.Background())
+	a, err := m.process.Load().store.VerifyAudit(context.Background(), nil)
 	if err != nil || !a.OK() {
 		_, problem, _ := a.First()
 		o.fail("kiosk %s: audit log: %v %v", m.id, problem, err)

@@ -236,7 +236,7 @@ func TestASignatureThatIsNotHeld(t *testing.T) {
 		want  error
 	}{{6, nil}, {2, consent.ErrElsewhere}} {
 		k.now = k.now.AddDate(c.years, 0, 0)
-		if err := k.store.Retain(context.Background()); err != nil {
+		if err := k.store.Retain(context.Background(), nil); err != nil {
 			t.Fatal(err)
 		}
 		if err := ask(func(*consent.Record) {}); !errors.Is(err, c.want) {

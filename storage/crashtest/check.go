@@ -391,7 +391,7 @@ func (c *checker) blobs(ctx context.Context) {
 }
 
 func (c *checker) audit(ctx context.Context) {
-	a, err := c.d.store.VerifyAudit(ctx, c.notes...)
+	a, err := c.d.store.VerifyAudit(ctx, nil, c.notes...)
 	if err != nil {
 		c.v.add(Audit, "cannot verify: %v", err)
 		return

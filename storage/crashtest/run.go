@@ -382,9 +382,9 @@ func (d *door) perform(ctx context.Context, op *Op) (a answered) {
 	case DoCheckpoint:
 		_, a.err = s.Checkpoint(ctx)
 	case DoRetain:
-		a.err = s.Retain(ctx)
+		a.err = s.Retain(ctx, nil)
 	case DoCompact:
-		a.err = s.Compact(ctx)
+		a.err = s.Compact(ctx, nil)
 	case DoBlob:
 		ref, err := s.PutBlob(ctx, "consent", op.blob())
 		if err != nil {
