@@ -129,6 +129,9 @@ type poller struct {
 	greeted bool // the service answered since the last failure
 	region  int
 	last    time.Time // start of the last request
+	// What ends a long poll, as it was at the last answer: what is heard between two
+	// requests ends the second.
+	link, doubt context.Context
 }
 
 // space keeps polls apart, and greetings, which may need a new connection,
@@ -162,9 +165,8 @@ func (s *Subscription) poll(ctx context.Context, p *poller, names []string, chan
 	if p.greeted {
 		query.Set("tt", cursor.String())
 		timeout = c.cfg.PollTimeout
-		_, link := c.link.state()
-		defer context.AfterFunc(link, cancel)()
-		defer context.AfterFunc(c.link.doubt(), cancel)()
+		defer context.AfterFunc(p.link, cancel)()
+		defer context.AfterFunc(p.doubt, cancel)()
 	}
 	bounded, done := c.begin(ctx, x, timeout)
 	defer done()
@@ -177,6 +179,8 @@ func (s *Subscription) poll(ctx context.Context, p *poller, names []string, chan
 		return batch{}, x, err
 	}
 	p.region = b.region
+	_, p.link = c.link.state()
+	p.doubt = c.link.doubt()
 	if !p.greeted {
 		p.greeted = true
 		if cursor != 0 { // the greeting's timetoken is now; ours is where we were

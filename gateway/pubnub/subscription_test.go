@@ -489,6 +489,33 @@ func TestPublishesWithoutAnswersDoNotMoveTheLink(t *testing.T) {
 	}
 }
 
+// What is heard between two polls is not lost: the second looks for itself.
+func TestNewsBetweenPolls(t *testing.T) {
+	t.Parallel()
+	for what, tell := range map[string]func(c *pubnub.Client){
+		"a publish without an answer": func(c *pubnub.Client) {
+			_, _ = c.Publish(context.Background(), "a", ciphertext, pubnub.PublishOptions{})
+		},
+		"another network": func(c *pubnub.Client) { c.Wake() },
+	} {
+		s := &script{}
+		c := origin(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost {
+				hangUp(w)
+				return
+			}
+			s.ServeHTTP(w, r)
+		}, func(cfg *pubnub.Config) { cfg.PollSpacing = 300 * time.Millisecond })
+		in := listen(t, c, 0)
+		eventually(t, "connected", func() bool { return in.sub.Status().Connected })
+		if s.polls.Load() != 0 {
+			continue // too late on a busy machine
+		}
+		tell(c)
+		eventually(t, what+": the poll looked for itself", func() bool { return s.greetings.Load() >= 2 })
+	}
+}
+
 func TestAPortalAnsweringAPublishMeansDown(t *testing.T) {
 	t.Parallel()
 	var portal atomic.Bool
