@@ -266,6 +266,7 @@ func (b *Broker) Run(ctx context.Context) error {
 		f()
 	}
 	<-ctx.Done()
+	b.doors.close()
 	return server.Close()
 }
 

@@ -3,8 +3,10 @@ package bridge
 import (
 	"crypto/tls"
 	"errors"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
@@ -30,6 +32,7 @@ type gate struct {
 type doors struct {
 	mu        sync.Mutex // guards what follows
 	open      map[*visitor]bool
+	shut      bool // nobody is let in any more
 	refused   int64
 	timedOut  int64
 	untrusted int64     // certificates of clients
@@ -43,7 +46,9 @@ type visitor struct {
 	net.Conn
 	from   netip.Addr
 	doors  *doors
-	hello  bool // it said who it is, or by what certificate it is nobody; guarded by doors.mu
+	hello  bool          // it said who it is, or by what certificate it is nobody; guarded by doors.mu
+	met    chan struct{} // closed when somebody reads it, or closes it
+	meet   sync.Once
 	closed sync.Once
 }
 
@@ -74,12 +79,15 @@ func (g *gate) Accept() (net.Conn, error) {
 // let registers a connection, or gives nil when there are too many. Devices of
 // this machine all have one address; those of the network do not.
 func (d *doors) let(conn net.Conn, network bool) *visitor {
-	v := &visitor{Conn: conn, doors: d}
+	v := &visitor{Conn: conn, doors: d, met: make(chan struct{})}
 	if a, err := netip.ParseAddrPort(conn.RemoteAddr().String()); err == nil {
 		v.from = a.Addr().Unmap()
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.shut {
+		return nil
+	}
 	var halfOpen, same, sameHalfOpen int
 	for o := range d.open {
 		if !o.hello {
@@ -102,6 +110,25 @@ func (d *doors) let(conn net.Conn, network bool) *visitor {
 	return v
 }
 
+// close lets nobody in any more, and waits for a moment until who was let in is
+// met: the broker's library counts a connection when it begins to read it, and ends
+// without those that it has not counted.
+func (d *doors) close() {
+	d.mu.Lock()
+	d.shut = true
+	in := slices.Collect(maps.Keys(d.open))
+	d.mu.Unlock()
+	patience := time.NewTimer(time.Second)
+	defer patience.Stop()
+	for _, v := range in {
+		select {
+		case <-v.met:
+		case <-patience.C:
+			return
+		}
+	}
+}
+
 // greeted notes that the connection said who it is.
 func (v *visitor) greeted() {
 	v.doors.mu.Lock()
@@ -112,6 +139,7 @@ func (v *visitor) greeted() {
 // Read reads; with the first bytes of TLS comes the client's certificate, and one that
 // is not believed ends the connection.
 func (v *visitor) Read(p []byte) (int, error) {
+	v.meet.Do(func() { close(v.met) })
 	n, err := v.Conn.Read(p)
 	if _, untrusted := errors.AsType[*tls.CertificateVerificationError](err); untrusted {
 		v.doors.mu.Lock()
@@ -127,6 +155,7 @@ func (v *visitor) Read(p []byte) (int, error) {
 
 // Close closes the connection and frees its place.
 func (v *visitor) Close() error {
+	v.meet.Do(func() { close(v.met) })
 	v.closed.Do(func() {
 		v.doors.mu.Lock()
 		defer v.doors.mu.Unlock()
