@@ -8,7 +8,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -82,12 +81,11 @@ func newOrdinary(t *testing.T, data, more string) *ordinary {
 // free is an address of this machine that nobody listens on.
 func (o *ordinary) free() string {
 	o.t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := simulator.FreeAddress()
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return address
 }
 
 // copied puts this test's program, which is clinicgate under that name, where other
