@@ -76,7 +76,8 @@ func (k RingKeys) Import(ctx context.Context, by Caller, in KeyImport) (KeyList,
 
 // Rotate implements Keys.
 func (k RingKeys) Rotate(ctx context.Context, by Caller, in KeyRotate) (KeyList, error) {
-	return k.change(ctx, by, "rotated "+in.Class, func() error {
+	var half error // of a rotation of some: what was done must come on record
+	list, err := k.change(ctx, by, "rotated "+in.Class, func() error {
 		classes := []string{in.Class}
 		switch in.Class {
 		case "signing":
@@ -90,13 +91,21 @@ func (k RingKeys) Rotate(ctx context.Context, by Caller, in KeyRotate) (KeyList,
 				}
 			}
 		}
-		for _, class := range classes {
+		for i, class := range classes {
 			if _, err := k.Ring.Rotate(class); err != nil {
-				return err
+				if i == 0 {
+					return err
+				}
+				half = fmt.Errorf("%d of %d classes were rotated: %w", i, len(classes), err)
+				return nil
 			}
 		}
 		return nil
 	})
+	if half != nil && err == nil {
+		return KeyList{}, half
+	}
+	return list, err
 }
 
 // Erase implements Keys.

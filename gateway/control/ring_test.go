@@ -102,3 +102,50 @@ func TestRingKeys(t *testing.T) {
 		t.Errorf("a change that could not be noted: %v, %d keys of %d", err, len(ring.Epochs()), epochs)
 	}
 }
+
+// full is a disk that takes a number of files more.
+type full struct {
+	keyring.FS
+	made, most int
+}
+
+func (f *full) Create(name string) (keyring.File, error) {
+	if f.made++; f.made > f.most {
+		return nil, errors.New("no space left on device")
+	}
+	return f.FS.Create(name)
+}
+
+// A rotation of all that stops half-way is an error, and on record all the same.
+func TestHalfARotationIsOnRecord(t *testing.T) {
+	folder := t.TempDir()
+	file := filepath.Join(folder, "root.key")
+	if err := keyring.CreateKeyFile(file); err != nil {
+		t.Fatal(err)
+	}
+	disk := &full{FS: keyring.Dir(folder), most: 1000}
+	ring, err := keyring.Create(t.Context(), disk, keyring.KeyFile(file), keyring.Options{Classes: []string{"queue", "audit"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ring.Close()
+	recorded := 0
+	k := control.RingKeys{Ring: ring, Now: time.Now, Change: func(_ context.Context, _ control.Caller, _ string, do func() error) error {
+		err := do()
+		if err == nil {
+			recorded++
+		}
+		return err
+	}}
+	disk.made = 0
+	if _, err := k.Rotate(t.Context(), control.Caller{}, control.KeyRotate{Class: "queue"}); err != nil {
+		t.Fatal(err)
+	}
+	each := disk.made
+	for _, c := range []struct{ most, recorded int }{{0, 0}, {each, 1}} {
+		disk.made, disk.most, recorded = 0, c.most, 0
+		if _, err := k.Rotate(t.Context(), control.Caller{}, control.KeyRotate{Class: "all"}); err == nil || recorded != c.recorded {
+			t.Errorf("room for %d files: %v, %d on record, want an error and %d", c.most, err, recorded, c.recorded)
+		}
+	}
+}
