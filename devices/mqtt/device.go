@@ -61,8 +61,9 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Device is a configured device on MQTT. It is there once it says anything, and
-// lost when it, or its will, says that it is.
+// Device is a configured device on MQTT. It is there once it says anything else, and
+// lost when it, or its will, says that it is: also as its first word, which a broker
+// may have kept.
 type Device struct {
 	cfg     Config
 	name    string
@@ -72,7 +73,7 @@ type Device struct {
 	mu      sync.Mutex
 	sink    devices.Sink // guarded by mu; nil while Run does not run
 	there   bool         // guarded by mu
-	reason  string       // guarded by mu; of not being there
+	lost    string       // guarded by mu; the reason of a loss that attach has not told yet
 	changed chan struct{}
 	seen    []happening            // guarded by mu: the newest
 	waiting map[string]chan answer // guarded by mu: commands by id
@@ -146,7 +147,7 @@ func (d *Device) Run(ctx context.Context, sink devices.Sink) error {
 		d.station.remove(d)
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		d.sink, d.there = nil, false
+		d.sink, d.there, d.lost = nil, false, ""
 	}()
 	return d.link.Run(ctx, d.attach)
 }
@@ -155,13 +156,14 @@ func (d *Device) Run(ctx context.Context, sink devices.Sink) error {
 func (d *Device) attach(ctx context.Context, up func(string)) error {
 	for was := false; ; {
 		d.mu.Lock()
-		there, reason := d.there, d.reason
+		there, lost := d.there, d.lost
+		d.lost = ""
 		d.mu.Unlock()
 		switch {
 		case there && !was:
 			up(d.cfg.Port)
-		case was && !there:
-			return &devices.Fault{Reason: reason, Hint: "check the device's power, its radio and its broker"}
+		case lost != "":
+			return &devices.Fault{Reason: lost, Hint: "check the device's power, its radio and its broker"}
 		}
 		was = there
 		select {
@@ -175,9 +177,12 @@ func (d *Device) attach(ctx context.Context, up func(string)) error {
 // reachable notes whether the device is there; reason is a token.
 func (d *Device) reachable(there bool, reason string) {
 	d.mu.Lock()
-	d.there, d.reason = there, "said that it is offline"
-	if reason != "" {
-		d.reason = "said that it is offline: " + reason
+	d.there, d.lost = there, ""
+	if !there {
+		d.lost = "said that it is offline"
+		if reason != "" {
+			d.lost += ": " + reason
+		}
 	}
 	d.mu.Unlock()
 	select {

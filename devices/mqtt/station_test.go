@@ -212,6 +212,40 @@ func TestVitalsGoToTheirSeam(t *testing.T) {
 	})
 }
 
+// A device's last word counts, however soon it follows on the one before, and also
+// where it is the first.
+func TestLostIsHeard(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		retained bool
+		words    []string
+		state    devices.State
+		reason   string
+	}{
+		{"the first word", false, []string{`{"v":1,"state":"offline","reason":"stuck"}`}, devices.Lost, "said that it is offline: stuck"},
+		{"kept by the broker", true, []string{`{"v":1,"state":"offline"}`}, devices.Lost, "said that it is offline"},
+		{"at once after ready", false, []string{`{"v":1,"state":"ready"}`, `{"v":1,"state":"offline","reason":"stuck"}`}, devices.Lost, "said that it is offline: stuck"},
+		{"another reason", false, []string{`{"v":1,"state":"offline","reason":"stuck"}`, `{"v":1,"state":"offline","reason":"no-power"}`}, devices.Lost, "said that it is offline: no-power"},
+		{"at once back", false, []string{`{"v":1,"state":"offline"}`, `{"v":1,"state":"ready"}`}, devices.Attached, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRoom()
+				d := r.run(t, mqtt.Config{ID: "wc", Class: devices.Button, Port: "mqtt:wc-button"})
+				for _, w := range test.words { // none is waited for
+					if err := r.Take(t.Context(), mqtt.Message{Topic: "clinic/main/lobby-1/button/wc-button/state", Payload: []byte(w), Retained: test.retained}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				time.Sleep(5 * time.Second)
+				if s := d.Status(); s.State != test.state || s.Reason != test.reason {
+					t.Errorf("%s, %q; want %s, %q", s.State, s.Reason, test.state, test.reason)
+				}
+			})
+		})
+	}
+}
+
 func TestCommandIsDoneOnceAndAnswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRoom()
