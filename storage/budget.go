@@ -8,7 +8,7 @@ import (
 // Mark is how far the byte budget is used up.
 type Mark uint8
 
-// The water marks, in percent of the budget. What is in use counts, not the
+// The water marks, in percent of the budget but for commitRoom. What is in use counts, not the
 // length of the file: pages that became free are used again.
 const (
 	MarkNone      Mark = iota
@@ -30,13 +30,19 @@ func (m Mark) String() string {
 	return fmt.Sprintf("mark %d", uint8(m))
 }
 
+// commitRoom is what of the budget the marks leave out, in bytes. The file is longer
+// than what is in use: a commit writes its pages anew before those that they replace
+// are free again, and a free page is of no use to what needs several in a row. Nine
+// pages are usual then, 52 the most that was seen.
+const commitRoom = 256 << 10
+
 // dropTo is where dropping stops, in percent: a little below where it begins.
 const dropTo = 75
 
 func markOf(used, budget int64) Mark {
 	m := MarkNone
 	for i, p := range markPercent {
-		if used >= budget/100*p {
+		if used >= (budget-commitRoom)/100*p {
 			m = Mark(i)
 		}
 	}

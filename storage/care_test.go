@@ -235,6 +235,7 @@ func TestWaterMarks(t *testing.T) {
 	if err != nil || info.Size() > o.Budget {
 		t.Fatalf("the file takes %d bytes of %d, %v", info.Size(), o.Budget, err)
 	}
+	t.Logf("the file is %d bytes below its budget", o.Budget-info.Size())
 	accepted := s.Status().Accepted
 	runCtx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
