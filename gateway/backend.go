@@ -80,8 +80,8 @@ func (g statusBackend) kept() control.Status {
 	today := g.queue.Today()
 	waits := g.queue.Accuracy(today)
 	s.Queue.WaitsPromised, s.Queue.WaitsMet, s.Queue.WaitsLate = waits.Promised, waits.Met, waits.Late
-	for _, e := range g.queue.States(today) {
-		if g.queue.Mine(e) && e.Entry.CheckInTime.After(s.Page.LastCheckIn) {
+	for _, e := range slices.Concat(g.queue.States(today), g.queue.Left(today)) { // who was seen checked in, too
+		if e.Home == string(g.self) && e.Entry.CheckInTime.After(s.Page.LastCheckIn) {
 			s.Page.LastCheckIn = e.Entry.CheckInTime
 		}
 	}

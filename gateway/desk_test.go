@@ -223,6 +223,9 @@ func TestTheDeskCallsAndCompletesWithoutTheInternet(t *testing.T) {
 		}
 		b.see("the "+s.event, func(v deskView) bool { return v.Clinic != nil && s.then(v) })
 	}
+	if s, err := c.control.Status(t.Context()); err != nil || s.Page.LastCheckIn.IsZero() {
+		t.Errorf("the patient who was seen has not checked in today: %v, %v", s.Page.LastCheckIn, err)
+	}
 	if status, text := b.act(v.Session, "print", nil); status != http.StatusOK || !strings.Contains(text, "Fictional, Ada") || !strings.Contains(text, ticket) {
 		t.Errorf("printed list: %d %s", status, text)
 	}
