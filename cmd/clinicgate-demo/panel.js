@@ -22,7 +22,7 @@ async function refresh() {
   }
   $("board").href = s.board;
   const facts = [
-    ["Gateway", s.gatewayPid ? `runs, pid ${s.gatewayPid}, started ${s.starts} times` : "is not running"],
+    ["Gateway", s.gatewayPid ? `runs, pid ${s.gatewayPid}, started ${s.starts === 1 ? "once" : `${s.starts} times`}` : "is not running"],
     ["Network", s.network],
     ["PubNub answers", s.pubnubStatus ? String(s.pubnubStatus) : "normally"],
     ["Data limit", `${s.limit}${s.used ? `, ${(s.used / 1e6).toFixed(1)} MB used of ${(s.budget / 1e6).toFixed(0)}` : ""}`],
