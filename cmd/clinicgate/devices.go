@@ -48,35 +48,47 @@ func showDevices(t *table, d control.Devices) {
 		t.row(v.ID, v.Class, port, v.State, v.Probe, v.Where, v.Readings, last, tested(v, now))
 	}
 	for _, v := range d.Devices {
-		if v.Configured != "" {
-			t.line("")
-			t.line("%s: replaced by the unit at %s", v.ID, v.Binding)
-			t.line("      hint: write that port into the config when you can")
-		}
-		if v.Reason != "" {
-			t.line("")
-			t.line("%s: %s", v.ID, v.Reason)
-		}
-		if v.Hint != "" {
-			t.line("      hint: %s", v.Hint)
-		}
-		if v.Battery != nil {
-			t.line("")
-			t.line("%s: battery at %d %%", v.ID, *v.Battery)
-		}
-		if v.Firmware != "" {
-			t.line("")
-			t.line("%s: firmware %s", v.ID, v.Firmware)
-		}
-		if text := troubles(v.Counters); text != "" {
-			t.line("")
-			t.line("%s, since the start: %s", v.ID, text)
-		}
+		showDevice(t, v)
 	}
 	t.line("")
 	t.row("PLUGGED IN", "PORT TO CONFIGURE", "MODE", "PRODUCT")
 	for _, p := range d.Ports {
 		t.row(p.Path, p.Identity, p.Mode, p.Product)
+	}
+}
+
+// showDevice says in a paragraph what the list's row of a device has no room for.
+func showDevice(t *table, v control.Device) {
+	begun := false
+	line := func(format string, args ...any) {
+		if !begun {
+			t.line("")
+		}
+		begun = true
+		t.line(format, args...)
+	}
+	if v.Configured != "" {
+		line("%s: replaced by the unit at %s", v.ID, v.Binding)
+		line("      hint: write that port into the config when you can")
+	}
+	if v.Reason != "" {
+		line("%s: %s", v.ID, v.Reason)
+	}
+	if v.Hint != "" {
+		line("      hint: %s", v.Hint)
+	}
+	var unit []string
+	if v.Battery != nil {
+		unit = append(unit, fmt.Sprintf("battery at %d %%", *v.Battery))
+	}
+	if v.Firmware != "" {
+		unit = append(unit, "firmware "+v.Firmware)
+	}
+	if len(unit) > 0 {
+		line("%s: %s", v.ID, strings.Join(unit, ", "))
+	}
+	if text := troubles(v.Counters); text != "" {
+		line("%s, since the start: %s", v.ID, text)
 	}
 }
 
