@@ -26,6 +26,23 @@ func (g logBackend) kept() (*logging.Log, error) {
 	return g.o.Log, nil
 }
 
+// Levels gives how much is logged.
+func (g logBackend) Levels(context.Context, control.Caller) (control.LogLevels, error) {
+	out := control.LogLevels{Levels: []control.LogLevel{}}
+	log, err := g.kept()
+	if err != nil {
+		return out, err
+	}
+	for _, l := range log.Levels() {
+		level := control.LogLevel{Level: strings.ToLower(l.Level.String()), Component: l.Component}
+		if !l.Until.IsZero() {
+			level.Seconds = max(1, int64(time.Until(l.Until)/time.Second))
+		}
+		out.Levels = append(out.Levels, level)
+	}
+	return out, nil
+}
+
 // SetLevel changes how much is logged, until its time is over or the process ends.
 func (g logBackend) SetLevel(_ context.Context, by control.Caller, in control.LogLevel) (control.LogLevel, error) {
 	log, err := g.kept()

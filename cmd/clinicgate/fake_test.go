@@ -220,6 +220,10 @@ func (fakeLog) SetLevel(_ context.Context, _ control.Caller, l control.LogLevel)
 	return l, nil
 }
 
+func (fakeLog) Levels(context.Context, control.Caller) (control.LogLevels, error) {
+	return control.LogLevels{Levels: []control.LogLevel{{Level: "info"}, {Level: "debug", Component: "uplink", Seconds: 1500}}}, nil
+}
+
 func (fakeLog) Tail(_ context.Context, _ control.Caller, in control.LogTail) (control.LogLines, error) {
 	at := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 	return control.LogLines{Next: 7, Lines: []control.LogLine{{Time: at, Level: "warn", Component: "devices", Message: "device is gone",

@@ -12,7 +12,7 @@ import (
 )
 
 func (a *app) logCommand() *cobra.Command {
-	return group("log", "The service's log", a.logLevel(), a.logTail())
+	return group("log", "The service's log", a.logLevel(), a.logLevels(), a.logTail())
 }
 
 func (a *app) logLevel() *cobra.Command {
@@ -46,6 +46,31 @@ that ` + "`clinicgate log tail`" + ` shows.`,
 	}
 	c.Flags().DurationVar(&limit, "for", 0, "go back after this time by itself, such as 30m; 24h at most")
 	return c
+}
+
+func (a *app) logLevels() *cobra.Command {
+	return &cobra.Command{
+		Use:   "levels",
+		Short: "Show how much is logged, of all and of parts that have a level of their own",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return ask(a, c.Context(), func(s *control.Client) (control.LogLevels, error) {
+				return s.LogLevels(c.Context())
+			}, func(t *table, l control.LogLevels) {
+				t.row("PART", "LEVEL", "GOES BACK IN")
+				for _, v := range l.Levels {
+					part, back := v.Component, ""
+					if part == "" {
+						part = "all others"
+					}
+					if v.Seconds > 0 {
+						back = lasting(time.Duration(v.Seconds) * time.Second)
+					}
+					t.row(part, v.Level, back)
+				}
+			})
+		},
+	}
 }
 
 func (a *app) logTail() *cobra.Command {

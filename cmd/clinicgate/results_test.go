@@ -106,6 +106,7 @@ var results = map[string][]any{
 	"kiosk-session uninstall": {did{}},
 	"launch":                  {control.Launched{}},
 	"log level":               {control.LogLevel{}},
+	"log levels":              {control.LogLevels{}},
 	"log tail":                {control.LogLines{}},
 	"provider set":            {control.Provider{}},
 	"queue acknowledge":       {control.Help{}},

@@ -112,6 +112,7 @@ type Audit interface {
 
 // Log is the service's log.
 type Log interface {
+	Levels(context.Context, Caller) (LogLevels, error)
 	SetLevel(context.Context, Caller, LogLevel) (LogLevel, error)
 	Tail(context.Context, Caller, LogTail) (LogLines, error)
 }

@@ -71,6 +71,7 @@ type logs struct{ *backend }
 func (b logs) SetLevel(_ context.Context, _ control.Caller, l control.LogLevel) (control.LogLevel, error) {
 	return l, nil
 }
+func (b logs) Levels(context.Context, control.Caller) (l control.LogLevels, err error) { return }
 func (b logs) Tail(context.Context, control.Caller, control.LogTail) (l control.LogLines, err error) {
 	return
 }
@@ -360,6 +361,7 @@ sync/status         -              yes   yes         yes
 doctor/look         -              yes   yes         yes
 doctor/fix          -              -     yes         yes
 devices/list        -              -     yes         yes
+log/levels          -              -     yes         yes
 log/level           -              -     yes         yes
 log/tail            -              -     yes         yes
 bundle/make         -              -     yes         yes

@@ -63,6 +63,7 @@ func endpoints(b Backend) []endpoint {
 		act("devices/replace", tech, b.Tests.Replace),
 		act("devices/credential", Admin, b.MQTT.Credential), // whoever has it speaks as the device
 		tell(act("devices/watch", tech, b.MQTT.Watch)),
+		read("log/levels", tech, b.Log.Levels),
 		tell(act("log/level", tech, b.Log.SetLevel)),
 		tell(act("log/tail", tech, b.Log.Tail)),
 		stream("bundle/make", tech, b.Bundle.Make),

@@ -12,6 +12,11 @@ type LogLevel struct {
 	Seconds   int64  `json:"seconds,omitempty"`   // until it goes back by itself; 0: the next start
 }
 
+// LogLevels is the level for all, and then those that were set beside it.
+type LogLevels struct {
+	Levels []LogLevel `json:"levels"`
+}
+
 // LogTail asks for lines of the log that are in memory, whether they were written
 // or not.
 type LogTail struct {
@@ -46,6 +51,11 @@ type LogField struct {
 // SetLogLevel changes how much is logged.
 func (c *Client) SetLogLevel(ctx context.Context, l LogLevel) (LogLevel, error) {
 	return call[LogLevel](ctx, c, "log/level", l)
+}
+
+// LogLevels asks how much is logged.
+func (c *Client) LogLevels(ctx context.Context) (LogLevels, error) {
+	return call[LogLevels](ctx, c, "log/levels", nil)
 }
 
 // LogTail asks for lines of the log.
