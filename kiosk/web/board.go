@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"time"
 
 	"clinicgate/kiosk/web/door"
 )
@@ -178,38 +177,16 @@ func (s *Server) serveBoardEvents(w http.ResponseWriter, r *http.Request) {
 	}
 	changed, cancel := s.deps.Board.Watch()
 	defer cancel()
-	out, err := door.NewEventWriter(w)
-	if err != nil {
-		return
-	}
-	beat := time.NewTicker(beatEvery)
-	defer beat.Stop()
 	var shown []byte
-	show := func() error {
+	door.Live{Wake: changed, Refresh: waitRefreshBeats, Show: func(out *door.EventWriter) error {
 		b, err := json.Marshal(s.picture(s.deps.Board.Board(departments...)))
 		if err != nil || string(b) == string(shown) {
 			return err
 		}
 		shown = b
 		return out.Send("board", json.RawMessage(b))
-	}
-	err = show()
-	for beats := 1; err == nil; {
-		select {
-		case <-r.Context().Done():
-			return
-		case <-changed:
-			err = show()
-		case <-beat.C:
-			// Waits change with time alone.
-			if beats++; beats%waitRefreshBeats == 0 {
-				err = show()
-			}
-			if err == nil {
-				err = out.Send("beat", struct{}{})
-			}
-		}
-	}
+	}}.Serve(w, r)
 }
 
+// waitRefreshBeats: waits change with time alone.
 const waitRefreshBeats = 15

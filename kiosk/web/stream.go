@@ -7,10 +7,7 @@ import (
 	"clinicgate/kiosk/web/door"
 )
 
-const (
-	beatEvery  = time.Second // the page misses two before it says so
-	maxStreams = 8           // open pages; the oldest gives way
-)
+const maxStreams = 8 // open pages; the oldest gives way
 
 // stream is one open page. A change wakes it; it then sends the picture of that
 // moment, so a slow page gets fewer pictures and never an old one.
@@ -87,30 +84,10 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.closeStream(st)
-	out, err := door.NewEventWriter(w)
-	if err != nil {
-		return
-	}
-	beat := time.NewTicker(beatEvery)
-	defer beat.Stop()
-	show := func() error {
+	door.Live{Wake: st.wake, Ended: st.ended, Show: func(out *door.EventWriter) error {
 		if v, ok := s.viewFor(st); ok {
 			return out.Send("view", v)
 		}
-		return nil // ended says the rest
-	}
-	err = show()
-	for err == nil {
-		select {
-		case <-r.Context().Done():
-			return
-		case <-st.ended:
-			_ = out.Send("locked", struct{}{})
-			return
-		case <-st.wake:
-			err = show()
-		case <-beat.C:
-			err = out.Send("beat", struct{}{})
-		}
-	}
+		return nil // st.ended says the rest
+	}}.Serve(w, r)
 }

@@ -7,10 +7,7 @@ import (
 	"clinicgate/kiosk/web/door"
 )
 
-const (
-	beatEvery  = time.Second
-	factsEvery = 5 * time.Second
-)
+const factsEvery = 5 * time.Second
 
 // picture is what the page is told; what is absent is as before.
 type picture struct {
@@ -40,23 +37,7 @@ func (s *Server) servePad(w http.ResponseWriter, r *http.Request) {
 		defer s.mu.Unlock()
 		delete(s.pads, gone)
 	}()
-	out, err := door.NewEventWriter(w)
-	if err != nil {
-		return
-	}
-	beat := time.NewTicker(beatEvery)
-	defer beat.Stop()
-	for err == nil {
-		select {
-		case <-r.Context().Done():
-			return
-		case <-gone:
-			_ = out.Send("locked", struct{}{})
-			return
-		case <-beat.C:
-			err = out.Send("beat", struct{}{})
-		}
-	}
+	door.Live{Ended: gone}.Serve(w, r)
 }
 
 // serveEvents tells the page how the kiosk is. It ends with "locked" when the session
@@ -74,7 +55,7 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request, x *session)
 	if err != nil {
 		return
 	}
-	beat := time.NewTicker(beatEvery)
+	beat := time.NewTicker(door.Beat)
 	defer beat.Stop()
 	var told time.Time // when facts were
 	var taken uint64

@@ -8,7 +8,12 @@ import (
 	"time"
 )
 
-const writeWithin = 3 * time.Second
+const (
+	writeWithin = 3 * time.Second
+	// Beat is how often a stream says that it lives. A page misses two before it says
+	// so.
+	Beat = time.Second
+)
 
 // EventWriter writes server-sent events, each with a deadline, so that a page
 // that stopped reading cannot hold its handler.
@@ -45,6 +50,50 @@ func (e *EventWriter) Send(name string, v any) error {
 		return err
 	}
 	return e.c.Flush()
+}
+
+// Live is a stream that shows what changes, with a beat in between.
+type Live struct {
+	Show    func(*EventWriter) error // sends what is new; nil: beats only
+	Wake    <-chan struct{}          // there is something new
+	Refresh int                      // beats after which there is something new by time alone; 0: never
+	Ended   <-chan struct{}          // whoever reads may not any more, and is told so by "locked"
+}
+
+// Serve shows at once, and goes on until the request or the stream ends, or the page
+// stops reading.
+func (l Live) Serve(w http.ResponseWriter, r *http.Request) {
+	out, err := NewEventWriter(w)
+	if err != nil {
+		return
+	}
+	show := func() error {
+		if l.Show == nil {
+			return nil
+		}
+		return l.Show(out)
+	}
+	beat := time.NewTicker(Beat)
+	defer beat.Stop()
+	err = show()
+	for beats := 1; err == nil; {
+		select {
+		case <-r.Context().Done():
+			return
+		case <-l.Ended:
+			_ = out.Send("locked", struct{}{})
+			return
+		case <-l.Wake:
+			err = show()
+		case <-beat.C:
+			if beats++; l.Refresh > 0 && beats%l.Refresh == 0 {
+				err = show()
+			}
+			if err == nil {
+				err = out.Send("beat", struct{}{})
+			}
+		}
+	}
 }
 
 func isUnsupported(err error) bool { return errors.Is(err, http.ErrNotSupported) }
