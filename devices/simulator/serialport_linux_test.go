@@ -192,3 +192,50 @@ func TestLinksLeftBehind(t *testing.T) {
 		t.Error("NewSerialPort in a folder that is not there")
 	}
 }
+
+// A program that keeps the input open does not keep the simulator.
+func TestEndsUnderAProgram(t *testing.T) {
+	t.Parallel()
+	p, stop := start(t)
+	w := open(t, p.Input())
+	defer w.Close()
+	ended := make(chan struct{})
+	go func() {
+		stop()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-time.After(20 * time.Second):
+		_ = w.Close()
+		t.Error("the simulator goes on while a program has its input open")
+		<-ended
+	}
+}
+
+// Nor does a program that does not read: what is too much for it is lost.
+func TestADeviceThatIsFullLosesTheRest(t *testing.T) {
+	t.Parallel()
+	p, _ := start(t)
+	r := open(t, p.Path())
+	defer r.Close()
+	written := make(chan error, 1)
+	go func() {
+		for range 1000 {
+			if _, err := p.Write(make([]byte, 4096)); err != nil {
+				written <- err
+				return
+			}
+		}
+		written <- nil
+	}()
+	select {
+	case err := <-written:
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("Write = %v, want the deadline", err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("a write waits for a program that does not read")
+		_ = r.Close()
+	}
+}

@@ -13,12 +13,32 @@ func openTerminal() (*terminal, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &terminal{control: control, held: held}
+	t := &terminal{held: held}
+	if t.control, err = pollable(control); err != nil {
+		_ = held.Close()
+		return nil, err
+	}
 	if _, err := term.MakeRaw(int(held.Fd())); err != nil {
 		t.close()
 		return nil, err
 	}
 	return t, nil
+}
+
+// pollable takes a file over from pty.Open, which leaves it blocking: neither a
+// deadline nor Close would end a read of it while another program has the terminal
+// open.
+func pollable(f *os.File) (*os.File, error) {
+	defer f.Close()
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.SetNonblock(fd, true); err != nil {
+		_ = unix.Close(fd)
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), f.Name()), nil
 }
 
 // share takes back the exclusive use that serial programs claim. On real
