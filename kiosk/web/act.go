@@ -112,9 +112,9 @@ func (s *Server) serveAct(w http.ResponseWriter, r *http.Request) {
 	case !admitted:
 		door.Refuse(w, http.StatusUnauthorized)
 	case !ok:
-		writeJSON(w, http.StatusConflict, v)
+		door.Answer(w, http.StatusConflict, v)
 	default:
-		writeJSON(w, http.StatusOK, v)
+		door.Answer(w, http.StatusOK, v)
 		if s.deps.Answered != nil {
 			s.deps.Answered(s.now().Sub(began))
 		}
@@ -266,15 +266,4 @@ var closed = func() <-chan struct{} { c := make(chan struct{}); close(c); return
 func hexSHA256(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:])
-}
-
-func writeJSON(w http.ResponseWriter, status int, v any) {
-	b, err := json.Marshal(v)
-	if err != nil {
-		door.Refuse(w, http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_, _ = w.Write(b)
 }

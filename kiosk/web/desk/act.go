@@ -57,17 +57,6 @@ type answer struct {
 	List    any    `json:"list,omitempty"`    // who is expected
 }
 
-func reply(w http.ResponseWriter, status int, v answer) {
-	b, err := json.Marshal(v)
-	if err != nil {
-		door.Refuse(w, http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_, _ = w.Write(b)
-}
-
 // addressOf gives the caller's network address, for the audit.
 func addressOf(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
@@ -80,7 +69,7 @@ func addressOf(r *http.Request) string {
 // servePair exchanges a pairing code for the browser's cookie.
 func (s *Server) servePair(w http.ResponseWriter, r *http.Request) {
 	if !s.pairs.Allow() {
-		reply(w, http.StatusTooManyRequests, answer{Refused: "wait", Seconds: 1})
+		door.Answer(w, http.StatusTooManyRequests, answer{Refused: "wait", Seconds: 1})
 		return
 	}
 	in, ok := parse[struct {
@@ -94,16 +83,16 @@ func (s *Server) servePair(w http.ResponseWriter, r *http.Request) {
 	pass, err := s.redeem(ctx, in.Code, addressOf(r))
 	switch {
 	case errors.Is(err, errPairing):
-		reply(w, http.StatusForbidden, answer{Refused: "pairing"})
+		door.Answer(w, http.StatusForbidden, answer{Refused: "pairing"})
 		return
 	case err != nil:
 		s.log.Error("cannot pair browser", "reason", err)
-		reply(w, http.StatusServiceUnavailable, answer{Refused: "failed"})
+		door.Answer(w, http.StatusServiceUnavailable, answer{Refused: "failed"})
 		return
 	}
 	http.SetCookie(w, &http.Cookie{Name: cookieName, Value: pass, Path: "/", MaxAge: int(cookieLife.Seconds()),
 		Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode})
-	reply(w, http.StatusOK, answer{})
+	door.Answer(w, http.StatusOK, answer{})
 }
 
 // serveLogin begins a session.
@@ -113,7 +102,7 @@ func (s *Server) servePair(w http.ResponseWriter, r *http.Request) {
 //	429  refused without a look, for some seconds
 func (s *Server) serveLogin(w http.ResponseWriter, r *http.Request) {
 	if !s.logins.Allow() {
-		reply(w, http.StatusTooManyRequests, answer{Refused: "wait", Seconds: 1})
+		door.Answer(w, http.StatusTooManyRequests, answer{Refused: "wait", Seconds: 1})
 		return
 	}
 	in, ok := parse[struct {
@@ -139,14 +128,14 @@ func (s *Server) serveLogin(w http.ResponseWriter, r *http.Request) {
 	wait, waits := errors.AsType[*waitError](err)
 	switch {
 	case err == nil:
-		reply(w, http.StatusOK, answer{})
+		door.Answer(w, http.StatusOK, answer{})
 	case waits:
-		reply(w, http.StatusTooManyRequests, answer{Refused: "wait", Seconds: int(math.Ceil(wait.left.Seconds()))})
+		door.Answer(w, http.StatusTooManyRequests, answer{Refused: "wait", Seconds: int(math.Ceil(wait.left.Seconds()))})
 	case errors.Is(err, errLogin):
-		reply(w, http.StatusForbidden, answer{Refused: "login"})
+		door.Answer(w, http.StatusForbidden, answer{Refused: "login"})
 	default:
 		s.log.Error("login failed", "reason", err)
-		reply(w, http.StatusServiceUnavailable, answer{Refused: "failed"})
+		door.Answer(w, http.StatusServiceUnavailable, answer{Refused: "failed"})
 	}
 }
 
@@ -248,7 +237,7 @@ func isClock(text string) bool {
 //	409  the session is over, or the rules refuse it; the answer says which
 func (s *Server) serveAct(w http.ResponseWriter, r *http.Request) {
 	if !s.acts.Allow() {
-		reply(w, http.StatusTooManyRequests, answer{Refused: "wait", Seconds: 1})
+		door.Answer(w, http.StatusTooManyRequests, answer{Refused: "wait", Seconds: 1})
 		return
 	}
 	a, ok := parse[action](w, r)
@@ -266,10 +255,10 @@ func (s *Server) serveAct(w http.ResponseWriter, r *http.Request) {
 		door.Refuse(w, http.StatusUnauthorized)
 		return
 	case x == nil:
-		reply(w, http.StatusConflict, answer{Refused: "session"})
+		door.Answer(w, http.StatusConflict, answer{Refused: "session"})
 		return
 	case !x.staff.may(in.Event):
-		reply(w, http.StatusForbidden, answer{Refused: "role"})
+		door.Answer(w, http.StatusForbidden, answer{Refused: "role"})
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), actWithin)
@@ -280,12 +269,12 @@ func (s *Server) serveAct(w http.ResponseWriter, r *http.Request) {
 	refused, isRefusal := errors.AsType[*Refusal](err)
 	switch {
 	case err == nil:
-		reply(w, http.StatusOK, out)
+		door.Answer(w, http.StatusOK, out)
 	case isRefusal:
-		reply(w, http.StatusConflict, answer{Refused: s.reason(refused.Reason)})
+		door.Answer(w, http.StatusConflict, answer{Refused: s.reason(refused.Reason)})
 	default:
 		s.log.Error("desk act failed", "event", string(in.Event), "reason", err)
-		reply(w, http.StatusServiceUnavailable, answer{Refused: "failed"})
+		door.Answer(w, http.StatusServiceUnavailable, answer{Refused: "failed"})
 	}
 }
 

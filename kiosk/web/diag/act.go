@@ -80,14 +80,14 @@ func (s *Server) serveAct(w http.ResponseWriter, r *http.Request, x *session) {
 	case x.ctx.Err() != nil:
 		door.Refuse(w, http.StatusUnauthorized)
 	case err == nil:
-		writeJSON(w, http.StatusOK, out)
+		door.Answer(w, http.StatusOK, out)
 	case errors.Is(err, errAction):
 		door.Refuse(w, http.StatusBadRequest)
 	case errors.As(err, &no):
-		writeJSON(w, http.StatusConflict, said{"failed", no.Message, no.Next})
+		door.Answer(w, http.StatusConflict, said{"failed", no.Message, no.Next})
 	default:
 		s.log.Warn("diagnostics act failed", "act", a.Act, "err", err)
-		writeJSON(w, http.StatusConflict, said{Refused: "failed"})
+		door.Answer(w, http.StatusConflict, said{Refused: "failed"})
 	}
 }
 
@@ -182,15 +182,4 @@ func (s *Server) serveScan(w http.ResponseWriter, r *http.Request) {
 		s.log.Warn("scan of the diagnostics page was not taken", "err", err)
 	}
 	w.WriteHeader(http.StatusNoContent)
-}
-
-func writeJSON(w http.ResponseWriter, status int, v any) {
-	b, err := json.Marshal(v)
-	if err != nil {
-		door.Refuse(w, http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_, _ = w.Write(b)
 }

@@ -119,7 +119,7 @@ func (s *Server) redeem(typed string) (by kiosk.Actor, err error) {
 //	409  a patient is at the kiosk
 func (s *Server) serveCode(w http.ResponseWriter, r *http.Request) {
 	if !s.codeRate.Allow() {
-		writeJSON(w, http.StatusTooManyRequests, refused{"wait"})
+		door.Answer(w, http.StatusTooManyRequests, refused{"wait"})
 		return
 	}
 	var in struct {
@@ -130,7 +130,7 @@ func (s *Server) serveCode(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !s.deps.Free() {
-		writeJSON(w, http.StatusConflict, refused{"busy"})
+		door.Answer(w, http.StatusConflict, refused{"busy"})
 		return
 	}
 	by, err := s.redeem(in.Code)
@@ -140,7 +140,7 @@ func (s *Server) serveCode(w http.ResponseWriter, r *http.Request) {
 		if errors.Is(err, errLocked) || s.refusals.Allow() { // a flood must not fill the store
 			s.record(r.Context(), by, kiosk.DiagRefused, facts)
 		}
-		writeJSON(w, http.StatusForbidden, refused{err.Error()})
+		door.Answer(w, http.StatusForbidden, refused{err.Error()})
 		return
 	}
 	secret, hash := door.NewSecret()
@@ -152,7 +152,7 @@ func (s *Server) serveCode(w http.ResponseWriter, r *http.Request) {
 	s.record(r.Context(), by, kiosk.DiagOpened, kiosk.AuditFacts{Action: "open", Resource: "page", Session: x.id})
 	http.SetCookie(w, &http.Cookie{Name: cookieName(r), Value: secret, Path: Path, HttpOnly: true, SameSite: http.SameSiteStrictMode})
 	s.log.Info("diagnostics page opened", "by", by.String())
-	writeJSON(w, http.StatusOK, struct{}{})
+	door.Answer(w, http.StatusOK, struct{}{})
 }
 
 type refused struct {

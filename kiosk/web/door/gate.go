@@ -1,6 +1,7 @@
 package door
 
 import (
+	"encoding/json"
 	"maps"
 	"net/http"
 	"slices"
@@ -96,4 +97,16 @@ func Refuse(w http.ResponseWriter, status int) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
 	_, _ = w.Write([]byte(strings.ToLower(http.StatusText(status)) + "\n"))
+}
+
+// Answer gives v as JSON.
+func Answer(w http.ResponseWriter, status int, v any) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		Refuse(w, http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(b)
 }
