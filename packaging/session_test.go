@@ -197,11 +197,16 @@ func TestWineSession(t *testing.T) {
 	if err != nil || !strings.Contains(string(shell), `Shell="&#34;C:\t\clinicgate.exe&#34; kiosk-session"`) {
 		t.Errorf("Shell Launcher is given %s, %v", shell, err)
 	}
-	if again := gate("kiosk-session", "install", "--account", "kiosk"); !strings.Contains(again, "nothing to do") {
-		t.Errorf("the second install did something:\n%s", again)
+	for _, args := range [][]string{{"--account", "kiosk"}, nil, {"--renew"}} { // the account is known by now
+		if again := gate(append([]string{"kiosk-session", "install"}, args...)...); !strings.Contains(again, "nothing to do") {
+			t.Errorf("install %v did something once more:\n%s", args, again)
+		}
 	}
 
 	gate("kiosk-session", "uninstall")
+	if none := gate("kiosk-session", "install", "--renew"); !strings.Contains(none, "nothing to do") {
+		t.Errorf("a session that was taken away is renewed:\n%s", none)
+	}
 	if got := key(edge); !strings.Contains(got, "OfTheClinic") || strings.Contains(got, "VideoCapture") || strings.Contains(got, "URLBlocklist") {
 		t.Errorf("after the uninstall Edge has\n%s", got)
 	}

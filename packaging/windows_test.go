@@ -23,11 +23,12 @@ func TestMSITables(t *testing.T) {
 		// Deferred (1024), as the system and not the user (2048), a program that is installed (18); its failure ends the installation.
 		"CustomAction": {
 			"CompleteService\t3090\tclinicgate.exe\tservice install --config \"[CONFIG]\"", "EndSession\t3154\tclinicgate.exe\tkiosk-session uninstall --config \"[CONFIG]\"", // likewise; its failure keeps nobody from a removal (64)
+			"RenewSession\t3154\tclinicgate.exe\tkiosk-session install --renew --config \"[CONFIG]\"",
 			"RememberConfig\t51\tCONFIG\t[CONFIGBEFORE]", "DefaultConfig\t51\tCONFIG\t[CommonAppDataFolder]clinicgate\\config.toml",
 		},
 		"InstallExecuteSequence": {"AppSearch\t\t50", "RememberConfig\tNOT CONFIG AND CONFIGBEFORE\t51", "DefaultConfig\tNOT CONFIG\t52", "RemoveExistingProducts\t\t1401",
 			"EndSession\tREMOVE=\"ALL\" AND NOT UPGRADINGPRODUCTCODE\t3450", "RemoveFiles\t\t3500",
-			"InstallServices\t\t5800", "CompleteService\tNOT REMOVE\t5850", "StartServices\tVersionNT\t5900"},
+			"InstallServices\t\t5800", "CompleteService\tNOT REMOVE\t5850", "RenewSession\tWIX_UPGRADE_DETECTED AND NOT REMOVE\t5860", "StartServices\tVersionNT\t5900"},
 		"Component":       {"Starter\t{1F0B2A4C-0C0E-4E39-8D2B-5B5F6C1A7E02}\tINSTALLDIR\t260\tSTART <> \"0\"\tStarted", "Data\t{1F0B2A4C-0C0E-4E39-8D2B-5B5F6C1A7E06}\tDATAROOT\t276\t\tFolder"},
 		"Upgrade":         {"{7C1D0F52-6A6E-4B8E-9C57-0B4F6D2E51A3}\t\t" + now + "\t\t513\t\tWIX_UPGRADE_DETECTED", "{7C1D0F52-6A6E-4B8E-9C57-0B4F6D2E51A3}\t" + now + "\t\t\t2\t\tWIX_DOWNGRADE_DETECTED"},
 		"LaunchCondition": {"NOT WIX_DOWNGRADE_DETECTED\t"},
@@ -170,13 +171,15 @@ func TestWine(t *testing.T) {
 
 	k.must("", "kiosk-session", "install", "--account", "kiosk")
 	const policies = `HKLM\SOFTWARE\Policies\Microsoft\Edge\URLBlocklist`
+	// What an older version, or somebody's hand, left there is brought in order.
+	w.must("reg", "add", policies, "/v", "1", "/d", "https://forgotten.example", "/f")
 	settings, err := os.ReadFile(k.config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.must("msiexec", "/i", next, "/qn")
-	if !strings.Contains(key(policies), "REG_SZ") {
-		t.Error("the upgrade took the browser's policies away")
+	if left := key(policies); !strings.Contains(left, "REG_SZ") || strings.Contains(left, "forgotten") {
+		t.Errorf("the upgrade did not renew the browser's policies:\n%s", left)
 	}
 	if out := k.must("", "version"); !strings.Contains(out, now) {
 		t.Errorf("after the upgrade: %s", out)

@@ -95,6 +95,7 @@ func (a *app) pageOrigin() (string, error) {
 
 func (a *app) sessionInstall() *cobra.Command {
 	var root, account string
+	var renew bool
 	c := &cobra.Command{
 		Use:   "install",
 		Short: "Let the page come onto this machine's screen when the machine starts",
@@ -107,7 +108,8 @@ Windows: writes the policies for Edge and Chrome into the registry, and beside t
 kiosk-shell.xml, with which Windows' Shell Launcher makes the session the shell of
 --account; the operator page kiosk-session.md says how to hand it over.
 
-It may be repeated; repeat it after a change of web.listen.`,
+It may be repeated; repeat it after a change of web.listen. An upgrade by package repeats it
+with --renew.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if account != "" && runtime.GOOS != "windows" {
@@ -122,12 +124,17 @@ It may be repeated; repeat it after a change of web.listen.`,
 				return err
 			}
 			s.Root, s.Account = root, account
-			did, err := session.Install(c.Context(), s)
+			put := session.Install
+			if renew {
+				put = session.Renew
+			}
+			did, err := put(c.Context(), s)
 			return a.sessionDid(did, err)
 		},
 	}
 	c.Flags().StringVar(&root, "root", "", "install below this folder, for an image; --config is then read as it is (Linux)")
-	c.Flags().StringVar(&account, "account", "", "the kiosk's account, such as kiosk or LOBBY-1\\kiosk (Windows)")
+	c.Flags().StringVar(&account, "account", "", "the kiosk's account, such as kiosk or LOBBY-1\\kiosk (Windows; default: that of the last time)")
+	c.Flags().BoolVar(&renew, "renew", false, "only where it is installed: to what this version installs")
 	return c
 }
 

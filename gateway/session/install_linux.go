@@ -98,6 +98,15 @@ func Install(ctx context.Context, s Setup) (did []string, err error) {
 	return append(did, "enabled "+unitName), nil
 }
 
+// Renew brings a session that is installed to what this version installs, and does
+// nothing where none is.
+func Renew(ctx context.Context, s Setup) (did []string, err error) {
+	if _, err := os.Lstat(filepath.Join(s.Root, policyFiles[0])); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return Install(ctx, s)
+}
+
 // Uninstall ends the session and removes what Install made but the account; what is a
 // package's goes with the package. It may be repeated, also where no systemd runs.
 func Uninstall(ctx context.Context, s Setup) (did []string, err error) {

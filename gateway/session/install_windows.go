@@ -25,15 +25,43 @@ func shellFile(s Setup) string {
 
 // Install writes the browser's policies into the registry, and Shell Launcher's
 // configuration for the kiosk's account beside the config: handing that to Windows
-// takes the system's account or a device manager. It may be repeated, returns what it
-// did, and starts nothing.
+// takes the system's account or a device manager. It may be repeated, without the
+// account too, returns what it did, and starts nothing.
 func Install(_ context.Context, s Setup) (did []string, err error) {
+	if s.Account == "" {
+		s.Account = installedFor(s)
+	}
 	switch {
 	case s.Root != "":
 		return nil, &Error{What: "--root is for Linux images", Next: "install in the running system"}
 	case s.Account == "":
 		return nil, &Error{What: "Windows needs the kiosk's account", Next: "name it: --account kiosk"}
-	case !windows.GetCurrentProcessToken().IsElevated():
+	}
+	return install(s)
+}
+
+// Renew brings a session that is installed to what this version installs, and does
+// nothing where none is. A device manager's Shell Launcher stays its own.
+func Renew(_ context.Context, s Setup) (did []string, err error) {
+	if !registryKeys(s.Origin)[0].names(ownProgram) {
+		return nil, nil
+	}
+	s.Account = installedFor(s)
+	return install(s)
+}
+
+// installedFor gives the account of an earlier Install; "" where there was none.
+func installedFor(s Setup) string {
+	text, err := os.ReadFile(shellFile(s))
+	if err != nil {
+		return ""
+	}
+	return accountOf(text)
+}
+
+// install writes the policies and, where there is an account, Shell Launcher's file.
+func install(s Setup) (did []string, err error) {
+	if !windows.GetCurrentProcessToken().IsElevated() {
 		return nil, denied("install the kiosk session")
 	}
 	for _, k := range registryKeys(s.Origin) {
@@ -44,6 +72,9 @@ func Install(_ context.Context, s Setup) (did []string, err error) {
 		if changed {
 			did = append(did, `wrote HKLM\`+k.path)
 		}
+	}
+	if s.Account == "" {
+		return did, nil
 	}
 	changed, err := write(shellFile(s), ShellLauncher(s))
 	if changed {

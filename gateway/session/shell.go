@@ -11,6 +11,20 @@ const WindowsBinary = `C:\Program Files\clinicgate\clinicgate.exe`
 // shellProfile names the profile within the file; any fixed one will do.
 const shellProfile = "{4B1F0C52-6B57-4C0B-9A3D-5E0C7D1A8E21}"
 
+// accountOf gives whose shell a configuration of ShellLauncher makes the session; ""
+// where the text is none.
+func accountOf(text []byte) string {
+	var x struct {
+		Account struct {
+			Name string `xml:"Name,attr"`
+		} `xml:"Configs>Config>Account"`
+	}
+	if xml.Unmarshal(text, &x) != nil {
+		return ""
+	}
+	return x.Account.Name
+}
+
 // ShellLauncher is the configuration of Windows' Shell Launcher that makes the kiosk
 // session an account's shell, started again however it ends, and leaves everybody
 // else with the Explorer. The session in turn starts Edge. Its form:

@@ -72,4 +72,13 @@ func TestShellLauncherQuotes(t *testing.T) {
 	if config.Account.Name != `R&D\kiosk` || config.Profile.ID != profile.ID || profile.Shell.DefaultAction.Action != "RestartShell" {
 		t.Errorf("read %+v", read)
 	}
+	// A later installation has the account from there.
+	if got := accountOf([]byte(text)); got != `R&D\kiosk` {
+		t.Errorf("the account is %q", got)
+	}
+	for _, text := range []string{"", "<a/>", text[:len(text)/2], strings.Replace(text, "Configs>", "Others>", 2)} {
+		if got := accountOf([]byte(text)); got != "" {
+			t.Errorf("%q is the account of\n%s", got, text)
+		}
+	}
 }

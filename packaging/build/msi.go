@@ -61,6 +61,7 @@ func completeMSI(version string) []string {
 		"UPDATE `CustomAction` SET `Type`=51 WHERE `Action`='DefaultConfig'",
 		// Between InstallServices and StartServices; wixl counts sequences after all others.
 		"UPDATE `InstallExecuteSequence` SET `Sequence`=5850 WHERE `Action`='CompleteService'",
+		"UPDATE `InstallExecuteSequence` SET `Sequence`=5860 WHERE `Action`='RenewSession'",
 		// While the program is still there. The file says After, as everywhere: of two actions
 		// with Before, wixl takes now one and now the other first.
 		"UPDATE `InstallExecuteSequence` SET `Sequence`=3450 WHERE `Action`='EndSession'",
