@@ -58,10 +58,11 @@ type Certificate struct {
 	Program      string         `json:"program"`
 	Store        string         `json:"store"` // its id
 	Life         uint32         `json:"life"`
-	AuditSize    uint64         `json:"auditSize"` // records in the audit log of this life
-	AuditHead    string         `json:"auditHead"` // leaf hash of the last one
-	Counts       control.Counts `json:"counts"`    // the loss equation at the end
-	Unsent       uint64         `json:"unsent"`    // events that PubNub never got
+	AuditSize    uint64         `json:"auditSize"`        // records in the audit log of this life
+	AuditHead    string         `json:"auditHead"`        // leaf hash of the last one
+	Counts       control.Counts `json:"counts"`           // the loss equation at the end
+	Unsent       uint64         `json:"unsent"`           // events that PubNub never got
+	Unread       []string       `json:"unread,omitempty"` // replaced kiosks whose events could not be opened, and so not be counted
 	Export       string         `json:"export,omitempty"`
 	Install      string         `json:"install"`     // id of the keyring
 	Keys         []string       `json:"keys"`        // ids of the data keys destroyed
@@ -158,11 +159,24 @@ func (d Decommission) certify(ctx context.Context, g *Gateway) (c Certificate, e
 	if err != nil {
 		return c, err
 	}
-	for _, p := range g.predecessorStatus() {
-		c.Unsent += p.Counts.Queued
+	for _, p := range g.dead {
+		queued := p.status().Counts.Queued
+		c.Unsent += queued
+		switch unread := p.store == nil && p.Retired.IsZero(); {
+		case unread && !d.Force:
+			return c, hinted{fmt.Errorf("what the replaced kiosk %s left cannot be opened; nothing was destroyed", p.Kiosk),
+				"`clinicgate sync status` says why, while the service runs; --force --reason TEXT destroys it: the backup that it came from still has it"}
+		case unread:
+			c.Unread = append(c.Unread, p.Kiosk)
+		case queued > 0 && d.Export != "" && !d.Force:
+			return c, hinted{fmt.Errorf("%d events of the replaced kiosk %s were not sent yet, and an export does not hold them; nothing was destroyed", queued, p.Kiosk),
+				"start the service with a network until `clinicgate sync status` calls that kiosk retired; --force --reason TEXT destroys them: the backup that they came from still has them"}
+		}
 	}
 	_, recovery := g.ring.Recovery()
 	switch {
+	case d.Export != "" && within(d.Export, g.cfg.Storage.Dir):
+		return c, hinted{errors.New("the export would be destroyed with the kiosk: it is in storage.dir"), "--export takes a path outside of it, best on a medium that leaves the kiosk"}
 	case d.Export != "" && !recovery:
 		return c, hinted{errors.New("nobody could open the export: no recovery key is set, and this kiosk's own keys are about to be destroyed"), "`clinicgate keys recovery set PUBLIC` first"}
 	case c.Unsent > 0 && d.Export == "" && !d.Force:
@@ -258,6 +272,9 @@ func (c Certificate) text() string {
 	line("audit log", "%d records, head %s", c.AuditSize, c.AuditHead)
 	line("events", "%d accepted = %d delivered + %d unsent + %d quarantined + %d expired + %d dropped + %d unreadable",
 		c.Counts.Accepted, c.Counts.Delivered, c.Counts.Queued, c.Counts.Quarantined, c.Counts.Expired, c.Counts.Dropped, c.Counts.Unreadable)
+	for _, k := range c.Unread {
+		line("not counted", "what the replaced kiosk %s left, which did not open", k)
+	}
 	if c.Export != "" {
 		line("exported to", "%s", c.Export)
 	}
@@ -272,6 +289,27 @@ func (c Certificate) text() string {
 	line("for the authority to do", "revoke this kiosk's token, and give its public key %s an end", c.SigningKey)
 	line("program", "clinicgate %s", c.Program)
 	return b.String()
+}
+
+// within reports whether a path, which need not be there yet, is a folder or in it.
+func within(path, dir string) bool {
+	home, err := os.Stat(dir)
+	if err != nil {
+		return false
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	} else if real, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+		path = filepath.Join(real, filepath.Base(path))
+	}
+	for path = filepath.Clean(path); ; path = filepath.Dir(path) {
+		if info, err := os.Stat(path); err == nil && os.SameFile(info, home) {
+			return true
+		}
+		if path == filepath.Dir(path) {
+			return false
+		}
+	}
 }
 
 // secretFile is a file outside of the data folder that holds a secret.
