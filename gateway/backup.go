@@ -34,14 +34,17 @@ const (
 type backups struct {
 	one       sync.Mutex // held while one is made
 	notBefore time.Time  // the next try of the nightly one, which alone uses it
+	prune     func(dir, kiosk string, keep int, now time.Time) error
 
 	mu      sync.Mutex
 	last    time.Time // guarded by mu
 	problem string    // guarded by mu
+	stays   bool      // guarded by mu: an old copy that could not be removed
 }
 
 // openBackups learns when the last good one was made.
 func (g *Gateway) openBackups(ctx context.Context) error {
+	g.backups.prune = archive.Prune
 	return g.store.View(ctx, func(r *storage.Reader) error {
 		at, err := r.Cursor(backupCursor)
 		if err == nil && at > 0 {
@@ -56,7 +59,7 @@ func (g *Gateway) backupState() doctor.Backup {
 	g.backups.mu.Lock()
 	defer g.backups.mu.Unlock()
 	dir := g.cfg.Backup.Dir
-	return doctor.Backup{Dir: dir, Last: g.backups.last, Problem: g.backups.problem, SameDisk: dir != "" && sameDisk(dir, g.cfg.Storage.Dir)}
+	return doctor.Backup{Dir: dir, Last: g.backups.last, Problem: g.backups.problem, OldStay: g.backups.stays, SameDisk: dir != "" && sameDisk(dir, g.cfg.Storage.Dir)}
 }
 
 // runBackup makes the nightly copy.
@@ -82,21 +85,28 @@ func (g *Gateway) runBackup(ctx context.Context) error {
 // nobody is at the page. A failure is on record once for as long as it goes on.
 func (g *Gateway) night(ctx context.Context, now time.Time, idle bool) {
 	dir, before := g.cfg.Backup.Dir, g.backupState()
-	since := overdue(now, before.Last, g.cfg.Kiosk.Location(), g.cfg.Backup.At.Duration, spread(string(g.self)))
+	since := overdue(now, before.LastAt(now), g.cfg.Kiosk.Location(), g.cfg.Backup.At.Duration, spread(string(g.self)))
 	if since <= 0 || time.Now().Before(g.backups.notBefore) || !idle && since < backupPatient {
 		return
 	}
 	by := kiosk.Actor{Kind: kiosk.ActorSystem, ID: "backup"}
 	made, err := g.writeBackup(ctx, dir, slowly, nil)
-	if err == nil {
-		err = archive.Prune(dir, string(g.self), g.cfg.Backup.Keep)
-	}
 	if ctx.Err() == nil && (err == nil || backupProblem(err) != before.Problem) {
 		g.sayBackup(ctx, by, made, err)
 	}
 	g.backups.mu.Lock()
 	g.backups.problem = backupProblem(err)
 	g.backups.mu.Unlock()
+	if err == nil {
+		// The copy is good whatever becomes of the old ones.
+		stays := g.backups.prune(dir, string(g.self), g.cfg.Backup.Keep, now)
+		g.backups.mu.Lock()
+		g.backups.stays = stays != nil
+		g.backups.mu.Unlock()
+		if stays != nil {
+			g.log.Warn("an old backup stays", "error", stays, "hint", "let the service's account remove files in backup.dir, or remove them by hand")
+		}
+	}
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:

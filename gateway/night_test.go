@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -150,6 +151,43 @@ func TestNightlyBackupWithoutItsFolder(t *testing.T) {
 		g.night(t.Context(), now, true)
 		if len(g.copies(t)) != 1 || g.backupState().Problem != "" {
 			t.Errorf("%+v, %v", g.copies(t), g.backupState())
+		}
+	})
+}
+
+// An old copy that stays is said, and is no reason to make another and another.
+func TestNightlyBackupWhereOldOnesStay(t *testing.T) {
+	t.Parallel()
+	nightly(t, func(g *Gateway) {
+		now := g.clock.Now().Wall
+		for i := range 3 {
+			if err := os.WriteFile(filepath.Join(g.cfg.Backup.Dir, archive.Name("lobby-1", now.AddDate(0, 0, -10-i))), []byte("old"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		g.backups.prune = func(string, string, int, time.Time) error { return fs.ErrPermission } // a share that takes and does not give
+		for range 3 {
+			g.backups.notBefore = time.Time{}
+			g.night(t.Context(), now, true)
+			time.Sleep(1100 * time.Millisecond) // names are by the second
+		}
+		if list := g.copies(t); len(list) != 4 {
+			t.Errorf("kept: %+v", list)
+		}
+		g.alarm(t, now, doctor.Warn, "old copies cannot be removed, and will fill the folder; the last good copy is 0 h old")
+	})
+}
+
+// A copy that was made while the clock was ahead keeps no night from having its own.
+func TestNightlyBackupAfterTheClockWasAhead(t *testing.T) {
+	t.Parallel()
+	nightly(t, func(g *Gateway) {
+		now := g.clock.Now().Wall
+		g.backups.last = now.AddDate(1, 0, 0)
+		g.alarm(t, now, doctor.Warn, "the last copy was made while the clock was ahead")
+		g.night(t.Context(), now, true)
+		if len(g.copies(t)) != 1 || g.backupState().Last.After(now.Add(time.Hour)) {
+			t.Errorf("%+v, %+v", g.copies(t), g.backupState())
 		}
 	})
 }

@@ -85,7 +85,7 @@ func Safeguards(p Posture) []Safeguard {
 			"use access tokens (pubnub.token_file), or take only what is signed: sync.unsigned = \"off\""),
 		judge("transmission", "164.312(e)(1), (e)(2)", "nothing crosses a network in the clear", p.Encrypted && p.CipherKey && len(p.Cleartext) == 0, transmission(p),
 			"import the clinic's pubnub-cipher key with `clinicgate keys import`; give brokers on the network TLS"),
-		judge("backup", "164.308(a)(7)(ii)(A)", "an exact copy can be had back", p.Backup.Dir != "" && p.Backup.Problem == "" && !p.Backup.SameDisk && !p.Backup.Last.IsZero() && p.Now.Sub(p.Backup.Last) <= backupAge, copies(p),
+		judge("backup", "164.308(a)(7)(ii)(A)", "an exact copy can be had back", p.Backup.Dir != "" && p.Backup.Problem == "" && !p.Backup.SameDisk && p.Now.Sub(p.Backup.LastAt(p.Now)) <= backupAge, copies(p),
 			"set backup.dir to a folder on another machine; `clinicgate doctor --only store-backup` says what is wrong"),
 		judge("recovery", "164.308(a)(7)(ii)(B)", "data can be had back when the machine is lost", p.Recovery, word(p.Recovery, "a recovery key is set", "no recovery key is set: without this machine a backup is of no use"),
 			"`clinicgate keys recovery init`, and keep the private half in the clinic's safe"),
@@ -145,7 +145,7 @@ func transmission(p Posture) string {
 }
 
 func copies(p Posture) string {
-	text := since("the last good copy is", p.Backup.Last, p.Now)
+	text := since("the last good copy is", p.Backup.LastAt(p.Now), p.Now)
 	switch {
 	case p.Backup.Dir == "":
 		return "no nightly backup is set up; " + text

@@ -206,13 +206,19 @@ func TestPrune(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := archive.Prune(dir, "lobby-1", 3); err != nil {
+	for i := range 3 { // made while the clock was a year ahead
+		if err := os.WriteFile(filepath.Join(dir, archive.Name("lobby-1", at.AddDate(1, 0, i))), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	now := at.AddDate(0, 0, 4).Add(time.Minute)
+	if err := archive.Prune(dir, "lobby-1", 3, now); err != nil {
 		t.Fatal(err)
 	}
 	if list, err := archive.List(dir, "lobby-1"); err != nil || len(list) != 3 || !list[2].Made.Equal(at.AddDate(0, 0, 4)) {
 		t.Errorf("kept %v, %v", list, err)
 	}
-	if err := archive.Prune(dir, "lobby-1", 0); err != nil {
+	if err := archive.Prune(dir, "lobby-1", 0, now); err != nil {
 		t.Fatal(err)
 	}
 	if list, err := archive.List(dir, "lobby-1"); err != nil || len(list) != 1 {

@@ -163,17 +163,29 @@ func List(dir, kiosk string) (list []File, err error) {
 }
 
 // Prune removes the oldest of a kiosk's backups until keep are left, which is at
-// least one.
-func Prune(dir, kiosk string, keep int) error {
+// least one. Those of a day that is still to come, made while the clock was ahead, go
+// first: they would push out every later one. One that cannot be removed keeps no
+// other.
+func Prune(dir, kiosk string, keep int, now time.Time) error {
 	list, err := List(dir, kiosk)
 	if err != nil {
 		return err
 	}
-	for len(list) > max(keep, 1) {
-		if err := os.Remove(list[0].Path); err != nil {
-			return fmt.Errorf("cannot remove an old backup: %w", err)
+	tomorrow := now.Add(24 * time.Hour)
+	slices.SortStableFunc(list, func(a, b File) int {
+		switch x, y := a.Made.After(tomorrow), b.Made.After(tomorrow); {
+		case x && !y:
+			return -1
+		case y && !x:
+			return 1
 		}
-		list = list[1:]
+		return 0
+	})
+	var errs []error
+	for _, f := range list[:max(0, len(list)-max(keep, 1))] {
+		if err := keyring.Dir(dir).Remove(filepath.Base(f.Path)); err != nil {
+			errs = append(errs, fmt.Errorf("cannot remove an old backup: %w", err))
+		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
