@@ -64,6 +64,7 @@ var (
 	ErrManyBrowsers = errors.New("too many browsers are paired")
 	ErrNoBrowser    = errors.New("there is no such browser")
 	ErrBrowserName  = errors.New("a browser's name is one line of at most 40 characters")
+	ErrNotRevoked   = errors.New("the browser is out, but that could not be recorded: it is back after a restart")
 )
 
 var errPairing = errors.New("pairing code is not good")
@@ -168,7 +169,8 @@ func (s *Server) Browsers() []Browser {
 }
 
 // Revoke takes a browser's key away: its session ends and its page is wiped at
-// once, before anything is written.
+// once, before anything is written. ErrNotRevoked: it was not written, and may be
+// asked again.
 func (s *Server) Revoke(ctx context.Context, by kiosk.Actor, id string) error {
 	s.mu.Lock()
 	var ended []*session
@@ -189,19 +191,23 @@ func (s *Server) Revoke(ctx context.Context, by kiosk.Actor, id string) error {
 		}
 	}
 	s.mu.Unlock()
-	if !found {
-		return ErrNoBrowser
-	}
 	s.sayEnded(ctx, "revoked", ended...)
 	act := kiosk.NewAct(by)
 	err := s.deps.Store.Update(ctx, func(tx *storage.Tx) error {
+		// One whose row is there although it is out was revoked and not recorded.
+		if row, err := tx.Get(browserView, []byte(id)); err != nil || row == nil && !found {
+			return cmp.Or(err, ErrNoBrowser)
+		}
 		if err := tx.Delete(browserView, []byte(id)); err != nil {
 			return err
 		}
 		return s.journal.Audit(tx, act, kiosk.BrowserRevoked, kiosk.AuditFacts{Action: "revoke", Resource: id})
 	})
-	if err != nil {
-		return fmt.Errorf("cannot record revocation, so the browser is back after a restart: %w", err)
+	switch {
+	case errors.Is(err, ErrNoBrowser):
+		return ErrNoBrowser
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrNotRevoked, err)
 	}
 	s.log.Info("browser revoked", "browser", id)
 	return nil

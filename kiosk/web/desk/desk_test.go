@@ -2,6 +2,7 @@ package desk_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -225,6 +226,14 @@ func TestRevoke(t *testing.T) {
 	open := k.listen(c)
 	defer open.stop()
 	open.next(t)
+	// It is out although it cannot be recorded, and may be revoked until it is.
+	never, cancel := context.WithCancel(context.Background())
+	cancel()
+	for range 2 {
+		if err := k.Revoke(never, admin, id); !errors.Is(err, desk.ErrNotRevoked) {
+			t.Fatalf("revoked without a record: %v", err)
+		}
+	}
 	if err := k.Revoke(context.Background(), admin, id); err != nil {
 		t.Fatal(err)
 	}
@@ -317,5 +326,26 @@ func TestCheckPIN(t *testing.T) {
 		if err := desk.CheckPIN(good); err != nil {
 			t.Errorf("CheckPIN(%q) = %v", good, err)
 		}
+	}
+}
+
+// A new PIN ends the wait of who guessed wrong, however the config writes the id.
+func TestANewPINEndsTheWait(t *testing.T) {
+	t.Parallel()
+	k := newKit(t, func(k *kit) { k.cfg.Staff[0].ID = "Ana" })
+	c, _ := k.in("Ana", anaPIN)
+	locked := false
+	for range 20 {
+		if k.login("ana", benPIN, c).Code == http.StatusTooManyRequests {
+			locked = true
+			break
+		}
+	}
+	if !locked {
+		t.Fatal("nobody has to wait")
+	}
+	k.pin("Ana", anaPIN)
+	if w := k.login("ana", anaPIN, c); w.Code != http.StatusOK {
+		t.Errorf("with the new PIN: %d %s", w.Code, w.Body)
 	}
 }

@@ -152,7 +152,7 @@ func (s *Server) SetPIN(ctx context.Context, by kiosk.Actor, id kiosk.StaffID, p
 		return fmt.Errorf("cannot keep PIN: %w", err)
 	}
 	s.mu.Lock()
-	s.guesses.forgive(string(person.ID))
+	s.guesses.forgive(folded(string(person.ID)))
 	var ended []*session
 	for _, x := range s.sessions {
 		if x.staff.ID == person.ID {
