@@ -101,13 +101,18 @@ type downlinks struct {
 
 func (g *Gateway) runDownlink(ctx context.Context) error {
 	for ctx.Err() == nil {
-		d, err := g.newDownlink()
-		if err != nil {
-			return fmt.Errorf("cannot make downlink: %w", err)
-		}
+		// First, so that a change of keys while they are read is one to begin again for.
 		part, cancel := context.WithCancel(ctx)
 		g.down.mu.Lock()
-		g.down.current, g.down.renew = d, cancel
+		g.down.renew = cancel
+		g.down.mu.Unlock()
+		d, err := g.newDownlink()
+		if err != nil {
+			cancel()
+			return fmt.Errorf("cannot make downlink: %w", err)
+		}
+		g.down.mu.Lock()
+		g.down.current = d
 		g.down.mu.Unlock()
 		err = d.Run(part)
 		cancel()
