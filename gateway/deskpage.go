@@ -396,6 +396,7 @@ func deskRefused(err error) error {
 		{desk.ErrNoBrowser, control.NotFound, "`clinicgate desk browsers` lists them"},
 		{desk.ErrManyBrowsers, control.Conflict, "revoke one that is not used any more; `clinicgate desk browsers` lists them"},
 		{desk.ErrBrowserName, control.Invalid, "such as --name \"front desk, left\""},
+		{desk.ErrNotRevoked, control.Unavailable, "revoke it again, until it is recorded; `clinicgate doctor` says what keeps the store from it"},
 		{storage.ErrFull, control.Unavailable, "restore the connection to PubNub, or raise storage.budget"},
 	} {
 		if errors.Is(err, row.err) {

@@ -369,7 +369,15 @@ func (g *Gateway) sendLeft(ctx context.Context, p *predecessor) error {
 // retire ends the dead kiosk's identity: its signing key is destroyed.
 func (g *Gateway) retire(ctx context.Context, p *predecessor) error {
 	now := g.clock.Now().Wall
-	if p.ring.Signs() {
+	if pub := publicOf(p.ring); pub != nil {
+		// What was published a moment ago has PubNub's time.
+		end := keyring.TimetokenOf(now.Add(time.Minute))
+		if err := g.ring.Import(keyring.Named{Kind: keyring.KioskPublic, Owner: p.Kiosk, Value: keyring.NewValue(pub), Until: end}); err != nil {
+			return err
+		}
+		if err := g.keysChanged(); err != nil {
+			return err
+		}
 		if err := p.ring.RetireSigning(keyring.TimetokenOf(now)); err != nil {
 			return err
 		}
@@ -465,10 +473,21 @@ func (t takeover) write(dir string) error {
 }
 
 // inherit gives this kiosk the dead one's public keys, so that it believes what is
-// sent under them, and the clinic's keys of the kinds that it has none of.
+// sent under them, and the clinic's keys of the kinds that it has none of. A key that
+// had an end, there or here, keeps it; but for the one that the dead kiosk's last
+// events are signed with, which retire ends.
 func inherit(own, left *keyring.Ring, dead, self string) error {
 	var gifts []keyring.Named
-	for _, pub := range left.OwnPublicKeys() {
+	ended := map[string]bool{}
+	for _, s := range own.Secrets(keyring.KioskPublic) {
+		ended[s.ID] = s.Until != 0
+	}
+	for _, s := range left.Secrets(keyring.RetiredSigning) {
+		if pub := s.Value.Reveal(); !ended[keyring.Fingerprint(pub)] {
+			gifts = append(gifts, keyring.Named{Kind: keyring.KioskPublic, Owner: dead, Value: keyring.NewValue(pub), From: s.From, Until: s.Until})
+		}
+	}
+	if pub := publicOf(left); pub != nil {
 		gifts = append(gifts, keyring.Named{Kind: keyring.KioskPublic, Owner: dead, Value: keyring.NewValue(pub)})
 	}
 	for _, kind := range []keyring.Kind{keyring.PubNubCipher, keyring.PatientReference, keyring.Ticket, keyring.AppointmentCode} {
@@ -486,4 +505,13 @@ func inherit(own, left *keyring.Ring, dead, self string) error {
 		}
 	}
 	return own.Import(gifts...)
+}
+
+// publicOf gives the public half of a keyring's present signing key; nil without one.
+func publicOf(r *keyring.Ring) ed25519.PublicKey {
+	key := r.SigningKey()
+	if key == nil {
+		return nil
+	}
+	return key.Public().(ed25519.PublicKey)
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -156,6 +157,11 @@ func TestADeadKiosksUnsentEventsAreSentByItsReplacement(t *testing.T) {
 	next.eventually("the dead kiosk is retired", func() bool { return !state().Retired.IsZero() })
 	if p := state(); p.Kiosk != "lobby-1" || p.Counts.Queued != 0 || p.Counts.Accepted != p.Counts.Delivered {
 		t.Errorf("%+v", p)
+	}
+	if list, err := next.control.KeyList(t.Context()); err != nil || !slices.ContainsFunc(list.Secrets, func(k control.KeyInfo) bool {
+		return k.Kind == string(keyring.KioskPublic) && k.Owner == "lobby-1" && !k.Until.IsZero()
+	}) {
+		t.Errorf("the retired kiosk's key has no end: %+v, %v", list.Secrets, err)
 	}
 	next.eventually("the new kiosk has sent its own", next.drained)
 	seen := map[uuid.UUID]int{}
