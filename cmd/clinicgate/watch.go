@@ -70,9 +70,15 @@ func (w *watch) begin(path string, log *slog.Logger) bool {
 		}
 		log.Error("the service ended again and again: people are sent to the desk, then a start is tried", "exits", lately, "within", service.ExitWindow, "wait", away,
 			"hint", "`clinicgate service restart` tries at once")
-		w.tell(w.notifier.Ready(fmt.Sprintf(service.MinimalMode+" after %d exits: people are sent to the desk; the next start is tried at %s", lately, time.Now().Add(away).Format("15:04:05"))))
-		every := w.limit() / 3
-		gateway.RunAway(w.asked, settings, away, every, func() { w.beat(2 * every) }, log)
+		status := fmt.Sprintf(service.MinimalMode+" after %d exits: people are sent to the desk; the next start is tried at %s", lately, time.Now().Add(away).Format("15:04:05"))
+		every, said := w.limit()/3, false
+		gateway.RunAway(w.asked, settings, away, every, func() {
+			if !said { // not before they are
+				w.tell(w.notifier.Ready(status))
+			}
+			said = true
+			w.beat(2 * every)
+		}, log)
 		w.pause("starting after a while at the desk")
 	} else {
 		w.tell(w.notifier.Begin("starting", beginBound))
