@@ -75,11 +75,7 @@ func (g bundleBackend) Make(ctx context.Context, by control.Caller, in control.B
 		b.Routines, b.Heap = profile("goroutine"), profile("heap")
 	}
 	step()
-	known, err := g.canaries(ctx, now)
-	if err != nil {
-		return control.BundleMade{}, hinted{fmt.Errorf("the bundle was not written: it cannot be searched for what must not be in it: %w", err), "stop the service and try again: a bundle is then made from files"}
-	}
-	file, err := b.Zip(known, in.Without)
+	file, err := b.Zip(func(c *bundle.Canaries) error { return g.known(ctx, c) }, in.Without)
 	step()
 	outcome := kiosk.OutcomeSuccess
 	if err != nil {
@@ -96,33 +92,34 @@ func (g bundleBackend) Make(ctx context.Context, by control.Caller, in control.B
 	return control.BundleMade{Name: bundleName(g.cfg, now), File: file}, err
 }
 
-// canaries gives what this kiosk knows about people, and its secrets.
-func (g *Gateway) canaries(ctx context.Context, now time.Time) (*bundle.Canaries, error) {
-	c := bundle.NewCanaries(now)
+// known adds the kiosk's secrets, and what it knows about people.
+func (g *Gateway) known(ctx context.Context, c *bundle.Canaries) error {
+	secretsOf(g.ring, g.cfg, c)
+	c.Hidden([]byte(g.token.Text()))
+	unread := func(err error) error {
+		return hinted{fmt.Errorf("the bundle was not written: it cannot be searched for what must not be in it: %w", err), "stop the service and try again: a bundle is then made from files"}
+	}
 	for day := range g.roster.Days() {
 		list, err := g.roster.List(ctx, day)
 		if err != nil {
-			return nil, err
+			return unread(err)
 		}
 		for _, a := range list {
-			c.Person(a.Given, a.Family)
-			c.Person(a.Native, phi.Text{})
+			c.Person(a.Given, a.Family, a.Native)
 			c.Born(a.Birth)
 			c.Reference(bundle.Appointment, phi.New(string(a.ID)))
 			c.Reference(bundle.Code, a.Code)
 		}
 		others, err := g.roster.UnlistedOn(ctx, day)
 		if err != nil {
-			return nil, err
+			return unread(err)
 		}
 		for _, u := range others {
-			c.Person(u.Given, u.Family)
+			c.Person(u.Given, u.Family, phi.Text{})
 			c.Born(u.Birth)
 		}
 	}
-	secretsOf(g.ring, g.cfg, c)
-	c.Hidden([]byte(g.token.Text()))
-	return c, nil
+	return nil
 }
 
 // minKeyText is how long a key of 32 bytes is at least, as text.
@@ -285,9 +282,10 @@ func OfflineBundle(ctx context.Context, o Offline) (control.BundleMade, error) {
 	} else {
 		b.Store = &r
 	}
-	c := bundle.NewCanaries(now)
-	secretsOf(o.Ring, o.Config, c)
-	file, err := b.Zip(c, o.Without)
+	file, err := b.Zip(func(c *bundle.Canaries) error {
+		secretsOf(o.Ring, o.Config, c)
+		return nil
+	}, o.Without)
 	return control.BundleMade{Name: bundleName(o.Config, now), File: file}, err
 }
 

@@ -85,11 +85,11 @@ type section struct {
 	text []byte
 }
 
-// Zip writes the bundle, without the sections named. It gives *Found where one of
-// the others holds a canary.
-func (b Bundle) Zip(c *Canaries, without []string) ([]byte, error) {
+// Zip writes the bundle, without the sections named. known adds all that must not be
+// in it; where it cannot, nothing is written. Zip gives *Found where a section holds
+// a canary.
+func (b Bundle) Zip(known func(*Canaries) error, without []string) ([]byte, error) {
 	b.About.LeftOut = append([]string{}, without...)
-	b.About.Searched = c.people
 	if b.About.Missing == nil {
 		b.About.Missing = []string{}
 	}
@@ -115,12 +115,20 @@ func (b Bundle) Zip(c *Canaries, without []string) ([]byte, error) {
 		return nil, err
 	}
 	list = append([]section{{"about.json", about}}, list...)
+	c := newCanaries(b.About.Made, list)
+	if err := known(c); err != nil {
+		return nil, err
+	}
+	if found := c.result(); found != nil {
+		return nil, found
+	}
+	b.About.Searched = c.people // all that is told after the search
+	if list[0].text, err = asJSON(b.About); err != nil {
+		return nil, err
+	}
 	var out bytes.Buffer
 	z := zip.NewWriter(&out)
 	for _, s := range list {
-		if kind, found := c.Find(s.text); found {
-			return nil, &Found{s.name, kind}
-		}
 		w, err := z.CreateHeader(&zip.FileHeader{Name: s.name, Method: zip.Deflate, Modified: b.About.Made})
 		if err != nil {
 			return nil, err

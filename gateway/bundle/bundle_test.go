@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/url"
 	"slices"
@@ -22,12 +23,11 @@ import (
 
 var now = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 
-func known() *Canaries {
-	c := NewCanaries(now)
-	c.Person(phi.New("Zanthippa"), phi.New("Ñandúbaeza-Prim"))
-	c.Person(phi.New("Li"), phi.New("Wu"))
-	c.Person(phi.New("Open"), phi.New("Page"))
-	c.Person(phi.New("司馬相如"), phi.Text{})
+func known(c *Canaries) error {
+	c.Person(phi.New("Zanthippa"), phi.New("Ñandúbaeza-Prim"), phi.Text{})
+	c.Person(phi.New("Li"), phi.New("Wu"), phi.Text{})
+	c.Person(phi.New("Open"), phi.New("Page"), phi.Text{})
+	c.Person(phi.Text{}, phi.Text{}, phi.New("司馬相如"))
 	c.Born(phi.New("1944-02-05"))
 	c.Born(phi.New("2026-11-22")) // a newborn: the day of the log itself
 	c.Reference(Appointment, phi.New("APT-77341"))
@@ -35,12 +35,26 @@ func known() *Canaries {
 	c.Reference(Code, phi.New("4711"))
 	c.Hidden([]byte("clinic cipher key"))
 	c.Hidden(bytes.Repeat([]byte{0x9c, 3}, 16))
-	return c
+	return nil
+}
+
+func nobody(*Canaries) error { return nil }
+
+// find looks for what is known in a text.
+func find(t *testing.T, text string) (Kind, bool) {
+	t.Helper()
+	c := newCanaries(now, []section{{"log.txt", []byte(text)}})
+	if err := known(c); err != nil {
+		t.Fatal(err)
+	}
+	if f := c.result(); f != nil {
+		return f.Kind, true
+	}
+	return "", false
 }
 
 // Each thing is found in each way of writing it, and the product's own words are not.
 func TestCanaries(t *testing.T) {
-	c := known()
 	wrap := map[string]func(string) string{
 		"as it is":  func(s string) string { return s },
 		"capitals":  strings.ToUpper,
@@ -74,18 +88,18 @@ func TestCanaries(t *testing.T) {
 			if way == "capitals" && kind == Secret || len(value) < 5 && strings.HasSuffix(way, "base64") {
 				continue // another key then; and what would be met by chance
 			}
-			if got, found := c.Find([]byte("time=x msg=y value=" + f(value) + " z")); !found || got != kind {
+			if got, found := find(t, "time=x msg=y value="+f(value)+" z"); !found || got != kind {
 				t.Errorf("%s %s: found %v, %q", value, way, found, got)
 			}
 		}
 	}
 	for _, secret := range []string{hex.EncodeToString(bytes.Repeat([]byte{0x9c, 3}, 16)), "sec-c-MTIzNDU2", "qEF2AkF0GmFLd-NDdHRsGQWgQ3Jlc6VEY2hhbq", "https://ana:word@proxy.example/"} {
-		if kind, found := c.Find([]byte("x " + secret)); !found || kind != Secret {
+		if kind, found := find(t, "x "+secret); !found || kind != Secret {
 			t.Errorf("a secret was not found: %s", secret)
 		}
 	}
 	for _, fine := range []string{"the store is open and the page serves", "Li", "Pages Reopened", "time=2026-11-22T09:00:00Z n=4711 1194402051", ""} {
-		if kind, found := c.Find([]byte(fine)); found {
+		if kind, found := find(t, fine); found {
 			t.Errorf("%q: found %s", fine, kind)
 		}
 	}
@@ -117,12 +131,12 @@ func contents(t *testing.T, file []byte) map[string]string {
 func TestZip(t *testing.T) {
 	b := Bundle{About: About{Version: 1, Made: now}, Checks: []doctor.Report{{ID: "store-open", State: doctor.OK}}, Config: config.Default().Shared(),
 		Log: Lines{"time=1 msg=fine", "panic: a line of another", "time=2 msg=Zanthippa"}}
-	_, err := b.Zip(known(), nil)
+	_, err := b.Zip(known, nil)
 	found, ok := errors.AsType[*Found](err)
 	if !ok || found.Section != "log.txt" || found.Kind != Name || strings.Contains(err.Error(), "Zanthippa") || !strings.Contains(found.Hint(), "--without log.txt") {
 		t.Fatalf("%v", err)
 	}
-	file, err := b.Zip(known(), []string{"log.txt"})
+	file, err := b.Zip(known, []string{"log.txt"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,14 +145,98 @@ func TestZip(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 	b.Log = b.Log[:2]
-	if file, err = b.Zip(known(), nil); err != nil {
+	if file, err = b.Zip(known, nil); err != nil {
 		t.Fatal(err)
 	}
 	if got := contents(t, file); got["log.txt"] != "time=1 msg=fine\n[a line of another program]\n" {
 		t.Errorf("log %q", got["log.txt"])
 	}
-	if _, err := b.Zip(known(), []string{"about.json"}); err == nil {
+	if _, err := b.Zip(known, []string{"about.json"}); err == nil {
 		t.Error("about.json was left out")
+	}
+}
+
+// appointments are as many people as a clinic's lists may hold, each with names of
+// their own.
+func appointments(c *Canaries, n int) {
+	for i := range n {
+		given, family := nameOf(i)
+		c.Person(phi.New(given), phi.New(family), phi.Text{})
+		c.Born(phi.New(time.Date(1930, 1, 1+i, 0, 0, 0, 0, time.UTC).Format(time.DateOnly)))
+		c.Reference(Appointment, phi.New(fmt.Sprintf("APT-%07d", i)))
+		c.Reference(Code, phi.New(fmt.Sprintf("%08d", 31*i+20_000_000)))
+	}
+}
+
+// nameOf gives names that begin and end as those of others do.
+func nameOf(i int) (given, family string) {
+	var letters []byte
+	for range 4 {
+		letters, i = append(letters, byte('a'+i%26)), i/26
+	}
+	return "Xan" + string(letters), "Quo" + string(letters) + "sen"
+}
+
+// Everybody is searched for, and so is every secret, however many there are and
+// whatever came before: also where the log is full of what is nearly a name, so that
+// there is more to look for than is held at a time.
+func TestEverybodyIsSearchedFor(t *testing.T) {
+	const people = 3000
+	var near strings.Builder
+	for i := range people / 3 {
+		given, family := nameOf(i)
+		for _, whole := range []string{given, family, given + " " + family, family + " " + given, family + ", " + given, family + "^" + given} {
+			fmt.Fprintf(&near, "time=1 x%sx x%sx x%sx\n", whole, strings.ToUpper(whole), strings.ToLower(whole))
+		}
+	}
+	all := func(c *Canaries) error {
+		appointments(c, people)
+		c.Hidden([]byte("clinic cipher key"))
+		return nil
+	}
+	_, first := nameOf(0)
+	_, last := nameOf(people - 1)
+	for _, c := range []struct {
+		before, text string
+		kind         Kind // none: nothing is found
+	}{
+		{"", last, Name}, {"", "clinic cipher key", Secret},
+		{near.String(), "", ""}, {near.String(), first, Name}, {near.String(), last, Name}, {near.String(), "clinic cipher key", Secret},
+	} {
+		b := Bundle{About: About{Made: now}, Log: strings.Split(c.before+"time=2 msg="+c.text, "\n")}
+		file, err := b.Zip(all, nil)
+		found, ok := errors.AsType[*Found](err)
+		switch {
+		case c.kind == "" && err != nil:
+			t.Errorf("after %d bytes: %v", len(c.before), err)
+		case c.kind == "" && !strings.Contains(contents(t, file)["about.json"], `"searched": 3000`):
+			t.Errorf("not all are counted: %s", contents(t, file)["about.json"])
+		case c.kind != "" && (!ok || found.Section != "log.txt" || found.Kind != c.kind):
+			t.Errorf("%q after %d bytes: %v", c.text, len(c.before), err)
+		}
+	}
+}
+
+// What cannot be searched is not written.
+func TestUnsearched(t *testing.T) {
+	broken := errors.New("the list does not open")
+	if file, err := (Bundle{}).Zip(func(*Canaries) error { return broken }, nil); file != nil || !errors.Is(err, broken) {
+		t.Errorf("%d bytes, %v", len(file), err)
+	}
+}
+
+// BenchmarkSearch searches the longest log for the people of 20,000 appointments.
+func BenchmarkSearch(b *testing.B) {
+	made := Bundle{About: About{Made: now}}
+	for i := range 20_000 {
+		made.Log = append(made.Log, fmt.Sprintf("time=2026-11-22T09:00:%02d.%06dZ level=INFO msg=\"a page was asked for\" component=web path=/api/%x took=%dms", i%60, i, i*7919, i%97))
+	}
+	made.Recent = made.Log
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := made.Zip(func(c *Canaries) error { appointments(c, 20_000); return nil }, nil); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 
@@ -151,7 +249,7 @@ func TestSizes(t *testing.T) {
 		b.Log = append(b.Log, line)
 	}
 	b.Log = append(b.Log, "time=last")
-	file, err := b.Zip(NewCanaries(now), nil)
+	file, err := b.Zip(nobody, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,8 +3,10 @@ package bundle
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"math/bits"
 	"net/url"
 	"strings"
 	"time"
@@ -28,14 +30,19 @@ const (
 	Secret      Kind = "a key, token or password"
 )
 
-// Canaries are what must not be in a bundle. The zero Canaries know only what
-// secrets look like. It never prints what it holds.
+// Canaries are what must not be in a bundle. The sections are there before them, so
+// that of what is added only those forms are kept of which every piece is somewhere in
+// a section, and these until there are enough for a search: memory does not grow with
+// the number of people, and nobody is left out. It never prints what it holds.
 type Canaries struct {
-	list   []canary
-	heads  map[[headLen]byte][]int // beginnings, to canaries
-	seen   map[string]bool
-	today  time.Time
-	people int
+	sections []section
+	pieces   pieces
+	batch    []canary
+	heads    map[[headLen]byte][]int // beginnings, to those of the batch
+	held     map[string]bool         // forms of the batch, to whether only whole words count
+	today    time.Time
+	people   int
+	found    *Found // the first
 }
 
 // canary is one form of one thing.
@@ -49,24 +56,26 @@ const (
 	headLen = 4
 	// What is shorter is met by chance: four letters, six of what may be a number.
 	minName, minID, minSecret = 4, 6, 8
-	// maxForms bounds the memory: some ten thousand people.
-	maxForms = 1 << 20
+
+	maxBatch = 1 << 13 // forms that are searched for at a time
 )
 
-// NewCanaries begins an empty list. now is the day of the newest log lines.
-func NewCanaries(now time.Time) *Canaries {
-	return &Canaries{heads: map[[headLen]byte][]int{}, seen: map[string]bool{}, today: now}
+// newCanaries begins a search of sections. now is the day of the newest log lines.
+func newCanaries(now time.Time, sections []section) *Canaries {
+	return &Canaries{sections: sections, pieces: piecesOf(sections), heads: map[[headLen]byte][]int{}, held: map[string]bool{}, today: now}
 }
 
-// Person adds the names of a person: each word of them, and the whole of them in
+// Person adds the names of a person: each word of them, and given and family name in
 // both orders.
-func (c *Canaries) Person(given, family phi.Text) {
+func (c *Canaries) Person(given, family, native phi.Text) {
 	c.people++
 	g, f := strings.TrimSpace(given.Reveal()), strings.TrimSpace(family.Reveal())
-	for _, whole := range []string{g, f} {
+	for _, whole := range []string{g, f, strings.TrimSpace(native.Reveal())} {
 		c.name(whole)
 		for _, word := range strings.FieldsFunc(whole, func(r rune) bool { return r == ' ' || r == '-' || r == ',' }) {
-			c.name(word)
+			if word != whole {
+				c.name(word)
+			}
 		}
 	}
 	if g != "" && f != "" {
@@ -173,28 +182,91 @@ func escaped(s string) string {
 }
 
 func (c *Canaries) add(kind Kind, form []byte, whole bool) {
-	if len(form) < headLen || len(c.list) >= maxForms || c.seen[string(form)] {
+	if c.found != nil || len(form) < headLen || !c.pieces.have(form) {
 		return
 	}
-	c.seen[string(form)] = true
+	if wholeOnly, held := c.held[string(form)]; held && (whole || !wholeOnly) {
+		return
+	}
+	c.held[string(form)] = whole
 	head := [headLen]byte(form)
-	c.heads[head] = append(c.heads[head], len(c.list))
-	c.list = append(c.list, canary{kind, form, whole})
+	c.heads[head] = append(c.heads[head], len(c.batch))
+	if c.batch = append(c.batch, canary{kind, form, whole}); len(c.batch) >= maxBatch {
+		c.search()
+	}
 }
 
-// Find looks for everything in a text, and for what secrets look like.
-func (c *Canaries) Find(text []byte) (kind Kind, found bool) {
+// search looks for the batch in all sections, and begins the next.
+func (c *Canaries) search() {
+	for _, s := range c.sections {
+		if kind, found := c.in(s.text); found && c.found == nil {
+			c.found = &Found{s.name, kind}
+		}
+	}
+	c.batch = c.batch[:0]
+	clear(c.heads)
+	clear(c.held)
+}
+
+func (c *Canaries) in(text []byte) (kind Kind, found bool) {
 	for i := 0; i+headLen <= len(text); i++ {
 		for _, n := range c.heads[[headLen]byte(text[i:])] {
-			if a := c.list[n]; bytes.HasPrefix(text[i:], a.form) && (!a.whole || alone(text, i, i+len(a.form))) {
+			if a := c.batch[n]; bytes.HasPrefix(text[i:], a.form) && (!a.whole || alone(text, i, i+len(a.form))) {
 				return a.kind, true
 			}
 		}
 	}
-	if s := string(text); logging.Redact(s) != s {
-		return Secret, true
-	}
 	return "", false
+}
+
+// result ends the search, with one for what secrets look like. It is nil where nothing
+// was found.
+func (c *Canaries) result() *Found {
+	c.search()
+	for _, s := range c.sections {
+		if text := string(s.text); c.found == nil && logging.Redact(text) != text {
+			c.found = &Found{s.name, Secret}
+		}
+	}
+	return c.found
+}
+
+// pieces are all that is headLen bytes long in some text, as a set of bits. It may say
+// that it has one which it has not, never the other way round.
+type pieces struct {
+	bits  []uint64
+	shift int // from a hash of 32 bits to the number of a bit
+}
+
+func piecesOf(sections []section) pieces {
+	size := 0
+	for _, s := range sections {
+		size += len(s.text)
+	}
+	n := min(max(10, bits.Len(uint(size))+3), 30) // at least eight bits for each piece
+	p := pieces{make([]uint64, 1<<n/64), 32 - n}
+	for _, s := range sections {
+		for i := 0; i+headLen <= len(s.text); i++ {
+			word, bit := p.at(s.text[i:])
+			p.bits[word] |= bit
+		}
+	}
+	return p
+}
+
+// have reports whether every piece of a form is in some text.
+func (p pieces) have(form []byte) bool {
+	for i := 0; i+headLen <= len(form); i++ {
+		if word, bit := p.at(form[i:]); p.bits[word]&bit == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (p pieces) at(text []byte) (word int, bit uint64) {
+	hash := binary.LittleEndian.Uint32(text) * 2654435769 >> p.shift
+	return int(hash / 64), 1 << (hash % 64)
 }
 
 // alone reports whether no letter or digit is beside text[from:to].

@@ -8,12 +8,15 @@
 // Where something is found nothing is written, and the error names the section
 // and the kind of thing, never the thing.
 //
+// However many people the kiosk knows, all of them are searched for, and their number
+// is in about.json; the memory for it grows with the sections, not with the people.
+//
 // It refuses to leave out silently: a section that is left out, or cut because it
 // is too long, is named in about.json. It refuses more than 10 MB.
 //
-//	Bundle{About, Checks, Config, Metrics, Log, ...} ─▶ sections ─▶ Canaries.Find ─▶ zip
-//	                                                                    │
-//	                                                                    ▼
+//	Bundle{About, Checks, Config, Metrics, Log, ...} ─▶ sections ─▶ Canaries ─▶ zip
+//	                                                                   │
+//	                                                                   ▼
 //	                                                    "log.txt may hold a name"
 //
 // After a crash there is a file whose name ends in ".part", or none.
