@@ -16,8 +16,7 @@ import (
 )
 
 const (
-	maxConns      = 32
-	maxStreams    = 4 // long works at a time
+	maxConns      = 32 // long works among them
 	headerTimeout = 5 * time.Second
 	bodyTimeout   = 30 * time.Second
 	idleTimeout   = time.Minute
