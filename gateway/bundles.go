@@ -239,8 +239,9 @@ func tailOf(path string, limit int64) ([]byte, error) {
 	return text, nil
 }
 
-// Offline is what a bundle is made from while no service runs.
+// Offline is what a bundle is made from while no service runs, or one that hangs.
 type Offline struct {
+	Answer  doctor.Answer // how the service was found: NoService or Hangs
 	File    string        // the config's
 	Config  config.Config // zero where the file cannot be read
 	Problem error         // why it cannot
@@ -248,7 +249,7 @@ type Offline struct {
 	Sealed  error         // why it does not
 	Version string
 	By      string // the account
-	Without []string
+	control.BundleWanted
 }
 
 // OfflineBundle makes a bundle from files: what doctor sees from outside, settings,
@@ -260,10 +261,17 @@ func OfflineBundle(ctx context.Context, o Offline) (control.BundleMade, error) {
 		b.About.Missing = append(b.About.Missing, section+": "+logging.Redact(err.Error()))
 	}
 	down := errors.New("no service runs")
-	for _, section := range []string{"metrics.txt", "recent.txt", "sync.json", "devices.json"} {
+	if o.Answer == doctor.Hangs {
+		down = errors.New("the service hangs: " + string(doctor.Hangs))
+	}
+	live := []string{"metrics.txt", "recent.txt", "sync.json", "devices.json"}
+	if o.Profiles {
+		live = append(live, "goroutines.txt", "heap.txt")
+	}
+	for _, section := range live {
 		missing(section, down)
 	}
-	if outside, err := NewOutside(o.File, doctor.NoService); err != nil {
+	if outside, err := NewOutside(o.File, o.Answer); err != nil {
 		missing("checks.json", err)
 	} else {
 		defer outside.Close()

@@ -13,6 +13,7 @@ import (
 	"clinicgate/gateway"
 	"clinicgate/gateway/bundle"
 	"clinicgate/gateway/control"
+	"clinicgate/gateway/doctor"
 	"clinicgate/storage/keyring"
 )
 
@@ -26,7 +27,8 @@ func (a *app) bundleCommand() *cobra.Command {
 newest 2 MB of the log, devices, versions and a check of the store. Before it is written
 every section is searched for the names, birth dates, appointments and codes that this
 kiosk knows, and for its keys, tokens and passwords; where something is found nothing is
-written. While no service runs it is made from files. Exit code 5 when something was found.`,
+written. While no service runs, or one that hangs, it is made from files, and only keys,
+tokens and passwords are searched for. Exit code 5 when something was found.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			draw, wipe := a.terminal.progress()
@@ -48,17 +50,23 @@ written. While no service runs it is made from files. Exit code 5 when something
 	return c
 }
 
-// makeBundle asks the service, or makes the bundle from files while none runs.
+// makeBundle asks the service, or makes the bundle from files while none runs or it
+// hangs.
 func (a *app) makeBundle(ctx context.Context, in control.BundleWanted, draw func(control.Progress)) (control.BundleMade, error) {
+	answer := doctor.NoService
 	client, err := a.dial(ctx)
 	if err == nil {
 		defer client.Close()
-		return client.MakeBundle(ctx, in, draw)
-	}
-	if !isDown(err) {
+		made, err := client.MakeBundle(ctx, in, draw)
+		if !errors.Is(err, control.ErrHangs) {
+			return made, err
+		}
+		answer = doctor.Hangs
+		fmt.Fprintln(a.err, "note: the service hangs, so the bundle is made from files")
+	} else if !isDown(err) {
 		return control.BundleMade{}, err
 	}
-	o := gateway.Offline{File: a.configPath, Version: buildInfo().Version, Without: in.Without}
+	o := gateway.Offline{Answer: answer, File: a.configPath, Version: buildInfo().Version, BundleWanted: in}
 	if u, err := user.Current(); err == nil {
 		o.By = u.Username
 	}

@@ -23,8 +23,7 @@
 //
 // BUG: of a telephone number the kiosk knows two digits, and looks for none. Names
 // of fewer than four letters are looked for together with the other name only (in
-// base64 five), and
-// birth dates of the last year not at all, since log lines begin with dates. While
-// no service runs, only keys, tokens and passwords are looked for, not people: the
-// store is not opened.
+// base64 five), and birth dates of the last year not at all, since log lines begin
+// with dates. While no service runs, or it hangs, only keys, tokens and passwords are
+// looked for, not people: the store is not opened.
 package bundle

@@ -14,7 +14,15 @@ type BundleMade struct {
 	File []byte `json:"file"` // a zip of at most 10 MB
 }
 
-// MakeBundle asks for a bundle.
+// makes is the endpoint that makes one.
+func makes(name string, roles Roles, f func(context.Context, Caller, BundleWanted, func(Progress)) (BundleMade, error)) endpoint {
+	return begun(name, roles, "sections", func(ctx context.Context, by Caller, in BundleWanted, w *lineWriter) (BundleMade, error) {
+		return f(ctx, by, in, w.progress)
+	})
+}
+
+// MakeBundle asks for a bundle. The error wraps ErrHangs when the service does not
+// begin to answer.
 func (c *Client) MakeBundle(ctx context.Context, in BundleWanted, progress func(Progress)) (BundleMade, error) {
-	return follow[BundleMade](ctx, c, "bundle/make", in, progress)
+	return followBegun[BundleMade](ctx, c, "bundle/make", in, tells(progress))
 }

@@ -127,16 +127,42 @@ func refusal(data []byte, status int) error {
 	return &Error{Code: Failed, Message: fmt.Sprintf("the service answered with status %d", status)}
 }
 
-// errHangs: there is a service, and it is stuck.
-var errHangs = errors.New("it takes connections and answers nothing")
+// ErrHangs means that there is a service, and that it is stuck. Such an error wraps
+// ErrUnreachable too.
+var ErrHangs = errors.New("it takes connections and answers nothing")
+
+// hangAfter is how long a service that lives needs at most to say that it begins.
+const hangAfter = 5 * time.Second
 
 // follow asks for a stream and waits for its result.
 func follow[Out any](ctx context.Context, c *Client, name string, in any, progress func(Progress)) (Out, error) {
-	return followLines[Out](ctx, c, name, in, func(l line) {
+	return followLines[Out](ctx, c, name, in, tells(progress))
+}
+
+// tells hands on how far the work is. progress may be nil.
+func tells(progress func(Progress)) func(line) {
+	return func(l line) {
 		if l.Progress != nil && progress != nil {
 			progress(*l.Progress)
 		}
+	}
+}
+
+// followBegun is followLines where the service says at once that it begins. The error
+// wraps ErrHangs when it does not.
+func followBegun[Out any](ctx context.Context, c *Client, name string, in any, each func(line)) (Out, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	timer := time.AfterFunc(hangAfter, func() { cancel(ErrHangs) })
+	defer timer.Stop()
+	out, err := followLines[Out](ctx, c, name, in, func(l line) {
+		timer.Stop()
+		each(l)
 	})
+	if err != nil && context.Cause(ctx) == ErrHangs {
+		return out, &unreachable{err: ErrHangs, hint: "`clinicgate service restart`; before that, `clinicgate bundle` keeps what it did"}
+	}
+	return out, err
 }
 
 // followLines is follow, with every line that is not the last.

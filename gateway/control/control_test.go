@@ -36,6 +36,7 @@ type backend struct {
 	caller chan control.Caller
 	verify func(context.Context, func(control.Progress)) (control.AuditReport, error)
 	call   func(control.CallEntry) (control.QueueEntry, error)
+	make   func()
 
 	mu       sync.Mutex
 	accesses []control.Access // guarded by mu
@@ -63,6 +64,9 @@ func (b statuses) Devices(context.Context, control.Caller) (d control.Devices, e
 type bundles struct{ *backend }
 
 func (b bundles) Make(context.Context, control.Caller, control.BundleWanted, func(control.Progress)) (m control.BundleMade, err error) {
+	if b.make != nil {
+		b.make()
+	}
 	return
 }
 
@@ -863,6 +867,44 @@ func TestUnreachable(t *testing.T) {
 	var h interface{ Hint() string }
 	if !errors.Is(err, control.ErrUnreachable) || !errors.As(err, &h) || h.Hint() == "" {
 		t.Errorf("Dial of nothing: %v, want ErrUnreachable with a hint", err)
+	}
+}
+
+// Whoever asks for the checks or a bundle of a service that takes connections and
+// answers nothing is told that it hangs.
+func TestHangs(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "c.sock")
+	l, err := net.Listen("unix", path) // and nobody takes what waits there
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c := dial(t, path)
+	for name, ask := range map[string]func() error{
+		"checks": func() error { _, err := c.DoctorLook(t.Context(), control.DoctorLook{}, nil); return err },
+		"bundle": func() error { _, err := c.MakeBundle(t.Context(), control.BundleWanted{}, nil); return err },
+	} {
+		var h interface{ Hint() string }
+		if err := ask(); !errors.Is(err, control.ErrHangs) || !errors.Is(err, control.ErrUnreachable) || !errors.As(err, &h) || h.Hint() == "" {
+			t.Errorf("%s: %v, want ErrHangs with a hint", name, err)
+		}
+	}
+}
+
+// A service that takes long for a bundle says at once that it has begun.
+func TestBundleBegins(t *testing.T) {
+	begun := make(chan struct{})
+	path, _ := serve(t, &backend{make: func() { <-begun }}, func(s *control.Server) { s.As(control.Peer{User: "ada", Name: "ada"}) })
+	tell := sync.OnceFunc(func() { close(begun) })
+	late := time.AfterFunc(time.Minute, tell) // so that the test ends
+	defer late.Stop()
+	told := false
+	if _, err := dial(t, path).MakeBundle(t.Context(), control.BundleWanted{}, func(control.Progress) {
+		told = true
+		tell()
+	}); err != nil || !told {
+		t.Errorf("it began: %v, %v", told, err)
 	}
 }
 

@@ -43,34 +43,21 @@ type Doctor interface {
 	Validate(context.Context, Caller, None, func(Progress)) (Validation, error)
 }
 
-// looks is the endpoint whose stream has a line for each report. The first line
-// comes at once: a caller who gets none knows that the service hangs.
+// looks is the endpoint whose stream has a line for each report.
 func looks(name string, roles Roles, f func(context.Context, Caller, DoctorLook, func(doctor.Report)) (DoctorFound, error)) endpoint {
-	return lines(name, roles, func(ctx context.Context, by Caller, in DoctorLook, w *lineWriter) (DoctorFound, error) {
-		w.write(line{Progress: &Progress{Unit: "checks"}})
+	return begun(name, roles, "checks", func(ctx context.Context, by Caller, in DoctorLook, w *lineWriter) (DoctorFound, error) {
 		return f(ctx, by, in, func(r doctor.Report) { w.write(line{Check: &r}) })
 	})
 }
 
-// hangAfter is how long a service that lives needs at most to say that it begins.
-const hangAfter = 5 * time.Second
-
-// DoctorLook runs the service's checks. The error wraps ErrUnreachable when the
-// service does not begin to answer.
+// DoctorLook runs the service's checks. The error wraps ErrHangs when the service does
+// not begin to answer.
 func (c *Client) DoctorLook(ctx context.Context, in DoctorLook, each func(doctor.Report)) (DoctorFound, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	timer := time.AfterFunc(hangAfter, func() { cancel(errHangs) })
-	out, err := followLines[DoctorFound](ctx, c, "doctor/look", in, func(l line) {
-		timer.Stop()
+	return followBegun[DoctorFound](ctx, c, "doctor/look", in, func(l line) {
 		if l.Check != nil && each != nil {
 			each(*l.Check)
 		}
 	})
-	if err != nil && context.Cause(ctx) == errHangs {
-		return out, &unreachable{err: errHangs, hint: "`clinicgate service restart`; before that, `clinicgate bundle` keeps what it did"}
-	}
-	return out, err
 }
 
 // DoctorFix repairs what a check found.

@@ -66,7 +66,7 @@ func endpoints(b Backend) []endpoint {
 		read("log/levels", tech, b.Log.Levels),
 		tell(act("log/level", tech, b.Log.SetLevel)),
 		tell(act("log/tail", tech, b.Log.Tail)),
-		stream("bundle/make", tech, b.Bundle.Make),
+		makes("bundle/make", tech, b.Bundle.Make),
 		tell(act("diag/open", tech, b.Diag.Open)),
 		tell(act("diag/close", tech, b.Diag.Close)),
 		read("diag/status", tech, b.Diag.Status),
@@ -210,6 +210,15 @@ func lines[In, Out any](name string, roles Roles, f func(context.Context, Caller
 		written.write(line{Result: result})
 		return nil
 	}}
+}
+
+// begun is lines whose first line comes at once: a caller who gets none knows that the
+// service hangs.
+func begun[In, Out any](name string, roles Roles, unit string, f func(context.Context, Caller, In, *lineWriter) (Out, error)) endpoint {
+	return lines(name, roles, func(ctx context.Context, by Caller, in In, w *lineWriter) (Out, error) {
+		w.write(line{Progress: &Progress{Unit: unit}})
+		return f(ctx, by, in, w)
+	})
 }
 
 // lineWriter writes the lines of one stream. When the caller is gone it ends
