@@ -25,7 +25,7 @@ type upgradeBackend struct{ *Gateway }
 
 // Look answers what the keeper of an upgrade judges a program by.
 func (g upgradeBackend) Look(ctx context.Context, _ control.Caller) (upgrade.Sight, error) {
-	s := upgrade.Sight{PID: os.Getpid(), Idle: g.web.Idle(), Address: g.web.Addr(), Devices: []string{}}
+	s := upgrade.Sight{PID: os.Getpid(), Version: g.o.Version, Idle: g.web.Idle(), Address: g.web.Addr(), Devices: []string{}}
 	for _, d := range g.devices.Status() {
 		if d.State == devices.Attached {
 			s.Devices = append(s.Devices, string(d.ID))

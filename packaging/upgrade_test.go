@@ -261,6 +261,11 @@ func (k *upgrading) goodUpgrade(r *releases, file string) {
 		t.Errorf("check: %s", out)
 	}
 
+	// The copy in the unpacked archive is not what the service runs.
+	if out, err := m.Try("/root/clinicgate_1.0.0_linux_amd64/clinicgate", "upgrade", at, "--now"); err == nil || !strings.Contains(out, "run `"+archived+" upgrade") {
+		t.Errorf("called as another program: %v: %s", err, out)
+	}
+
 	// Out of the window nothing happens, and it can be cancelled.
 	if out := k.must("", "upgrade", at); !strings.Contains(out, "in the window 02:00-04:00") {
 		t.Errorf("ordered: %s", out)

@@ -117,11 +117,18 @@ func (a *app) upgrade(ctx context.Context, file string, f upgradeFlags) error {
 	if err != nil {
 		return fmt.Errorf("cannot find this program's file: %w", err)
 	}
-	if service.Packaged(o.Program) {
-		return &mistake{err: errors.New("this clinicgate came with a package"), hint: "upgrade the package: `apt install ./clinicgate_VERSION_ARCH.deb` or `dnf upgrade ./clinicgate-VERSION.rpm`"}
+	if err := notPackaged(o.Program); err != nil {
+		return err
 	}
-	if err := service.MayUpgrade(ctx); err != nil {
+	installed, err := service.MayUpgrade(ctx)
+	if err != nil {
 		return serviceFailed(err)
+	}
+	if err := notPackaged(installed.Program); err != nil {
+		return err
+	}
+	if o.Program, err = installed.Upgrades(o.Program); err != nil {
+		return err
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("cannot make the folder of upgrades: %w", err)
@@ -145,6 +152,14 @@ func (a *app) upgrade(ctx context.Context, file string, f upgradeFlags) error {
 		return a.showUpgrade(plan)
 	}
 	return a.followUpgrade(ctx, dir, plan)
+}
+
+// notPackaged refuses a program that a package brought.
+func notPackaged(program string) error {
+	if !service.Packaged(program) {
+		return nil
+	}
+	return &mistake{err: errors.New("this clinicgate came with a package"), hint: "upgrade the package: `apt install ./clinicgate_VERSION_ARCH.deb` or `dnf upgrade ./clinicgate-VERSION.rpm`"}
 }
 
 func (a *app) upgradeCheck(dir, file string, t upgrade.Trust) error {

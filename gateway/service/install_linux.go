@@ -342,6 +342,7 @@ func parseShow(text string) State {
 	if _, line, ok := strings.Cut(v["ExecStart"], "argv[]="); ok {
 		s.Config = config.DefaultPath
 		line, _, _ = strings.Cut(line, " ;")
+		s.wrapped = !strings.HasPrefix(line, s.Program+" run ")
 		if _, at, ok := strings.Cut(line, " --config "); ok { // the last of the line
 			s.Config = at
 		}

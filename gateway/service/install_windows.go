@@ -364,6 +364,7 @@ func Query(context.Context) (State, error) {
 	out.Account = windows.UTF16PtrToString(c.ServiceStartName)
 	if words, err := windows.DecomposeCommandLine(out.From); err == nil && len(words) > 0 {
 		out.Program = words[0]
+		out.wrapped = len(words) < 2 || words[1] != "run"
 		if i := slices.Index(words, "--config"); i > 0 && i+1 < len(words) {
 			out.Config = words[i+1]
 		}

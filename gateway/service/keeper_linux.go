@@ -20,22 +20,22 @@ const (
 // Packaged reports whether a package of the system's brought the program.
 func Packaged(program string) bool { return program == systemd.Binary && fromPackage() }
 
-// MayUpgrade refuses where this account, or this machine, cannot.
-func MayUpgrade(ctx context.Context) error {
+// MayUpgrade gives the service, and refuses where this account, or this machine, cannot.
+func MayUpgrade(ctx context.Context) (State, error) {
 	if err := mayChange("upgrade the service"); err != nil {
-		return err
+		return State{}, err
 	}
 	s, err := Query(ctx)
 	if err == nil && !s.Installed {
 		err = notInstalled()
 	}
-	return err
+	return s, err
 }
 
 // InstallKeeper makes the keeper a service, of a program with its command line, and
 // starts it.
 func InstallKeeper(ctx context.Context, program string, args ...string) error {
-	if err := MayUpgrade(ctx); err != nil {
+	if _, err := MayUpgrade(ctx); err != nil {
 		return err
 	}
 	line := word(program)

@@ -14,22 +14,22 @@ import (
 // not: it leaves files alone between installations.
 func Packaged(string) bool { return false }
 
-// MayUpgrade refuses where this account, or this machine, cannot.
-func MayUpgrade(ctx context.Context) error {
+// MayUpgrade gives the service, and refuses where this account, or this machine, cannot.
+func MayUpgrade(ctx context.Context) (State, error) {
 	if !windows.GetCurrentProcessToken().IsElevated() {
-		return denied("upgrade the service", asAdmin)
+		return State{}, denied("upgrade the service", asAdmin)
 	}
 	s, err := Query(ctx)
 	if err == nil && !s.Installed {
 		err = notInstalled()
 	}
-	return err
+	return s, err
 }
 
 // InstallKeeper makes the keeper a service, of a program with its command line, and
 // starts it. It runs as the system's own account, since it replaces a program.
 func InstallKeeper(ctx context.Context, program string, args ...string) error {
-	if err := MayUpgrade(ctx); err != nil {
+	if _, err := MayUpgrade(ctx); err != nil {
 		return err
 	}
 	if err := RemoveKeeper(ctx); err != nil {

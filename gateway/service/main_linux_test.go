@@ -17,3 +17,16 @@ func TestErrorLines(t *testing.T) {
 		t.Errorf("%q", out.String())
 	}
 }
+
+// A service that is started through another program does not tell which is its own.
+func TestWrapped(t *testing.T) {
+	for line, want := range map[string]bool{
+		"{ path=/usr/local/bin/clinicgate ; argv[]=/usr/local/bin/clinicgate run --service --config /etc/c.toml ; ignore_errors=no ; start_time=[n/a] }": false,
+		"{ path=/opt/my gate/clinicgate ; argv[]=/opt/my gate/clinicgate run --service ; ignore_errors=no ; start_time=[n/a] }":                          false,
+		"{ path=/usr/bin/nice ; argv[]=/usr/bin/nice -n 5 /usr/local/bin/clinicgate run --service ; ignore_errors=no ; start_time=[n/a] }":               true,
+	} {
+		if s := parseShow("LoadState=loaded\nExecStart=" + line + "\n"); s.wrapped != want || s.Program == "" {
+			t.Errorf("%s: %+v", line, s)
+		}
+	}
+}

@@ -2,8 +2,11 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 
 	ks "github.com/kardianos/service"
 
@@ -49,6 +52,32 @@ type State struct {
 	Stale     bool   `json:"stale,omitempty"`     // files changed since the manager read them
 	Masked    bool   `json:"masked,omitempty"`    // the manager was told never to start it
 	Unwatched bool   `json:"unwatched,omitempty"` // the manager would not notice that it hangs
+
+	wrapped bool // Program is another one, which starts clinicgate
+}
+
+// Upgrades says which file an upgrade that is called as program replaces: the one that
+// the service manager starts, which program must be. Where the manager starts it
+// through another one, or does not tell, it is program.
+func (s State) Upgrades(program string) (string, error) {
+	if s.Program == "" || s.wrapped {
+		return program, nil
+	}
+	theirs, err := os.Stat(s.Program)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", &Error{What: "what the service manager starts is not there: " + s.Program, Next: "put the program there again, or let `clinicgate service install` install this one"}
+	}
+	if err != nil {
+		return "", err
+	}
+	ours, err := os.Stat(program)
+	if err != nil {
+		return "", err
+	}
+	if !os.SameFile(ours, theirs) {
+		return "", &Error{What: fmt.Sprintf("this program is %s, and the service runs %s", program, s.Program), Next: fmt.Sprintf("run `%s upgrade ...`", s.Program)}
+	}
+	return filepath.EvalSymlinks(s.Program)
 }
 
 // Error is a refusal with a next step. Denied is one for want of rights.

@@ -30,6 +30,7 @@ type Service interface {
 // Sight is how the service is.
 type Sight struct {
 	PID     int      `json:"pid"`
+	Version string   `json:"version"` // of the program that runs
 	Store   bool     `json:"store"`   // it committed and read back
 	Page    bool     `json:"page"`    // its page answers
 	Idle    bool     `json:"idle"`    // nobody is at the page
@@ -288,6 +289,8 @@ func (k *Keeper) proof(ctx context.Context, s State) (Sight, string) {
 	switch {
 	case err != nil:
 		return sight, "it does not answer"
+	case s.To.Version != "" && sight.Version != s.To.Version:
+		return sight, "the service runs another program" // the manager starts another file than the one that was replaced
 	case !sight.Store:
 		return sight, "its store does not commit and read back"
 	case !sight.Page || k.page(ctx, sight.Address) != nil:

@@ -27,6 +27,7 @@ type machine struct {
 	key     signature.Private
 
 	does    string // what the process that runs does; "" for none
+	version string // of it
 	since   time.Time
 	pid     int
 	started time.Time // by hand
@@ -65,7 +66,7 @@ func (m *machine) boot() {
 	}
 	m.does = "nothing"
 	if words := strings.Fields(string(text)); len(words) == 3 && words[0] == "clinicgate" {
-		m.does = words[2]
+		m.version, m.does = words[1], words[2]
 	}
 	m.since = time.Now()
 	m.started = m.since
@@ -107,7 +108,7 @@ func (m *machine) Ends(context.Context) (int, error) {
 }
 
 func (m *machine) Look(ctx context.Context) (Sight, error) {
-	s := Sight{PID: m.pid, Store: true, Page: true, Idle: !m.busy, Address: "page", Devices: []string{"scanner", "printer"}}
+	s := Sight{PID: m.pid, Version: m.version, Store: true, Page: true, Idle: !m.busy, Address: "page", Devices: []string{"scanner", "printer"}}
 	if time.Since(m.since) < startTime {
 		return Sight{}, errors.New("not yet")
 	}

@@ -110,6 +110,28 @@ func TestBroken(t *testing.T) {
 	}
 }
 
+// A program that the service manager does not start proves nothing by the one that it
+// does start.
+func TestOtherProgram(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMachine(t)
+		o := m.order(m.release("1.1.0", "nothing", nil))
+		o.Program = m.program + "-copy"
+		if err := errors.Join(os.WriteFile(o.Program, []byte(oldProgram), 0o755), os.MkdirAll(m.dir, 0o755)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := o.Plan(m.dir, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.keeper().Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if s := m.state(); s.Last.Result != RolledBack || s.Last.Reason != "the service runs another program" || m.does != "good" {
+			t.Errorf("%+v, and what runs is %s", s.Last, m.does)
+		}
+	})
+}
+
 func TestRefusedBefore(t *testing.T) {
 	m := &machine{t: t, dir: t.TempDir(), program: filepath.Join(t.TempDir(), "clinicgate")}
 	if err := os.WriteFile(m.program, []byte(oldProgram), 0o755); err != nil {
