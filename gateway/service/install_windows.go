@@ -299,8 +299,12 @@ func act(ctx context.Context, doing string, f func(ks.Service) error) error {
 	if !was.Installed {
 		return notInstalled()
 	}
-	if doing == "start" && was.State == "running" || doing == "stop" && was.State == "stopped" {
+	down := was.State == "stopped" || was.State == "failed"
+	switch {
+	case doing == "start" && was.State == "running", doing == "stop" && down:
 		return nil
+	case doing == "restart" && down: // nothing to stop, which is an error to Windows
+		f = ks.Service.Start
 	}
 	err = control(doing, f)
 	if errors.Is(err, windows.ERROR_ACCESS_DENIED) {
