@@ -216,6 +216,17 @@ func TestWine(t *testing.T) {
 	}
 }
 
+// What the service tells the manager of Windows, by tests that nothing else runs there.
+func TestWineService(t *testing.T) {
+	w := newWine(t)
+	build := exec.Command("go", "test", "-c", "-o", filepath.Join(w.drive, "t", "service.test.exe"), "./gateway/service")
+	build.Dir, build.Env = "..", append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	t.Log(w.must(`C:\t\service.test.exe`, "-test.v", "-test.run", "^(TestStopAskedFor|TestEndsByItself)$"))
+}
+
 // wine is a Windows that is made for one test.
 type wine struct {
 	t     *testing.T

@@ -174,6 +174,6 @@ func (w *watch) force(over context.Context) {
 			w.tell(w.exits.Clean())
 		}
 		fmt.Fprintln(w.err, "error: a part did not stop in time; the process ends without it")
-		os.Exit(exitFailed)
+		w.notifier.CutOff(exitFailed)
 	}
 }

@@ -62,7 +62,9 @@ func StopKeeper(ctx context.Context) error {
 
 // ResumeKeeper lets a keeper that was stopped go on.
 func ResumeKeeper(context.Context) error {
-	return withService(KeeperName, func(h *mgr.Service) error { return h.Start() })
+	return withService(KeeperName, func(h *mgr.Service) error {
+		return errors.Join(startType(h, windows.SERVICE_AUTO_START), h.Start()) // end may have disabled it
+	})
 }
 
 // RemoveKeeper takes the keeper's service away; a keeper that runs may do so itself,
@@ -77,7 +79,14 @@ func RemoveKeeper(context.Context) error {
 }
 
 func halt(ctx context.Context, grace time.Duration) error {
-	return withService(Name, func(h *mgr.Service) error { return end(ctx, h, grace) })
+	return withService(Name, func(h *mgr.Service) error {
+		// Nothing starts the service while its program is replaced: no recovery action,
+		// and no person. launch takes this back.
+		if err := startType(h, windows.SERVICE_DISABLED); err != nil {
+			return err
+		}
+		return end(ctx, h, grace)
+	})
 }
 
 func launch(context.Context) error {
@@ -130,8 +139,7 @@ func end(ctx context.Context, h *mgr.Service, grace time.Duration) error {
 			if killed {
 				return &Error{What: "the service does not stop", Next: whyHint}
 			}
-			// A killed process is a crash, after which the manager would start it again
-			// while its program is replaced. launch takes this back.
+			// A killed process is a crash, after which the manager would start it again.
 			if err := startType(h, windows.SERVICE_DISABLED); err != nil {
 				return err
 			}

@@ -53,7 +53,7 @@ func (h *handler) Execute(_ []string, requests <-chan svc.ChangeRequest, say cha
 	say <- pending
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	n := &Notifier{became: make(chan struct{}, 1)}
+	n := &Notifier{became: make(chan struct{}, 1), cut: make(chan int, 1)}
 	ended := make(chan int, 1)
 	go func() {
 		errors := &logLines{}
@@ -88,10 +88,13 @@ func (h *handler) Execute(_ []string, requests <-chan svc.ChangeRequest, say cha
 				cancel()
 				select {
 				case h.code = <-ended:
+				case h.code = <-n.cut:
 				case <-time.After(stopBound):
 					h.code = 1
 				}
-				return h.code != 0, uint32(h.code)
+				// However it went, it was asked for: with another code the recovery
+				// actions would start the service again.
+				return false, 0
 			}
 		}
 	}

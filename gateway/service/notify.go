@@ -11,6 +11,8 @@ import (
 	"time"
 )
 
+const cutGrace = time.Second // for Windows to be told
+
 // Notifier tells the service manager how the process is (sd_notify(3)). A nil
 // Notifier tells nobody, which is right where no manager listens.
 type Notifier struct {
@@ -18,6 +20,7 @@ type Notifier struct {
 	conn     *net.UnixConn // to systemd; nil on Windows
 	watchdog time.Duration
 	became   chan struct{} // rings at Ready; Windows
+	cut      chan int      // takes the code of CutOff; Windows
 }
 
 // NewNotifier follows $NOTIFY_SOCKET, $WATCHDOG_USEC and $WATCHDOG_PID as systemd
@@ -80,6 +83,17 @@ func (n *Notifier) Alive() error { return n.send("WATCHDOG=1") }
 
 // Stopping says that the process is about to end.
 func (n *Notifier) Stopping() error { return n.send("STOPPING=1") }
+
+// CutOff ends the process during a stop that was asked for and takes too long. Windows
+// is told first that the service stopped: it takes an exit before that for a crash, and
+// starts the service again.
+func (n *Notifier) CutOff(code int) {
+	if n != nil && n.cut != nil {
+		n.cut <- code
+		time.Sleep(cutGrace) // Main ends before that
+	}
+	os.Exit(code)
+}
 
 func (n *Notifier) send(lines ...string) error {
 	if n == nil {
