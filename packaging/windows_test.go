@@ -3,6 +3,7 @@
 package packaging_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -112,12 +113,7 @@ func TestWine(t *testing.T) {
 	k.run = func(stdin string, args ...string) (string, error) {
 		return w.run(stdin, `C:\Program Files\clinicgate\clinicgate.exe`, args...)
 	}
-	k.write = func(name, text string) string {
-		if err := os.WriteFile(filepath.Join(w.drive, "t", name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return `C:\t\` + name
-	}
+	k.write = w.write
 	is := func(state string) {
 		t.Helper()
 		eventually(t, time.Minute, "the service is "+state, func() error {
@@ -227,6 +223,53 @@ func TestWineService(t *testing.T) {
 	t.Log(w.must(`C:\t\service.test.exe`, "-test.v", "-test.run", "^(TestStopAskedFor|TestEndsByItself)$"))
 }
 
+// A stop in which a part never ends is over all the same, as one that was asked for.
+func TestWineStop(t *testing.T) {
+	w := newWine(t)
+	source, err := filepath.Abs("../cmd/clinicgate/run.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const last = "\t\t\treturn errors.Join(err, shown, log.Close())\n"
+	if strings.Count(string(text), last) != 1 {
+		t.Fatalf("%s has not %q once: the test must be told of the new source", source, last)
+	}
+	changed, overlay := filepath.Join(t.TempDir(), "run.go"), filepath.Join(t.TempDir(), "overlay.json")
+	err = errors.Join(os.WriteFile(changed, []byte(strings.Replace(string(text), last, "\t\t\tselect {}\n"+last, 1)), 0o600),
+		os.WriteFile(overlay, fmt.Appendf(nil, `{"Replace": {%q: %q}}`, source, changed), 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const program = `C:\t\clinicgate.exe`
+	build := exec.Command("go", "build", "-overlay", overlay, "-o", filepath.Join(w.drive, "t", "clinicgate.exe"), "./cmd/clinicgate")
+	build.Dir, build.Env = "..", append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	k := &kiosk{t: t, config: filepath.Join(w.drive, "ProgramData", "clinicgate", "config.toml")}
+	k.run = func(stdin string, args ...string) (string, error) { return w.run(stdin, program, args...) }
+	k.write = w.write
+	k.setUp("web.listen="+freeAddress(t), "mqtt.listen=")
+	k.keys(`C:\t\shared.json`, `C:\t\maker.pem`)
+	k.must("", "service", "install")
+	k.must("", "service", "start")
+	k.launch() // it serves
+	w.must("sc", "stop", "clinicgate")
+	eventually(t, time.Minute, "the service stopped, and did not fail", func() error {
+		out, _ := w.run("", "sc", "query", "clinicgate")
+		if !regexp.MustCompile(`STATE +: 1 +STOPPED\s+WIN32_EXIT_CODE +: 0 `).MatchString(out) {
+			return errors.New(strings.Join(strings.Fields(out), " "))
+		}
+		return nil
+	})
+	k.must("", "service", "restart")
+	k.launch()
+}
+
 // wine is a Windows that is made for one test.
 type wine struct {
 	t     *testing.T
@@ -310,6 +353,15 @@ func (w *wine) replaced(msi string) {
 	if out, err := exec.Command("msibuild", file, "-q", "INSERT INTO `Property` (`Property`, `Value`) VALUES ('UPGRADINGPRODUCTCODE', '{00000000-0000-0000-0000-000000000001}')").CombinedOutput(); err != nil {
 		w.t.Fatalf("%v: %s", err, out)
 	}
+}
+
+// write puts a file into C:\t.
+func (w *wine) write(name, text string) string {
+	w.t.Helper()
+	if err := os.WriteFile(filepath.Join(w.drive, "t", name), []byte(text), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	return `C:\t\` + name
 }
 
 func (w *wine) run(stdin, name string, args ...string) (string, error) {
