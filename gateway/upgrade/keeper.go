@@ -289,7 +289,7 @@ func (k *Keeper) proof(ctx context.Context, s State) (Sight, string) {
 	switch {
 	case err != nil:
 		return sight, "it does not answer"
-	case s.To.Version != "" && sight.Version != s.To.Version:
+	case s.To.Version != "" && plain(sight.Version) != plain(s.To.Version):
 		return sight, "the service runs another program" // the manager starts another file than the one that was replaced
 	case !sight.Store:
 		return sight, "its store does not commit and read back"
