@@ -114,7 +114,7 @@ type signaller struct {
 
 	before scene
 	looked bool
-	told   string          // the steady pattern that the device has taken over
+	told   string          // the steady pattern that the device has taken over; "": it is not known what it shows
 	unit   devices.Device  // which took it: another one in its place knows nothing
 	since  time.Time       // and since when that was there: one that came back knows nothing either
 	at     time.Time       // when it was told
@@ -162,8 +162,8 @@ func (s *signaller) tell(ctx context.Context) {
 		}
 	}
 	// A call that nobody was told of is history a second later.
-	if p := pulse(s.device.Class, shows, s.before, now); p != "" && s.looked && !s.do(ctx, s.command(p)) {
-		s.told = "" // it is not known what it shows now
+	if p := pulse(s.device.Class, shows, s.before, now); p != "" && s.looked {
+		s.do(ctx, s.command(p))
 	}
 	s.before, s.looked = now, true
 }
@@ -177,11 +177,16 @@ func (s *signaller) command(pattern string) devices.Command {
 }
 
 // do reports whether the device has taken the command over. A command that came
-// to nothing may be tried again; one that failed has had its outcome.
+// to nothing may be tried again; one that failed has had its outcome, and may have
+// been done all the same: what is wanted by then is said again, also where that is
+// what the device was told before.
 func (s *signaller) do(ctx context.Context, c devices.Command) bool {
 	ctx, cancel := context.WithTimeout(ctx, signalWithin)
 	defer cancel()
 	err := s.devices.Do(ctx, devices.ID(s.device.ID), c)
+	if err != nil {
+		s.told = ""
+	}
 	if err != nil && !errors.Is(err, devices.ErrAbsent) {
 		s.next = devices.Command{}
 		if !s.failed && ctx.Err() == nil {
