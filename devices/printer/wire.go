@@ -26,6 +26,9 @@ const (
 	piece       = 4096
 )
 
+// errStuck: the printer has stopped the line and does not go on.
+var errStuck = &devices.Fault{Reason: "printer takes no more bytes", Hint: "see whether it has paper and its cover is closed; switch it off and on"}
+
 // send writes a job in pieces, each of which has to be taken in time. It ends
 // early with ctx.
 func send(ctx context.Context, w wire, j job) (sent int, err error) {
@@ -55,7 +58,11 @@ func (s stream) Write(b []byte) (int, error) {
 	if err := s.SetWriteDeadline(time.Now().Add(writeWithin)); err != nil {
 		return 0, err
 	}
-	return s.deadlined.Write(b)
+	n, err := s.deadlined.Write(b)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = errStuck
+	}
+	return n, err
 }
 
 func (s stream) Listen(b []byte, within time.Duration) (int, error) {
