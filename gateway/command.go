@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"clinicgate/devices"
@@ -135,51 +136,103 @@ func (g *Gateway) judgeCommand(tx *storage.Tx, b downlink.Believed, c *kiosk.Com
 	return do, "", nil
 }
 
-// runCommands does what was taken, one after the other.
+// commandsAgain is how soon a store that did not give the commands is asked again.
+const commandsAgain = 5 * time.Second
+
+// runCommands does what was taken: of each device one after the other, and none
+// waits for one of another device, which may stand still until it expires.
 func (g *Gateway) runCommands(ctx context.Context) error {
-	for {
-		var due []dueCommand
-		err := g.store.Update(ctx, func(tx *storage.Tx) error {
-			due = nil
-			var keys [][]byte
-			if err := tx.Walk(pendingView, nil, func(_, value []byte) error {
-				var c dueCommand
-				if json.Unmarshal(value, &c) == nil {
-					due = append(due, c)
-					keys = append(keys, []byte(c.ID))
-				}
-				return nil
-			}); err != nil {
-				return err
+	type end struct {
+		device string
+		err    error
+	}
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	busy, ended := map[string]bool{}, make(chan end)
+	for failed := false; ; {
+		due, err := g.takeCommands(ctx, busy)
+		var again <-chan time.Time
+		if err != nil {
+			again = time.After(commandsAgain)
+			if !failed && ctx.Err() == nil {
+				g.log.Error("commands were not taken up; this is tried again", "error", err)
 			}
-			for _, k := range keys {
-				if err := tx.Delete(pendingView, k); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil && ctx.Err() == nil {
-			g.log.Error("commands were not taken up", "error", err)
 		}
-		if err == nil {
-			for _, c := range due {
-				g.doCommand(ctx, c)
-			}
+		failed = err != nil
+		for _, c := range due {
+			wg.Go(func() {
+				err := g.contained(ctx, part{"commands", func(ctx context.Context) error { g.doCommand(ctx, c); return nil }})
+				select {
+				case ended <- end{c.Do.Device, err}:
+				case <-ctx.Done():
+				}
+			})
 		}
 		select {
 		case <-ctx.Done():
 			return nil
+		case e := <-ended:
+			if e.err != nil {
+				return e.err
+			}
+			delete(busy, e.device)
 		case <-g.commandsDue:
+		case <-again:
 		}
 	}
 }
 
+// takeCommands takes the oldest command of each device that is not busy, which then is.
+func (g *Gateway) takeCommands(ctx context.Context, busy map[string]bool) (due []dueCommand, err error) {
+	err = g.store.Update(ctx, func(tx *storage.Tx) error {
+		due = nil
+		if err := tx.Walk(pendingView, nil, func(_, value []byte) error {
+			var c dueCommand
+			if json.Unmarshal(value, &c) != nil || busy[c.Do.Device] {
+				return nil
+			}
+			i := slices.IndexFunc(due, func(d dueCommand) bool { return d.Do.Device == c.Do.Device })
+			switch {
+			case i < 0:
+				due = append(due, c)
+			case c.ID < due[i].ID: // ids begin with their time
+				due[i] = c
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+		for _, c := range due {
+			if err := tx.Delete(pendingView, []byte(c.ID)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range due {
+		busy[c.Do.Device] = true
+	}
+	return due, nil
+}
+
+var errExpired = errors.New("expired")
+
+// doCommand does one command, and gives it up when it expires: a door that opens, or a
+// ticket that comes out, when nobody counts on it any more is worse than none.
 func (g *Gateway) doCommand(ctx context.Context, c dueCommand) {
 	facts := kiosk.AuditFacts{Action: c.Do.Verb, Resource: c.Do.Device}
-	err := errors.New("expired")
+	err := errExpired
 	if now := g.trustedTime(); !now.IsZero() && now.Before(c.Expires) {
-		err = g.devices.Do(ctx, devices.ID(c.Do.Device), devices.Command{ID: c.ID, Verb: c.Do.Verb, Args: c.Do.Args})
+		within, cancel := context.WithTimeout(ctx, c.Expires.Sub(now)) // the machine's clock may be off
+		if err = g.devices.Do(within, devices.ID(c.Do.Device), devices.Command{ID: c.ID, Verb: c.Do.Verb, Args: c.Do.Args}); err != nil && within.Err() != nil && ctx.Err() == nil {
+			err = fmt.Errorf("%w: %w", errExpired, err)
+		}
+		cancel()
 	}
 	if err != nil {
 		facts.Outcome = kiosk.OutcomeFailure
