@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"clinicgate/devices"
+	"clinicgate/devices/mqtt"
 	"clinicgate/gateway/config"
 	"clinicgate/kiosk"
 
@@ -47,8 +48,13 @@ func (g *Gateway) keepDisplay(ctx context.Context, d config.Device) {
 			}
 			bounded, cancel := context.WithTimeout(ctx, displayWithin)
 			// A command that failed has had its outcome, and is retained; one that found
-			// no display is tried again.
-			if err := g.devices.Do(bounded, devices.ID(d.ID), next); !errors.Is(err, devices.ErrAbsent) {
+			// no display is tried again, and so is one that no broker has acknowledged, as
+			// another command.
+			switch err := g.devices.Do(bounded, devices.ID(d.ID), next); {
+			case errors.Is(err, devices.ErrAbsent):
+			case errors.Is(err, mqtt.ErrUnsure):
+				next = devices.Command{}
+			default:
 				shown, next = call, devices.Command{}
 			}
 			cancel()

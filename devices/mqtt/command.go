@@ -24,6 +24,9 @@ type outcome struct {
 	err error
 }
 
+// ErrUnsure is in the error of a command of which it is not known whether it was sent.
+var ErrUnsure = errors.New("it is not known whether the command was sent")
+
 const answerDeadline = 10 * time.Second
 
 // outputs are the classes that take commands.
@@ -171,7 +174,7 @@ func (d *Device) tell(ctx context.Context, topic string, payload []byte, retain 
 	case errors.Is(err, ErrNotConnected):
 		return devices.ErrAbsent
 	case err != nil:
-		return &devices.Fault{Reason: "the command could not be sent", Hint: "clinicgate status shows the broker", Err: err}
+		return &devices.Fault{Reason: "the command could not be sent", Hint: "clinicgate status shows the broker", Err: errors.Join(ErrUnsure, err)}
 	}
 	return nil
 }

@@ -80,6 +80,9 @@ type Device struct {
 	done    []outcome              // guarded by mu: the newest commands
 	steady  string                 // guarded by mu: what another maker's lamp or sounder was told to show until told otherwise
 	pulses  int                    // guarded by mu: under way at another maker's device
+	owed    bool                   // guarded by mu: what they began is yet to be ended
+
+	ending sync.Mutex // held while one attempt to end it is made
 }
 
 // happening is an event that was handed over.
@@ -143,7 +146,12 @@ func (d *Device) Run(ctx context.Context, sink devices.Sink) error {
 	d.sink = sink
 	d.mu.Unlock()
 	d.station.add(d)
+	var ends sync.WaitGroup
+	if d.cfg.Speaks != "" {
+		ends.Go(func() { d.runEnds(ctx) })
+	}
 	defer func() {
+		ends.Wait()
 		d.station.remove(d)
 		d.mu.Lock()
 		defer d.mu.Unlock()

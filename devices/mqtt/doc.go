@@ -9,7 +9,7 @@
 // its will, says so; an Output's command is done when the device has answered, once
 // per id. Lamps, sounders and doors of other makers (Makers) are switched on and off
 // in their words, and what is to end by itself (a pulse, an open door) is ended from
-// here. Size, nesting and number of what is read are bounded before anything is
+// here, however long that takes while the gateway runs. Size, nesting and number of what is read are bounded before anything is
 // built from it. Numbers stay the text that came: 36.60 does not become 36.6.
 //
 // It refuses to guess: a word that no rule lists means nothing, a device without a
@@ -39,7 +39,7 @@
 // of the ready table covers it.
 //
 // BUG: a door of another maker stands open if the gateway is killed within the five
-// seconds that it opens it. Where the device has a time of its own (Tasmota's
+// seconds that it opens it, or ends while the door's broker is away. Where the device has a time of its own (Tasmota's
 // PulseTime, a lock that locks itself), set it.
 //
 // BUG: other makers' events have no id, and a seq alone is one for a minute (a device

@@ -27,5 +27,5 @@ type Intake func(ctx context.Context, m Message) error
 // taken: malformed, or of a kind that the kiosk does not know.
 var ErrNotAccepted = errors.New("message is not of a known form")
 
-// ErrNotConnected: there is no broker to publish to now.
+// ErrNotConnected: there is no broker to publish to now, and nothing was sent.
 var ErrNotConnected = errors.New("no connection to the MQTT broker")

@@ -23,9 +23,10 @@ type room struct {
 	events    []string
 	readings  []devices.Reading
 	published []string
-	fail      error     // of everything that should become durable
-	send      error     // of publishing
-	until     time.Time // when send ends; zero: never
+	fail      error         // of everything that should become durable
+	send      error         // of publishing
+	until     time.Time     // when send ends; zero: never
+	held      time.Duration // how long send is waited for
 	answer    func(topic string, payload []byte)
 	sent      func() // after each message that was published
 }
@@ -45,7 +46,9 @@ func newRoom(more ...mqtt.Rule) *room {
 		},
 		Publish: func(_ context.Context, topic string, payload []byte, retain bool) error {
 			if r.send != nil && (r.until.IsZero() || time.Now().Before(r.until)) {
-				return r.send
+				err := r.send
+				time.Sleep(r.held)
+				return err
 			}
 			r.published = append(r.published, fmt.Sprintf("%s %s %v", topic, payload, retain))
 			if r.answer != nil {
@@ -394,6 +397,52 @@ func TestADoorIsClosed(t *testing.T) {
 		r.sent = func() { r.send, r.until = errors.New("broken"), time.Time{} }
 		if err := d.Do(t.Context(), devices.Command{ID: "3", Verb: "open"}); devices.FaultOf(err) == nil || !strings.Contains(devices.FaultOf(err).Hint, "door may stand open") || errors.Is(err, devices.ErrAbsent) {
 			t.Errorf("it was never closed: %v", err)
+		}
+	})
+}
+
+// A pulse that came to nothing ends what an earlier one has left to it, and what could
+// not be ended in time is ended when there is a way again, once.
+func TestADoorIsClosedLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRoom()
+		d := r.run(t, mqtt.Config{ID: "door", Class: devices.Door, Port: "mqtt:door", Speaks: "tasmota"}).(devices.Output)
+		if err := r.say(t, "tele/door/LWT", "Online"); err != nil {
+			t.Fatal(err)
+		}
+		const opened, closed = "cmnd/door/POWER ON false", "cmnd/door/POWER OFF false"
+		first := make(chan error)
+		go func() { first <- d.Do(t.Context(), devices.Command{ID: "1", Verb: "open"}) }()
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		r.send, r.until, r.held = mqtt.ErrNotConnected, time.Now().Add(time.Second), 5*time.Second
+		if err := d.Do(t.Context(), devices.Command{ID: "2", Verb: "open"}); !errors.Is(err, devices.ErrAbsent) {
+			t.Errorf("the second came to nothing: %v", err)
+		}
+		if err := <-first; err != nil || strings.Join(r.published, "; ") != opened+"; "+closed {
+			t.Errorf("the first: %v, %q", err, r.published)
+		}
+
+		synctest.Wait()
+		r.published, r.held = nil, 0
+		if err := d.Do(t.Context(), devices.Command{ID: "3", Verb: "open"}); err != nil {
+			t.Fatal(err)
+		}
+		r.published, r.send, r.until = nil, mqtt.ErrNotConnected, time.Now().Add(time.Second)
+		if err := d.Do(t.Context(), devices.Command{ID: "4", Verb: "open"}); !errors.Is(err, devices.ErrAbsent) || len(r.published) != 0 {
+			t.Errorf("nothing was opened, and nothing is to be closed: %v, %q", err, r.published)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+
+		r.sent = func() { r.sent, r.send, r.until = nil, errors.New("lost"), time.Now().Add(time.Minute) }
+		if err := d.Do(t.Context(), devices.Command{ID: "5", Verb: "open"}); devices.FaultOf(err) == nil || !strings.Contains(devices.FaultOf(err).Hint, "door may stand open") {
+			t.Errorf("the broker was away for a minute: %v", err)
+		}
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		if strings.Join(r.published, "; ") != opened+"; "+closed {
+			t.Errorf("a minute later the door was told %q", r.published)
 		}
 	})
 }

@@ -32,6 +32,7 @@ const (
 	doorOpens   = 5 * time.Second
 	endAgain    = time.Second // between attempts to end a pulse
 	endAttempts = 10
+	endLater    = 5 * time.Second // between further ones
 )
 
 var (
@@ -137,20 +138,22 @@ func (d *Device) flip(ctx context.Context, c devices.Command) error {
 	d.pulses++
 	d.mu.Unlock()
 	err := d.set(ctx, !rest)
-	if errors.Is(err, devices.ErrAbsent) { // nothing was said
+	if !errors.Is(err, devices.ErrAbsent) { // of what was sent in vain it is not known whether it arrived
 		d.mu.Lock()
-		defer d.mu.Unlock()
-		d.pulses--
-		return err
+		d.owed = true
+		d.mu.Unlock()
 	}
 	if err == nil {
 		wait(ctx, length) // cut short where the service stops: what has begun is ended
 	}
-	return errors.Join(err, d.settle(ctx)) // of what could not be sent it is not known whether it arrived
+	if ended := d.settle(ctx); ended != nil {
+		return ended
+	}
+	return err
 }
 
-// settle ends a pulse, unless another one is under way. A lamp or a sounder is told
-// again soon by who drives it; a door is not.
+// settle ends a pulse, also one that came to nothing: an earlier one may have left its
+// end to it. A lamp or a sounder is told again soon by who drives it; a door is not.
 func (d *Device) settle(ctx context.Context) (err error) {
 	d.mu.Lock()
 	d.pulses--
@@ -163,20 +166,50 @@ func (d *Device) settle(ctx context.Context) (err error) {
 		if i > 0 {
 			time.Sleep(endAgain)
 		}
-		d.mu.Lock()
-		others, on := d.pulses, d.cfg.Class != devices.Door && d.steady != "" && d.steady != "off"
-		d.mu.Unlock()
-		if others > 0 {
-			return nil
-		}
-		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), endAgain)
-		err = d.set(bounded, on)
-		cancel()
-		if err == nil {
+		if err = d.end(context.WithoutCancel(ctx)); err == nil {
 			return nil
 		}
 	}
 	return &devices.Fault{Reason: "the device could not be told to end what it does", Hint: "look at it: a door may stand open, a sounder may sound", Err: errors.New(err.Error())}
+}
+
+// end tells the device once to end what pulses began, unless one is under way, which
+// ends it then.
+func (d *Device) end(ctx context.Context) error {
+	d.ending.Lock()
+	defer d.ending.Unlock()
+	d.mu.Lock()
+	owed, on := d.owed && d.pulses == 0, d.cfg.Class != devices.Door && d.steady != "" && d.steady != "off"
+	if owed {
+		d.owed = false
+	}
+	d.mu.Unlock()
+	if !owed {
+		return nil
+	}
+	bounded, cancel := context.WithTimeout(ctx, endAgain)
+	defer cancel()
+	err := d.set(bounded, on)
+	if err != nil {
+		d.mu.Lock()
+		d.owed = true
+		d.mu.Unlock()
+	}
+	return err
+}
+
+// runEnds ends what settle could not, as soon as there is a way again.
+func (d *Device) runEnds(ctx context.Context) {
+	tick := time.NewTicker(endLater)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			_ = d.end(ctx) // settle has told of it
+		}
+	}
 }
 
 func wait(ctx context.Context, d time.Duration) {

@@ -114,7 +114,8 @@ func (c *Client) Connected(f func()) { c.connected = append(c.connected, f) }
 
 // Publish sends a message at QoS 1, not retained, and returns nil only when the
 // broker has acknowledged it. It waits for a connection while ctx allows. After
-// an error the broker may have the message all the same.
+// an error the broker may have the message all the same, but for
+// mqtt.ErrNotConnected.
 func (c *Client) Publish(ctx context.Context, topic string, payload []byte) error {
 	return c.publish(ctx, topic, payload, false)
 }

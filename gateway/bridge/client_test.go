@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"log/slog"
+	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -201,6 +202,45 @@ func TestPublishWaitsForAConnectionAndNoLonger(t *testing.T) {
 	}
 	if st := c.Status(); st.State != bridge.ClientConnecting || st.Reason == "" || st.Hint == "" {
 		t.Errorf("status %+v does not say what is wrong", st)
+	}
+}
+
+// Of a message that left on a connection that ended before the acknowledgement it is
+// not said that there was no connection: the broker may have it.
+func TestWhatLeftIsNotCalledUnsent(t *testing.T) {
+	broker, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = broker.Close() })
+	arrived := make(chan byte, 10)
+	go func() {
+		for {
+			c, err := broker.Accept()
+			if err != nil {
+				return
+			}
+			packet := make([]byte, 1024)
+			_, _ = c.Read(packet)               // CONNECT
+			_, _ = c.Write([]byte{32, 2, 0, 0}) // CONNACK
+			_, _ = c.Read(packet)
+			arrived <- packet[0] >> 4
+			_ = c.Close()
+		}
+	}()
+	c, err := bridge.NewClient(bridge.ClientConfig{Broker: "tcp://" + broker.Addr().String(), ID: "lobby-2", Clean: true}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, c)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	err = c.Publish(ctx, "clinicgate/main/x/lobby-2/queue", []byte("x"))
+	if kind := <-arrived; kind != 3 {
+		t.Fatalf("the broker got a packet of type %d, want PUBLISH", kind)
+	}
+	if err == nil || errors.Is(err, mqtt.ErrNotConnected) || ctx.Err() != nil {
+		t.Errorf("Publish = %v, want an error that is not ErrNotConnected", err)
 	}
 }
 

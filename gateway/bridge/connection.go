@@ -124,15 +124,18 @@ func (n *connection) close() {
 	}
 }
 
-// publish waits for the broker's acknowledgement.
+// publish waits for the broker's acknowledgement. mqtt.ErrNotConnected says that
+// nothing was sent; of what was, a connection that ends leaves it open.
 func (n *connection) publish(ctx context.Context, topic string, payload []byte, retain bool) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(n.ctx, cancel)()
-	if err := finished(ctx, n.paho.Publish(topic, 1, retain, payload)); err != nil {
-		if n.ctx.Err() != nil {
-			return fmt.Errorf("cannot publish: %w", mqtt.ErrNotConnected)
-		}
+	switch err := finished(ctx, n.paho.Publish(topic, 1, retain, payload)); {
+	case errors.Is(err, paho.ErrNotConnected):
+		return fmt.Errorf("cannot publish: %w", mqtt.ErrNotConnected)
+	case err != nil && n.ctx.Err() != nil:
+		return fmt.Errorf("cannot publish: %w", context.Cause(n.ctx))
+	case err != nil:
 		return fmt.Errorf("cannot publish: %w", err)
 	}
 	return nil
