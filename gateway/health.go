@@ -28,8 +28,9 @@ func (g *Gateway) runHealth(ctx context.Context) error {
 			text, err := json.Marshal(map[string]any{"v": 1, "class": s.Class, "state": s.State, "battery": s.Battery, "since": g.trusted(s.Since).UTC().Format(time.RFC3339)})
 			if key := string(s.State) + charge(s.Battery); err == nil && told[s.ID] != key {
 				bounded, cancel := context.WithTimeout(ctx, healthPublish)
-				if g.toDevices(bounded, bridge.HealthTopic(g.cfg.Kiosk.Site, string(g.self), string(s.ID)), text, true) == nil {
-					told[s.ID] = key
+				err := g.toDevices(bounded, "", bridge.HealthTopic(g.cfg.Kiosk.Site, string(g.self), string(s.ID)), text, true)
+				if err == nil || g.remote != nil && g.remote.Status().State != bridge.ClientConnected {
+					told[s.ID] = key // a broker that is away now rings when it is back
 				}
 				cancel()
 			}

@@ -40,6 +40,7 @@ func (g *Gateway) openMQTT() (err error) {
 	if err != nil {
 		return err
 	}
+	g.broker.Connected(g.rang)
 	if c.Broker != "" {
 		g.remote, err = bridge.NewClient(g.remoteConfig(), log)
 		if err != nil {
@@ -120,29 +121,52 @@ func (g *Gateway) credential(ctx context.Context, id string) (sum []byte, ok boo
 	return sum, err == nil && sum != nil
 }
 
-// toDevices sends to where devices are: to clients of the embedded broker and to
-// the external one.
-func (g *Gateway) toDevices(ctx context.Context, topic string, payload []byte, retain bool) error {
-	var errs []error
-	send := func(plain, kept func(context.Context, string, []byte) error) {
+// toDevices sends to where devices are: by the broker by which the device was heard, or
+// by all at once where that is not known; then all of them must have it. What is
+// retained goes by the others too, for a device that comes by another one next; whether
+// they have it does not count.
+func (g *Gateway) toDevices(ctx context.Context, by mqtt.Way, topic string, payload []byte, retain bool) error {
+	ways := map[mqtt.Way]func(context.Context, string, []byte) error{}
+	use := func(way mqtt.Way, plain, kept func(context.Context, string, []byte) error) {
 		if retain {
 			plain = kept
 		}
-		errs = append(errs, plain(ctx, topic, payload))
+		ways[way] = plain
 	}
 	if g.cfg.MQTT.Listen != "" || g.cfg.MQTT.LAN != "" {
-		send(g.broker.Publish, g.broker.PublishRetained)
+		use(mqtt.Embedded, g.broker.Publish, g.broker.PublishRetained)
 	}
 	if g.remote != nil {
-		send(g.remote.Publish, g.remote.PublishRetained)
+		use(mqtt.External, g.remote.Publish, g.remote.PublishRetained)
 	}
-	if len(errs) == 0 {
+	if publish, ok := ways[by]; ok && !retain {
+		return publish(ctx, topic, payload)
+	}
+	type outcome struct {
+		way mqtt.Way
+		err error
+	}
+	came := make(chan outcome, len(ways))
+	for way, publish := range ways {
+		go func() { came <- outcome{way, publish(ctx, topic, payload)} }() // ends when ctx does
+	}
+	var errs []error
+	for range ways {
+		o := <-came
+		if o.way == by {
+			return o.err
+		}
+		errs = append(errs, o.err)
+	}
+	left := func(err error) bool { return !errors.Is(err, mqtt.ErrNotConnected) }
+	switch err := errors.Join(errs...); {
+	case len(errs) == 0:
 		return mqtt.ErrNotConnected
+	case err == nil || !slices.ContainsFunc(errs, left):
+		return err
+	default:
+		return errors.New("not every broker has it: " + err.Error()) // so it is not mqtt.ErrNotConnected
 	}
-	if slices.Contains(errs, nil) {
-		return nil
-	}
-	return errors.Join(errs...)
 }
 
 // mqttHealth records what a device says about itself. It returns when that is

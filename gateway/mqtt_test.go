@@ -184,15 +184,55 @@ func TestADeviceOnTheNetworkCallsForHelp(t *testing.T) {
 	}
 }
 
+// orders sends devices' commands as the clinic's server does.
+type orders struct {
+	c   *clinic
+	key ed25519.PrivateKey
+	seq uint64
+}
+
+func (c *clinic) orders() *orders {
+	c.t.Helper()
+	o := &orders{c: c, key: ed25519.NewKeyFromSeed([]byte("0123456789abcdef0123456789abcdef"))}
+	key := base64.StdEncoding.EncodeToString(o.key.Public().(ed25519.PublicKey))
+	secrets, _ := json.Marshal([]map[string]string{{"kind": "kiosk-public", "owner": "authority", "value": key}})
+	if _, err := c.control.KeyImport(c.t.Context(), control.KeyImport{Secrets: secrets}); err != nil {
+		c.t.Fatal(err)
+	}
+	c.eventually("a trusted time", func() bool {
+		st, err := c.control.Status(c.t.Context())
+		return err == nil && st.Synced
+	})
+	return o
+}
+
+func (o *orders) send(signer ed25519.PrivateKey, do map[string]any, nonce string, life time.Duration) {
+	c := o.c
+	c.t.Helper()
+	args, _ := json.Marshal(do)
+	order, _ := kiosk.Defined("kiosk/COMMAND")
+	event, err := kiosk.NewEvent(order, "kiosk.lobby-1", kiosk.Command{Type: "COMMAND", Name: "device", Args: args, Expires: kiosk.At(time.Now().Add(life)), Nonce: nonce, Timestamp: kiosk.At(time.Now())})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	event.ID = uuid.Must(uuid.NewV7())
+	o.seq++
+	text, err := wire.Signer{Kiosk: "authority", Key: signer}.Message(storage.Record{Event: event, Inc: 1, Seq: o.seq,
+		HLC: storage.NewHLC(time.Now()), Boot: uuid.New(), Synced: true})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	sealed, err := c.cipher.Encrypt(text)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	payload, _ := json.Marshal(sealed)
+	c.pubnub.InjectRaw("kiosk.lobby-1", payload, "server")
+}
+
 func TestSignedCommandsReachADevice(t *testing.T) {
 	t.Parallel()
 	c, connect := deviceRoom(t)
-	authority := ed25519.NewKeyFromSeed([]byte("0123456789abcdef0123456789abcdef"))
-	key := base64.StdEncoding.EncodeToString(authority.Public().(ed25519.PublicKey))
-	secrets, _ := json.Marshal([]map[string]string{{"kind": "kiosk-public", "owner": "authority", "value": key}})
-	if _, err := c.control.KeyImport(t.Context(), control.KeyImport{Secrets: secrets}); err != nil {
-		t.Fatal(err)
-	}
 	lamp := connect("lamp-1", c.credential("lamp-1"))
 	shown, up := make(chan string, 10), make(chan struct{}, 10)
 	lamp.Subscribe("clinic/main/lobby-1/lamp/lamp-1/command", func(_ context.Context, _ string, payload []byte) error {
@@ -215,37 +255,15 @@ func TestSignedCommandsReachADevice(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.eventually("the lamp in the list", func() bool { return c.device("lamp").State == "attached" })
-	c.eventually("a trusted time", func() bool {
-		st, err := c.control.Status(t.Context())
-		return err == nil && st.Synced
-	})
-
-	seq := uint64(0)
+	orders := c.orders()
+	authority := orders.key
 	send := func(signer ed25519.PrivateKey, device, pattern, nonce string, life time.Duration) {
 		t.Helper()
 		do := map[string]any{"device": device, "verb": "open"}
 		if pattern != "" {
 			do["verb"], do["args"] = "show", map[string]string{"pattern": pattern}
 		}
-		args, _ := json.Marshal(do)
-		order, _ := kiosk.Defined("kiosk/COMMAND")
-		event, err := kiosk.NewEvent(order, "kiosk.lobby-1", kiosk.Command{Type: "COMMAND", Name: "device", Args: args, Expires: kiosk.At(time.Now().Add(life)), Nonce: nonce, Timestamp: kiosk.At(time.Now())})
-		if err != nil {
-			t.Fatal(err)
-		}
-		event.ID = uuid.Must(uuid.NewV7())
-		seq++
-		text, err := wire.Signer{Kiosk: "authority", Key: signer}.Message(storage.Record{Event: event, Inc: 1, Seq: seq,
-			HLC: storage.NewHLC(time.Now()), Boot: uuid.New(), Synced: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		sealed, err := c.cipher.Encrypt(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		payload, _ := json.Marshal(sealed)
-		c.pubnub.InjectRaw("kiosk.lobby-1", payload, "server")
+		orders.send(signer, do, nonce, life)
 	}
 	const nonce = "nonce-nonce-nonce-"
 	send(authority, "lamp", "blink", nonce+"1", time.Minute)
@@ -255,7 +273,7 @@ func TestSignedCommandsReachADevice(t *testing.T) {
 	}
 	_, forger, _ := ed25519.GenerateKey(rand.Reader)
 	send(forger, "lamp", "on", nonce+"2", time.Minute)
-	seq-- // what is not believed has no place in the sequence
+	orders.seq-- // what is not believed has no place in the sequence
 	send(authority, "lamp", "on", nonce+"1", time.Minute)
 	send(authority, "lamp", "on", nonce+"3", -time.Minute)
 	send(authority, "lamp", "on", nonce+"4", 24*time.Hour)
@@ -540,5 +558,41 @@ func TestATicketComesOutOfAPrinterOnMQTT(t *testing.T) {
 	}
 	if got := c.audited(kiosk.TicketPrinted); len(got) != 1 || got[0] != "print" {
 		t.Errorf("the audit log has %q", got)
+	}
+}
+
+// A device on the kiosk's own broker does what it is told while the clinic's is away.
+func TestTheOtherBrokerIsAway(t *testing.T) {
+	t.Parallel()
+	c, connect := deviceRoom(t)
+	if err := c.stop(); err != nil {
+		t.Fatal(err)
+	}
+	c.cfg.MQTT.Broker = "tcp://" + freeAddress(t)
+	c.start()
+	lamp := connect("lamp-1", c.credential("lamp-1"))
+	up := make(chan struct{}, 10)
+	lamp.Subscribe("clinic/main/lobby-1/lamp/lamp-1/command", func(_ context.Context, _ string, payload []byte) error {
+		var is struct{ ID string }
+		if err := json.Unmarshal(payload, &is); err != nil {
+			return err
+		}
+		go func() { _ = say(t, lamp, "clinic/main/lobby-1/lamp/lamp-1/ack", `{"v":1,"id":"`+is.ID+`","ok":true}`) }()
+		return nil
+	})
+	lamp.Connected(func() { up <- struct{}{} })
+	runClient(t, lamp)
+	<-up
+	if err := say(t, lamp, "clinic/main/lobby-1/lamp/lamp-1/state", `{"v":1,"state":"ready"}`); err != nil {
+		t.Fatal(err)
+	}
+	c.eventually("the lamp is there", func() bool { return c.device("lamp").State == "attached" })
+	for range 5 {
+		if _, err := c.control.TryDevice(t.Context(), control.DeviceUnit{ID: "lamp"}); err != nil {
+			t.Errorf("the lamp, which answers at once: %v", err)
+		}
+	}
+	if text := c.log.String(); strings.Contains(text, "a lamp or sounder did not do it") {
+		t.Errorf("the log has that it did not:\n%s", text)
 	}
 }

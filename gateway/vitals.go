@@ -256,7 +256,7 @@ func (g *Gateway) tellStation(device string, c stationCommand) {
 	if err == nil {
 		ctx, cancel := context.WithTimeout(g.running, tellWithin)
 		defer cancel()
-		err = g.toDevices(ctx, mqtt.Topic{Site: g.cfg.Kiosk.Site, Kiosk: string(g.self), Class: string(devices.Vitals), Device: device, Leaf: mqtt.LeafCommand}.String(), text, false)
+		err = g.toDevices(ctx, g.station.Way(devices.Vitals, device), mqtt.Topic{Site: g.cfg.Kiosk.Site, Kiosk: string(g.self), Class: string(devices.Vitals), Device: device, Leaf: mqtt.LeafCommand}.String(), text, false)
 	}
 	if err != nil {
 		g.log.Warn("a device was not told what to measure", "device", device, "error", err)

@@ -18,6 +18,14 @@ type answer struct {
 	reason string
 }
 
+// outcome gives nil for what was done.
+func (a answer) outcome() error {
+	if a.ok {
+		return nil
+	}
+	return &devices.Fault{Reason: "the device did not do it: " + a.reason, Hint: "look at the device"}
+}
+
 // outcome is how a command ended, kept so that its repeat does nothing.
 type outcome struct {
 	id  string
@@ -154,23 +162,26 @@ func (d *Device) send(ctx context.Context, c devices.Command, came chan answer) 
 	if err != nil {
 		return fmt.Errorf("cannot encode a command: %w", err)
 	}
-	if err := d.tell(ctx, topic, payload, d.cfg.Class == devices.Display); err != nil {
-		return err
+	err = d.tell(ctx, topic, payload, d.cfg.Class == devices.Display)
+	if err == nil {
+		select {
+		case a := <-came:
+			return a.outcome()
+		case <-ctx.Done():
+			err = &devices.Fault{Reason: "the device did not answer", Hint: "look whether it did it; check its power and its radio", Err: ctx.Err()}
+		}
 	}
 	select {
-	case a := <-came:
-		if a.ok {
-			return nil
-		}
-		return &devices.Fault{Reason: "the device did not do it: " + a.reason, Hint: "look at the device"}
-	case <-ctx.Done():
-		return &devices.Fault{Reason: "the device did not answer", Hint: "look whether it did it; check its power and its radio", Err: ctx.Err()}
+	case a := <-came: // whatever became of the time or of the broker
+		return a.outcome()
+	default:
+		return err
 	}
 }
 
 // tell publishes a command; devices.ErrAbsent where there is no broker.
 func (d *Device) tell(ctx context.Context, topic string, payload []byte, retain bool) error {
-	switch err := d.station.deps.Publish(ctx, topic, payload, retain); {
+	switch err := d.station.deps.Publish(ctx, d.by(), topic, payload, retain); {
 	case errors.Is(err, ErrNotConnected):
 		return devices.ErrAbsent
 	case err != nil:

@@ -78,6 +78,8 @@ type Device struct {
 	seen    []happening            // guarded by mu: the newest
 	waiting map[string]chan answer // guarded by mu: commands by id
 	done    []outcome              // guarded by mu: the newest commands
+	way     Way                    // guarded by mu: by which it was heard last
+	live    bool                   // guarded by mu: way is of what it said while the gateway ran
 	steady  string                 // guarded by mu: what another maker's lamp or sounder was told to show until told otherwise
 	pulses  int                    // guarded by mu: under way at another maker's device
 	owed    bool                   // guarded by mu: what they began is yet to be ended
@@ -180,6 +182,22 @@ func (d *Device) attach(ctx context.Context, up func(string)) error {
 			return nil
 		}
 	}
+}
+
+// came notes by which broker the device speaks: there it hears. What another one had
+// kept may be of a time when the device was there.
+func (d *Device) came(m Message) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !m.Retained || !d.live {
+		d.way, d.live = m.Way(), !m.Retained
+	}
+}
+
+func (d *Device) by() Way {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.way
 }
 
 // reachable notes whether the device is there; reason is a token.

@@ -18,6 +18,23 @@ type Message struct {
 	Client string
 }
 
+// Way is a broker by which devices and the gateway reach each other.
+type Way string
+
+// The brokers: the gateway's own, and the clinic's.
+const (
+	Embedded Way = "embedded"
+	External Way = "external"
+)
+
+// Way gives by which broker the message came.
+func (m Message) Way() Way {
+	if m.Client == "" {
+		return External
+	}
+	return Embedded
+}
+
 // Intake takes a message and returns when it is durable. An error leaves it
 // unacknowledged, so that it comes again; ErrNotAccepted acknowledges and counts
 // it, because coming again would not help.

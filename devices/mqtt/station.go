@@ -44,8 +44,9 @@ type Deps struct {
 	// VitalsEvent takes an event of a vitals device of our own scheme, as it came, by
 	// its name there, whether it is configured or not.
 	VitalsEvent func(ctx context.Context, device string, payload []byte) error
-	// Publish sends to where devices are.
-	Publish func(ctx context.Context, topic string, payload []byte, retain bool) error
+	// Publish sends by the broker by which a device was heard, or by all, where that is
+	// empty. ErrNotConnected says that nothing was sent.
+	Publish func(ctx context.Context, by Way, topic string, payload []byte, retain bool) error
 	Log     *slog.Logger
 }
 
@@ -226,12 +227,20 @@ func (s *Station) Explain(m Message) []string {
 
 // heard notes a word of devices. What the broker had kept was said some time ago.
 func heard(list []*Device, m Message) {
-	if m.Retained {
-		return
-	}
 	for _, d := range list {
-		d.link.Heard(time.Now())
+		d.came(m)
+		if !m.Retained {
+			d.link.Heard(time.Now())
+		}
 	}
+}
+
+// Way gives by which broker a device of a name was heard last; empty: it is not known.
+func (s *Station) Way(class devices.Class, name string) (by Way) {
+	for _, d := range s.named(name, string(class)) {
+		by = d.by()
+	}
+	return by
 }
 
 // named gives the devices of a name; class restricts them where it is not empty.

@@ -23,6 +23,7 @@ type room struct {
 	events    []string
 	readings  []devices.Reading
 	published []string
+	ways      []mqtt.Way    // by which that was published
 	fail      error         // of everything that should become durable
 	send      error         // of publishing
 	until     time.Time     // when send ends; zero: never
@@ -44,12 +45,13 @@ func newRoom(more ...mqtt.Rule) *room {
 			r.events = append(r.events, device+" "+string(payload))
 			return r.fail
 		},
-		Publish: func(_ context.Context, topic string, payload []byte, retain bool) error {
+		Publish: func(_ context.Context, by mqtt.Way, topic string, payload []byte, retain bool) error {
 			if r.send != nil && (r.until.IsZero() || time.Now().Before(r.until)) {
 				err := r.send
 				time.Sleep(r.held)
 				return err
 			}
+			r.ways = append(r.ways, by)
 			r.published = append(r.published, fmt.Sprintf("%s %s %v", topic, payload, retain))
 			if r.answer != nil {
 				go r.answer(topic, payload)
@@ -288,6 +290,11 @@ func TestCommandIsDoneOnceAndAnswered(t *testing.T) {
 		if err := d.Do(t.Context(), show); devices.FaultOf(err) == nil || devices.FaultOf(err).Reason != "the device did not answer" {
 			t.Errorf("unanswered: %v", err)
 		}
+		r.send = errors.New("lost")
+		show.ID = "c5"
+		if err := d.Do(t.Context(), show); !errors.Is(err, mqtt.ErrUnsure) || errors.Is(err, devices.ErrAbsent) {
+			t.Errorf("no acknowledgement of the broker: %v", err)
+		}
 		r.send = mqtt.ErrNotConnected
 		show.ID = "c4"
 		if err := d.Do(t.Context(), show); !errors.Is(err, devices.ErrAbsent) {
@@ -303,6 +310,56 @@ func TestCommandIsDoneOnceAndAnswered(t *testing.T) {
 		} {
 			if err := d.Do(t.Context(), c); !errors.Is(err, devices.ErrUnsupported) {
 				t.Errorf("%s: %v", name, err)
+			}
+		}
+	})
+}
+
+// A command goes where its device was heard last: what one broker had kept says less
+// than what the device said by another.
+func TestACommandGoesWhereItsDeviceIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRoom()
+		d := r.run(t, mqtt.Config{ID: "lamp", Class: devices.Lamp, Port: "mqtt:lamp-1", Speaks: "tasmota"}).(devices.Output)
+		if by := r.Way(devices.Lamp, "lamp-1"); by != "" {
+			t.Errorf("before a word it is at the broker %q", by)
+		}
+		for i, said := range []struct {
+			client   string
+			retained bool
+			want     mqtt.Way
+		}{{"", true, mqtt.External}, {"lamp-1", false, mqtt.Embedded}, {"", true, mqtt.Embedded}, {"", false, mqtt.External}} {
+			if err := r.Take(t.Context(), mqtt.Message{Topic: "tele/lamp-1/LWT", Payload: []byte("Online"), Client: said.client, Retained: said.retained}); err != nil {
+				t.Fatal(err)
+			}
+			r.ways = nil
+			if err := d.Do(t.Context(), devices.Command{ID: fmt.Sprint(i), Verb: "show", Args: map[string]string{"pattern": "on"}}); err != nil {
+				t.Fatal(err)
+			}
+			if by := r.Way(devices.Lamp, "lamp-1"); len(r.ways) != 1 || r.ways[0] != said.want || by != said.want {
+				t.Errorf("%d: told by %v, want %v; known as at %v", i, r.ways, said.want, by)
+			}
+		}
+	})
+}
+
+// An answer counts, also where the broker takes all of the time.
+func TestAnAnswerCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRoom()
+		d := r.run(t, mqtt.Config{ID: "lamp", Class: devices.Lamp, Port: "mqtt:lamp-1"}).(devices.Output)
+		if err := r.say(t, "clinic/main/lobby-1/lamp/lamp-1/state", `{"v":1,"state":"ready"}`); err != nil {
+			t.Fatal(err)
+		}
+		r.answer = func(_ string, payload []byte) {
+			var c struct{ ID string }
+			_ = json.Unmarshal(payload, &c)
+			_ = r.Take(t.Context(), mqtt.Message{Topic: "clinic/main/lobby-1/lamp/lamp-1/ack", Payload: fmt.Appendf(nil, `{"v":1,"id":%q,"ok":true}`, c.ID)})
+		}
+		r.sent = func() { time.Sleep(time.Minute) }
+		for i := range 20 {
+			if err := d.Do(t.Context(), devices.Command{ID: fmt.Sprint(i), Verb: "show", Args: map[string]string{"pattern": "on"}}); err != nil {
+				t.Fatalf("attempt %d: %v", i, err)
 			}
 		}
 	})
