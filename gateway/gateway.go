@@ -123,8 +123,9 @@ type Gateway struct {
 	station      *mqtt.Station
 	watched      *observatory
 
-	commandsDue chan struct{} // rings runCommands
-	brokerBack  chan struct{} // rings runHealth
+	commandsDue chan struct{}  // rings runCommands
+	tellers     sync.WaitGroup // parts that may have something to end at devices
+	brokerBack  chan struct{}  // rings runHealth
 	linkBack    atomic.Pointer[time.Time]
 	devices     *devices.Set
 	units       *units
@@ -150,7 +151,9 @@ const (
 	storeDeadline = 10 * time.Second
 	// stopDeadline bounds a stop: parts that have not ended by then are left.
 	stopDeadline = 4 * time.Second
-	heartbeat    = 20 * time.Second
+	// lastWords is how long within it the brokers wait for who ends what devices do.
+	lastWords = 3 * time.Second
+	heartbeat = 20 * time.Second
 )
 
 // errReload ends a run that begins again with other keys.
@@ -283,14 +286,14 @@ func (g *Gateway) parts() []part {
 		{"page", g.web.Run},
 		{"desk", g.runDesk},
 		{"diagnostics", g.diag.Run},
-		{"broker", g.broker.Run},
+		{"broker", g.outlasting(g.broker.Run)},
 		{"vitals", g.runVitals},
-		{"external broker", g.runRemote},
-		{"commands", g.runCommands},
+		{"external broker", g.outlasting(g.runRemote)},
+		{"commands", g.telling(g.runCommands)},
 		{"device health", g.runHealth},
 		{"exchange", g.runSite},
 		{"devices", func(ctx context.Context) error { return g.devices.Run(ctx, g.observed) }},
-		{"signals", g.runSignals},
+		{"signals", g.telling(g.runSignals)},
 		{"page scanner", g.readPage},
 		{"tickets", g.runTickets},
 		{"displays", g.runDisplays},
@@ -302,6 +305,34 @@ func (g *Gateway) parts() []part {
 		{"break-glass", g.runGlasses},
 		{"checks", g.runChecks},
 		{"predecessors", g.runPredecessors},
+	}
+}
+
+// telling is a part that ends at its end what devices do: a door that is open.
+func (g *Gateway) telling(run func(context.Context) error) func(context.Context) error {
+	g.tellers.Add(1)
+	return func(ctx context.Context) error {
+		defer g.tellers.Done()
+		return run(ctx)
+	}
+}
+
+// outlasting is a part that goes on after ctx until those that are telling have ended,
+// or lastWords.
+func (g *Gateway) outlasting(run func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		own, end := context.WithCancel(context.WithoutCancel(ctx))
+		defer end()
+		defer context.AfterFunc(ctx, func() {
+			told := make(chan struct{})
+			go func() { g.tellers.Wait(); close(told) }()
+			select {
+			case <-told:
+			case <-time.After(lastWords):
+			}
+			end()
+		})()
+		return run(own)
 	}
 }
 

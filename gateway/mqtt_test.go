@@ -596,3 +596,45 @@ func TestTheOtherBrokerIsAway(t *testing.T) {
 		t.Errorf("the log has that it did not:\n%s", text)
 	}
 }
+
+// A door that was opened just before a stop is closed by it.
+func TestADoorIsClosedBeforeTheStop(t *testing.T) {
+	t.Parallel()
+	c, connect := deviceRoom(t)
+	orders := c.orders()
+	lock := connect("zigbee", c.credential("zigbee"))
+	shown, up := make(chan string, 10), make(chan struct{}, 10)
+	lock.Subscribe("zigbee2mqtt/lock/set", func(_ context.Context, _ string, payload []byte) error {
+		shown <- string(payload)
+		return nil
+	})
+	lock.Connected(func() { up <- struct{}{} })
+	runClient(t, lock)
+	<-up
+	if err := say(t, lock, "zigbee2mqtt/lock/availability", "online"); err != nil {
+		t.Fatal(err)
+	}
+	c.eventually("the door is there", func() bool { return c.device("gate").State == "attached" })
+	orders.send(orders.key, map[string]any{"device": "gate", "verb": "open"}, "nonce-nonce-nonce-1", time.Minute)
+	hears := func(want string) {
+		t.Helper()
+		select {
+		case got := <-shown:
+			if got != want {
+				t.Errorf("the door was told %s, want %s", got, want)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatalf("the door was not told %s\n%s", want, c.log.String())
+		}
+	}
+	hears(`{"state":"UNLOCK"}`)
+	if err := c.stop(); err != nil {
+		t.Fatal(err)
+	}
+	hears(`{"state":"LOCK"}`)
+	if text := c.log.String(); strings.Contains(text, "did not stop in time") {
+		t.Errorf("the stop took too long:\n%s", text)
+	}
+	c.start()
+	c.eventually("the door on record", func() bool { return len(c.audited(kiosk.CommandDone)) == 1 })
+}

@@ -107,8 +107,13 @@ func (g *Gateway) observed(ctx context.Context, r devices.Reading) error {
 }
 
 // deviceMessage takes what an MQTT device said. It returns when it is durable; then
-// the device gets its acknowledgement.
+// the device gets its acknowledgement. While everything ends there is nobody for it: it
+// gets none, and says it again.
 func (g *Gateway) deviceMessage(ctx context.Context, m mqtt.Message) error {
+	if g.running.Err() != nil {
+		<-ctx.Done() // an error would cut off a device that is yet to be told something
+		return ctx.Err()
+	}
 	err := g.station.Take(ctx, m)
 	g.sawMessage(m, err)
 	return err

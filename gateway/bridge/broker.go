@@ -52,6 +52,9 @@ const (
 	maxFilters    = 16       // subscriptions of a client
 	maxInflight   = 256      // messages to a client without its acknowledgement
 	sessionExpiry = 3600     // seconds
+
+	writeDeadline = 500 * time.Millisecond // at the end, for what is not written yet
+	writeLook     = 5 * time.Millisecond
 )
 
 // Broker is the embedded MQTT broker. Make it with New; Run it once.
@@ -68,6 +71,7 @@ type Broker struct {
 	takeovers *pace // per client id
 	guesses   *pace // per address: logins that failed
 
+	saying   sync.Mutex // held while one message is handed out: they keep their order
 	mu       sync.Mutex
 	loopback net.Listener      // guarded by mu
 	lan      net.Listener      // guarded by mu
@@ -161,6 +165,8 @@ func (b *Broker) publish(ctx context.Context, topic string, payload []byte, reta
 	b.mu.Lock()
 	server := b.server
 	b.mu.Unlock()
+	b.saying.Lock()
+	defer b.saying.Unlock()
 	return server.Publish(topic, payload, retain, 1)
 }
 
@@ -218,7 +224,8 @@ func (b *Broker) Status() BrokerStatus {
 	return s
 }
 
-// Run serves until ctx ends. Open comes first.
+// Run serves until ctx ends; what was published until then is written first, unless a
+// client does not take it. Open comes first.
 func (b *Broker) Run(ctx context.Context) error {
 	b.mu.Lock()
 	loopback, lan := b.loopback, b.lan
@@ -238,7 +245,11 @@ func (b *Broker) Run(ctx context.Context) error {
 	caps.TopicAliasMaximum = 0
 	caps.SharedSubAvailable = 0
 	server := mochi.New(&mochi.Options{Capabilities: caps, InlineClient: true, Logger: slog.New(slog.DiscardHandler), SysTopicResendInterval: 600})
-	if err := server.AddHook(&rules{Broker: b, ctx: ctx, server: server}, nil); err != nil {
+	// Who speaks while the last is written is not cut off before it.
+	taking, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	rules := &rules{Broker: b, ctx: taking, server: server, unwritten: map[*mochi.Client]int64{}}
+	if err := server.AddHook(rules, nil); err != nil {
 		return fmt.Errorf("cannot set broker rules: %w", err)
 	}
 	if loopback != nil {
@@ -266,6 +277,8 @@ func (b *Broker) Run(ctx context.Context) error {
 		f()
 	}
 	<-ctx.Done()
+	rules.drain()
+	end()
 	b.doors.close()
 	return server.Close()
 }

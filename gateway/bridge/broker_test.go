@@ -3,6 +3,7 @@ package bridge_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -186,6 +187,56 @@ func TestCommandReachesTheDevice(t *testing.T) {
 		}
 	case <-time.After(5 * time.Second):
 		t.Error("the device got nothing")
+	}
+}
+
+// What was published before the end is written before the end, also to who is given no
+// acknowledgement of what it says meanwhile.
+func TestTheLastWordIsWritten(t *testing.T) {
+	const n = 100
+	for range 5 {
+		ending := make(chan struct{})
+		b, err := bridge.New(bridge.Config{Listen: "127.0.0.1:0", Site: "main", Kiosk: "lobby-1"}, func(ctx context.Context, _ mqtt.Message) error {
+			close(ending)
+			<-ctx.Done()
+			return ctx.Err()
+		}, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Open(); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- b.Run(ctx) }()
+		c := client(t, b, "lamp-1")
+		got := make(chan string, n)
+		to := mqtt.Topic{Site: "main", Kiosk: "lobby-1", Class: "lamp", Device: "lamp-1", Leaf: mqtt.LeafCommand}
+		if token := c.Subscribe(to.String(), 0, func(_ paho.Client, m paho.Message) { got <- string(m.Payload()) }); !token.WaitTimeout(5*time.Second) || token.Error() != nil {
+			t.Fatal(token.Error())
+		}
+		c.Publish("clinic/main/lobby-1/lamp/lamp-1/state", 1, false, "x")
+		<-ending
+		for i := range n {
+			if err := b.Publish(t.Context(), to.String(), fmt.Append(nil, i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		for i := range n {
+			select {
+			case p := <-got:
+				if p != fmt.Sprint(i) {
+					t.Fatalf("the device got %q, want %d", p, i)
+				}
+			case <-time.After(5 * time.Second):
+				t.Fatalf("the device got %d of %d", i, n)
+			}
+		}
 	}
 }
 

@@ -6,9 +6,10 @@
 // runs and gives none when it fails, so that the device sends again; the Client of
 // an external broker acknowledges by hand, in the order of arrival, and leaves
 // what failed to the broker's persistent session. Messages of a topic are handled
-// in order, those of different topics at once. Everything that others can make
-// grow has a bound: connections in all, per address and half open, packets,
-// payloads, sessions, subscriptions, messages retained and under way, logins that
+// in order, those of different topics at once. What the Broker published before its end
+// is written before its end, unless a client does not take it for half a second.
+// Everything that others can make grow has a bound: connections in all, per address
+// and half open, packets, payloads, sessions, subscriptions, messages retained and under way, logins that
 // fail, and how often an id may come back. Whoever is refused is counted
 // (BrokerStatus), and doctor tells of it.
 //

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"clinicgate/devices/mqtt"
 
@@ -21,12 +23,15 @@ type rules struct {
 	ctx    context.Context
 	server *mochi.Server
 	order  atomic.Int64
+
+	writing   sync.Mutex
+	unwritten map[*mochi.Client]int64 // guarded by writing: the order of what the gateway said last
 }
 
 func (*rules) ID() string { return "clinic-rules" }
 
 func (*rules) Provides(hook byte) bool {
-	return bytes.IndexByte([]byte{mochi.OnConnectAuthenticate, mochi.OnSessionEstablish, mochi.OnACLCheck, mochi.OnSubscribe, mochi.OnPublish, mochi.OnWill, mochi.OnPublishDropped, mochi.OnClientExpired}, hook) >= 0
+	return bytes.IndexByte([]byte{mochi.OnConnectAuthenticate, mochi.OnSessionEstablish, mochi.OnACLCheck, mochi.OnSubscribe, mochi.OnPublish, mochi.OnWill, mochi.OnPublishDropped, mochi.OnClientExpired, mochi.OnPacketSent, mochi.OnDisconnect}, hook) >= 0
 }
 
 // rightsOf gives what a client may do. A stranger, who is on this machine, is the
@@ -143,6 +148,7 @@ func (r *rules) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, 
 	// to whole seconds.
 	pk.Created = r.order.Add(1)
 	if cl.Net.Inline {
+		r.write(pk)
 		return pk, nil
 	}
 	err := r.take(cl, mqtt.Message{Topic: pk.TopicName, Payload: bytes.Clone(pk.Payload), QoS: pk.FixedHeader.Qos, Client: cl.ID}, pk.FixedHeader.Retain)
@@ -155,6 +161,51 @@ func (r *rules) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, 
 	// The client learns it by the lost connection, and sends again.
 	cl.Stop(err)
 	return pk, packets.ErrRejectPacket
+}
+
+// write notes who is to get what the gateway says. Each client gets it in the order in
+// which it is said, so that the last is enough.
+func (r *rules) write(pk packets.Packet) {
+	for id := range r.server.Topics.Subscribers(pk.TopicName).Subscriptions {
+		cl, ok := r.server.Clients.Get(id)
+		if may, _ := r.rightsOf(id); !ok || !may.mayRead(pk.TopicName) {
+			continue
+		}
+		r.writing.Lock()
+		if r.unwritten[cl] = pk.Created; cl.Closed() {
+			delete(r.unwritten, cl)
+		}
+		r.writing.Unlock()
+	}
+}
+
+// OnPacketSent is told of each packet that was written to a client.
+func (r *rules) OnPacketSent(cl *mochi.Client, pk packets.Packet, _ []byte) {
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	if n, ok := r.unwritten[cl]; ok && pk.FixedHeader.Type == packets.Publish && pk.Created == n {
+		delete(r.unwritten, cl)
+	}
+}
+
+// OnDisconnect forgets what was not written to a client.
+func (r *rules) OnDisconnect(cl *mochi.Client, _ error, _ bool) {
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	delete(r.unwritten, cl)
+}
+
+// drain waits until everything that the gateway said is written, or writeDeadline.
+func (r *rules) drain() {
+	for range writeDeadline / writeLook {
+		r.writing.Lock()
+		left := len(r.unwritten)
+		r.writing.Unlock()
+		if left == 0 {
+			return
+		}
+		time.Sleep(writeLook)
+	}
 }
 
 // OnWill is what a client left to be said when it is lost. It is as any message
