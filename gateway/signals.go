@@ -120,6 +120,7 @@ type signaller struct {
 	at     time.Time       // when it was told
 	next   devices.Command // to tell it the next one; kept over attempts
 	failed bool            // and said so
+	doubt  bool            // it is told once more: a broker that is back takes what the device does not hear yet
 }
 
 func (s *signaller) run(ctx context.Context) {
@@ -151,12 +152,14 @@ func (s *signaller) tell(ctx context.Context) {
 		return
 	}
 	since := unit.Status().Since
-	anew := s.device.OnMQTT() && (since != s.since || want != gpio.Off && time.Since(s.at) >= signalAnew)
+	anew := s.device.OnMQTT() && (since != s.since || (want != gpio.Off || s.doubt) && time.Since(s.at) >= signalAnew)
 	if want != s.told || unit != s.unit || anew {
 		if s.next.Args[gpio.ArgPattern] != want {
 			s.next = s.command(want)
 		}
+		sure := want == s.told && unit == s.unit && !s.failed // this was the second time
 		if s.do(ctx, s.next) {
+			s.doubt = s.doubt && !sure
 			s.told, s.unit, s.next = want, unit, devices.Command{}
 			s.since, s.at = since, time.Now()
 		}
@@ -194,5 +197,6 @@ func (s *signaller) do(ctx context.Context, c devices.Command) bool {
 		}
 	}
 	s.failed = err != nil
+	s.doubt = s.doubt || s.failed
 	return err == nil
 }

@@ -83,6 +83,7 @@ type Device struct {
 	steady  string                 // guarded by mu: what another maker's lamp or sounder was told to show until told otherwise
 	pulses  int                    // guarded by mu: under way at another maker's device
 	owed    bool                   // guarded by mu: what they began is yet to be ended
+	repeats int                    // guarded by mu: how often that is said again
 
 	ending sync.Mutex // held while one attempt to end it is made
 }

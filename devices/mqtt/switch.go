@@ -33,6 +33,7 @@ const (
 	endAgain    = time.Second // between attempts to end a pulse
 	endAttempts = 10
 	endLater    = 5 * time.Second // between further ones
+	endRepeats  = 12              // after attempts that failed: a broker that is back takes what the device does not hear yet
 )
 
 var (
@@ -190,15 +191,20 @@ func (d *Device) end(ctx context.Context) error {
 	bounded, cancel := context.WithTimeout(ctx, endAgain)
 	defer cancel()
 	err := d.set(bounded, on)
-	if err != nil {
-		d.mu.Lock()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case err != nil:
+		d.owed, d.repeats = true, endRepeats
+	case d.repeats > 0:
 		d.owed = true
-		d.mu.Unlock()
+		d.repeats--
 	}
 	return err
 }
 
-// runEnds ends what settle could not, as soon as there is a way again.
+// runEnds ends what settle could not, as soon as there is a way again, and says it
+// again then: twice changes nothing.
 func (d *Device) runEnds(ctx context.Context) {
 	tick := time.NewTicker(endLater)
 	defer tick.Stop()
