@@ -3,15 +3,15 @@
 //
 // It promises two kinds of devices. Those of our own scheme speak JSON on
 // clinic/{site}/{kiosk}/{class}/{device}/{state,event,command,ack} (Station, Topic).
-// Those of other makers are read by a table of rules (Rule, Read): what a rule does
-// not describe is no fact and no error. Ready makes the rules of known publishers
-// by name. A configured Device is there once it says anything and lost when it, or
-// its will, says so; an Output's command goes to the broker by which the device was
-// heard last, and is done when the device has answered, once per id. Lamps, sounders
-// and doors of other makers (Makers) are switched on and off in their words, and what is to end by itself (a pulse, an open door) is ended from
-// here, however long that takes while the gateway runs. Size, nesting and number of
-// what is read are bounded before anything is built from it. Numbers stay the text
-// that came: 36.60 does not become 36.6.
+// Those of other makers are read by a table of rules (Rule, Read): what a rule does not
+// describe is no fact and no error. Ready makes the rules of known publishers by name.
+// A configured Device is there once it says anything and lost when it, or its will,
+// says so; an Output's command goes to the broker by which the device was heard last,
+// and is done when the device has answered, once per id. Lamps, sounders and doors of
+// other makers (Makers) are switched on and off in their words, and what is to end by
+// itself (a pulse, an open door) is ended from here, however long that takes while the
+// gateway runs. Size, nesting and number of what is read are bounded before anything is
+// built from it. Numbers stay the text that came: 36.60 does not become 36.6.
 //
 // It refuses to guess: a word that no rule lists means nothing, a device without a
 // name is nobody's, a retained message is not an event, because it is not known
