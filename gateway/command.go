@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -185,12 +186,15 @@ func (g *Gateway) runCommands(ctx context.Context) error {
 }
 
 // takeCommands takes the oldest command of each device that is not busy, which then is.
-func (g *Gateway) takeCommands(ctx context.Context, busy map[string]bool) (due []dueCommand, err error) {
-	err = g.store.Update(ctx, func(tx *storage.Tx) error {
+func (g *Gateway) takeCommands(ctx context.Context, busy map[string]bool) ([]dueCommand, error) {
+	// What the store works on is its own: it may still do so after ctx has ended.
+	var due []dueCommand
+	before := maps.Clone(busy)
+	err := g.store.Update(ctx, func(tx *storage.Tx) error {
 		due = nil
 		if err := tx.Walk(pendingView, nil, func(_, value []byte) error {
 			var c dueCommand
-			if json.Unmarshal(value, &c) != nil || busy[c.Do.Device] {
+			if json.Unmarshal(value, &c) != nil || before[c.Do.Device] {
 				return nil
 			}
 			i := slices.IndexFunc(due, func(d dueCommand) bool { return d.Do.Device == c.Do.Device })
