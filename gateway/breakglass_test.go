@@ -35,8 +35,8 @@ func glassKit(t *testing.T, dir string, keys *storagetest.Keys) (*Gateway, func(
 	}
 }
 
-// onRecord gives the audit events of break-glass, as "TYPE actor action".
-func onRecord(t *testing.T, g *Gateway) (list []string) {
+// audits gives the audit events.
+func audits(t *testing.T, g *Gateway) (list []kiosk.AuditEvent) {
 	t.Helper()
 	records, err := g.store.Read(t.Context(), kiosk.AuditChannel("riverside"), "", storage.Cursor{}, 500)
 	if err != nil {
@@ -47,6 +47,15 @@ func onRecord(t *testing.T, g *Gateway) (list []string) {
 		if err := json.Unmarshal(r.Body, &e); err != nil {
 			t.Fatal(err)
 		}
+		list = append(list, e)
+	}
+	return list
+}
+
+// onRecord gives the audit events of break-glass, as "TYPE actor action".
+func onRecord(t *testing.T, g *Gateway) (list []string) {
+	t.Helper()
+	for _, e := range audits(t, g) {
 		if e.Resource.Type == "break-glass" {
 			list = append(list, string(e.EventType)+" "+e.Actor.UserID+" "+e.Action)
 		}

@@ -88,15 +88,7 @@ func commandKit(t *testing.T, dir string, keys *storagetest.Keys, due map[string
 // outcomes gives the commands on record, as "device outcome".
 func outcomes(t *testing.T, g *Gateway) (list []string) {
 	t.Helper()
-	records, err := g.store.Read(t.Context(), kiosk.AuditChannel("riverside"), "", storage.Cursor{}, 500)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, r := range records {
-		var e kiosk.AuditEvent
-		if err := json.Unmarshal(r.Body, &e); err != nil {
-			t.Fatal(err)
-		}
+	for _, e := range audits(t, g) {
 		if e.EventType == kiosk.CommandDone {
 			list = append(list, e.Resource.ID+" "+string(e.Outcome))
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"testing"
-	"time"
 
 	"clinicgate/gateway/control"
 )
@@ -34,19 +33,7 @@ func TestALampThatDidNotAnswerIsTurnedOff(t *testing.T) {
 	runClient(t, lamp)
 	<-up
 	runClient(t, button)
-	hears := func(want string) {
-		t.Helper()
-		for limit := time.After(20 * time.Second); ; {
-			select {
-			case got := <-told:
-				if got == want {
-					return
-				}
-			case <-limit:
-				t.Fatalf("the lamp was not told %s", want)
-			}
-		}
-	}
+	hears := func(want string) { t.Helper(); hear(t, told, want) }
 	if err := say(t, lamp, "clinic/main/lobby-1/lamp/lamp-1/state", `{"v":1,"state":"ready"}`); err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,14 @@ func (i *intake) count() int {
 
 func serve(t *testing.T, in *intake) *bridge.Broker {
 	t.Helper()
-	b, err := bridge.New(bridge.Config{Listen: "127.0.0.1:0", Site: "main", Kiosk: "lobby-1"}, in.take, slog.New(slog.DiscardHandler))
+	b, _ := begin(t, in.take)
+	return b
+}
+
+// begin runs a broker until stop, or the end of the test.
+func begin(t *testing.T, take mqtt.Intake) (b *bridge.Broker, stop func()) {
+	t.Helper()
+	b, err := bridge.New(bridge.Config{Listen: "127.0.0.1:0", Site: "main", Kiosk: "lobby-1"}, take, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,13 +65,14 @@ func serve(t *testing.T, in *intake) *bridge.Broker {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- b.Run(ctx) }()
-	t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Errorf("Run: %v", err)
 		}
 	})
-	return b
+	t.Cleanup(stop)
+	return b, stop
 }
 
 func client(t *testing.T, b *bridge.Broker, id string) paho.Client {
@@ -196,20 +204,11 @@ func TestTheLastWordIsWritten(t *testing.T) {
 	const n = 100
 	for range 5 {
 		ending := make(chan struct{})
-		b, err := bridge.New(bridge.Config{Listen: "127.0.0.1:0", Site: "main", Kiosk: "lobby-1"}, func(ctx context.Context, _ mqtt.Message) error {
+		b, stop := begin(t, func(ctx context.Context, _ mqtt.Message) error {
 			close(ending)
 			<-ctx.Done()
 			return ctx.Err()
-		}, slog.New(slog.DiscardHandler))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := b.Open(); err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error, 1)
-		go func() { done <- b.Run(ctx) }()
+		})
 		c := client(t, b, "lamp-1")
 		got := make(chan string, n)
 		to := mqtt.Topic{Site: "main", Kiosk: "lobby-1", Class: "lamp", Device: "lamp-1", Leaf: mqtt.LeafCommand}
@@ -223,10 +222,7 @@ func TestTheLastWordIsWritten(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("Run: %v", err)
-		}
+		stop()
 		for i := range n {
 			select {
 			case p := <-got:
