@@ -74,7 +74,7 @@ func (g statusBackend) kept() control.Status {
 		Queue: control.QueueStatus{Open: g.queue.Open(), Unfinished: len(g.checkin.Unfinished()), Help: len(g.checkin.ActiveHelp())},
 		Store: control.StoreStatus{State: "open", Life: st.Life, Used: st.Used, Budget: g.cfg.Storage.Budget.Bytes, Commits: st.Commits,
 			AuditSize: st.AuditSize, Checkpoint: st.CheckpointAt, Recovered: g.found,
-			Salvages: st.Salvages, Lost: st.Lost, Backup: backup.Last, BackupDir: backup.Dir != "", BackupProblem: backup.Problem},
+			Salvages: st.Salvages, Lost: st.Lost, Backup: backup.LastAt(now.Wall), BackupDir: backup.Dir != "", BackupProblem: backup.Problem},
 		Sync: g.syncSummary(), Devices: []control.Device{}, Checks: []doctor.Report{},
 	}
 	today := g.queue.Today()
