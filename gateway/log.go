@@ -36,7 +36,7 @@ func (g logBackend) Levels(context.Context, control.Caller) (control.LogLevels, 
 	for _, l := range log.Levels() {
 		level := control.LogLevel{Level: strings.ToLower(l.Level.String()), Component: l.Component}
 		if !l.Until.IsZero() {
-			level.Seconds = max(1, int64(time.Until(l.Until)/time.Second))
+			level.Seconds = max(1, int64(time.Until(l.Until).Round(time.Second)/time.Second))
 		}
 		out.Levels = append(out.Levels, level)
 	}
