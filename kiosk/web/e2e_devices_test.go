@@ -13,6 +13,7 @@ import (
 // TestE2EDevices tries the browser's own test camera and microphone, and a kiosk
 // that has none.
 func TestE2EDevices(t *testing.T) {
+	t.Parallel()
 	for _, p := range panels {
 		t.Run(fmt.Sprintf("%dx%d", p.w, p.h), func(t *testing.T) {
 			desk := newClinic()

@@ -16,6 +16,7 @@ import (
 // digits; what cannot be is to be measured again; all of it can be skipped; and
 // nothing of it is left.
 func TestE2EMeasure(t *testing.T) {
+	t.Parallel()
 	for _, at := range panels {
 		t.Run(fmt.Sprintf("%dx%d", at.w, at.h), func(t *testing.T) {
 			b := openBrowser(t, at.w, at.h)

@@ -17,6 +17,7 @@ import (
 // that a second code raises, in languages that run both ways and on both kinds of
 // panel.
 func TestE2ETogether(t *testing.T) {
+	t.Parallel()
 	for _, p := range panels[:2] {
 		for _, language := range []string{"en", "ar", "zh-Hans"} {
 			name := fmt.Sprintf("%s-%dx%d", language, p.w, p.h)

@@ -30,6 +30,7 @@ func (b *browser) field(name string) string {
 // TestE2EByName: a patient without a code, on every panel. English asks for the
 // month first and tells halves of the day apart; Spanish does neither.
 func TestE2EByName(t *testing.T) {
+	t.Parallel()
 	for _, p := range panels {
 		name := fmt.Sprintf("%dx%d", p.w, p.h)
 		desk := newClinic()

@@ -84,6 +84,7 @@ func near(t *testing.T, svg string, strokes [][]int) {
 // TestE2EDrawn: with a finger on a totem, with a mouse on a page that reads from right
 // to left: the same strokes come out. What was drawn is gone with its screen.
 func TestE2EDrawn(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		language string
 		w, h     int
