@@ -21,10 +21,12 @@ import (
 )
 
 // The store's views of commands that came through PubNub: nonces that were used,
-// until their commands have expired, and commands that are yet to be done.
+// until their commands have expired, commands that are yet to be done, and those
+// that were begun and are not on record yet.
 const (
 	nonceView   = "command-nonce" // key: nonce; value: when it may be forgotten, a blank, and the nonce
 	pendingView = "command-due"   // key: the command's id
+	begunView   = "command-begun" // key: the command's id
 )
 
 const (
@@ -151,7 +153,7 @@ func (g *Gateway) runCommands(ctx context.Context) error {
 	defer wg.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	busy, ended := map[string]bool{}, make(chan end)
+	busy, ended := map[string]string{}, make(chan end) // device and the id of its command
 	for failed := false; ; {
 		due, err := g.takeCommands(ctx, busy)
 		var again <-chan time.Time
@@ -185,16 +187,33 @@ func (g *Gateway) runCommands(ctx context.Context) error {
 	}
 }
 
-// takeCommands takes the oldest command of each device that is not busy, which then is.
-func (g *Gateway) takeCommands(ctx context.Context, busy map[string]bool) ([]dueCommand, error) {
+// takeCommands takes the oldest command of each device that is not busy, which then
+// is. One that was begun and that no device is busy with was cut off, by a power cut or
+// a store that failed: nobody knows whether it was done, and it is on record as that.
+func (g *Gateway) takeCommands(ctx context.Context, busy map[string]string) ([]dueCommand, error) {
 	// What the store works on is its own: it may still do so after ctx has ended.
 	var due []dueCommand
 	before := maps.Clone(busy)
 	err := g.store.Update(ctx, func(tx *storage.Tx) error {
 		due = nil
+		var cut []dueCommand
+		if err := tx.Walk(begunView, nil, func(_, value []byte) error {
+			var c dueCommand
+			if json.Unmarshal(value, &c) == nil && before[c.Do.Device] != c.ID {
+				cut = append(cut, c)
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+		for _, c := range cut {
+			if err := g.recordCommand(tx, c, kiosk.AuditFacts{Action: c.Do.Verb + " cut off", Outcome: kiosk.OutcomeFailure}); err != nil {
+				return err
+			}
+		}
 		if err := tx.Walk(pendingView, nil, func(_, value []byte) error {
 			var c dueCommand
-			if json.Unmarshal(value, &c) != nil || before[c.Do.Device] {
+			if json.Unmarshal(value, &c) != nil || before[c.Do.Device] != "" {
 				return nil
 			}
 			i := slices.IndexFunc(due, func(d dueCommand) bool { return d.Do.Device == c.Do.Device })
@@ -209,7 +228,11 @@ func (g *Gateway) takeCommands(ctx context.Context, busy map[string]bool) ([]due
 			return err
 		}
 		for _, c := range due {
-			if err := tx.Delete(pendingView, []byte(c.ID)); err != nil {
+			data, err := json.Marshal(c)
+			if err != nil {
+				return fmt.Errorf("cannot encode a command: %w", err)
+			}
+			if err := errors.Join(tx.Delete(pendingView, []byte(c.ID)), tx.Put(begunView, []byte(c.ID), data)); err != nil {
 				return err
 			}
 		}
@@ -219,9 +242,18 @@ func (g *Gateway) takeCommands(ctx context.Context, busy map[string]bool) ([]due
 		return nil, err
 	}
 	for _, c := range due {
-		busy[c.Do.Device] = true
+		busy[c.Do.Device] = c.ID
 	}
 	return due, nil
+}
+
+// recordCommand puts on record what became of a command that was begun.
+func (g *Gateway) recordCommand(tx *storage.Tx, c dueCommand, f kiosk.AuditFacts) error {
+	f.Resource = c.Do.Device
+	if err := tx.Delete(begunView, []byte(c.ID)); err != nil {
+		return err
+	}
+	return g.journal.Audit(tx, kiosk.NewAct(kiosk.Actor{Kind: kiosk.ActorAuthority, ID: downlink.Authority}), kiosk.CommandDone, f)
 }
 
 var errExpired = errors.New("expired")
@@ -229,7 +261,7 @@ var errExpired = errors.New("expired")
 // doCommand does one command, and gives it up when it expires: a door that opens, or a
 // ticket that comes out, when nobody counts on it any more is worse than none.
 func (g *Gateway) doCommand(ctx context.Context, c dueCommand) {
-	facts := kiosk.AuditFacts{Action: c.Do.Verb, Resource: c.Do.Device}
+	facts := kiosk.AuditFacts{Action: c.Do.Verb}
 	err := errExpired
 	if now := g.trustedTime(); !now.IsZero() && now.Before(c.Expires) {
 		within, cancel := context.WithTimeout(ctx, c.Expires.Sub(now)) // the machine's clock may be off
@@ -244,7 +276,7 @@ func (g *Gateway) doCommand(ctx context.Context, c dueCommand) {
 	}
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeDeadline)
 	defer cancel()
-	if err := g.audit(bounded, kiosk.NewAct(kiosk.Actor{Kind: kiosk.ActorAuthority, ID: downlink.Authority}), kiosk.CommandDone, facts); err != nil {
+	if err := g.store.Update(bounded, func(tx *storage.Tx) error { return g.recordCommand(tx, c, facts) }); err != nil {
 		g.log.Error("command was not recorded", "device", c.Do.Device, "error", err)
 	}
 }

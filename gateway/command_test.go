@@ -184,3 +184,37 @@ func TestACommandOutlivesAStoreThatFails(t *testing.T) {
 		}
 	})
 }
+
+// A command that was begun when the power went is not done again, and is on record.
+func TestACommandThatWasCutOffIsOnRecord(t *testing.T) {
+	dir, keys := t.TempDir(), storagetest.NewKeys("lobby-1")
+	synctest.Test(t, func(t *testing.T) {
+		g, _, door, closed := commandKit(t, dir, keys, map[string][]time.Duration{"door": {time.Minute, time.Minute}})
+		defer closed()
+		if due, err := g.takeCommands(t.Context(), map[string]string{}); err != nil || len(due) != 1 {
+			t.Fatalf("%d commands were taken up: %v", len(due), err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- g.runCommands(ctx) }()
+		synctest.Wait()
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if got := <-door; got != "did 2" || len(door) != 0 {
+			t.Errorf("the door %s, and %d more", got, len(door))
+		}
+		if got := outcomes(t, g); !slices.Equal(got, []string{"door failure", "door success"}) {
+			t.Errorf("on record: %q", got)
+		}
+		for _, e := range audits(t, g) {
+			if e.EventType == kiosk.CommandDone && e.Outcome == kiosk.OutcomeFailure && e.Action != "act cut off" {
+				t.Errorf("the one that was cut off is on record as %q", e.Action)
+			}
+		}
+		if due, err := g.takeCommands(t.Context(), map[string]string{}); err != nil || len(due) != 0 || len(outcomes(t, g)) != 2 {
+			t.Errorf("afterwards %d commands are taken up, on record: %q, %v", len(due), outcomes(t, g), err)
+		}
+	})
+}
