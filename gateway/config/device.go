@@ -3,8 +3,10 @@ package config
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"clinicgate/devices"
+	"clinicgate/devices/mqtt"
 	"clinicgate/devices/scanner"
 )
 
@@ -50,17 +52,29 @@ type Device struct {
 	CodePage string `toml:"code_page"`
 	Cut      string `toml:"cut"`
 	// Of a device on MQTT.
-	Speaks   string   `toml:"speaks"`
-	Base     string   `toml:"base"`
-	Property string   `toml:"property"`
-	On       string   `toml:"on"`
-	Off      string   `toml:"off"`
-	Remote   []string `toml:"remote"`
+	Speaks   string `toml:"speaks"`
+	Base     string `toml:"base"`
+	Property string `toml:"property"`
+	On       string `toml:"on"`
+	Off      string `toml:"off"`
+
+	// What the clinic's server may tell it to do.
+	Remote []string `toml:"remote"`
 }
 
 // Validate asks the class, which knows its settings. It reports false for a
 // class that there is not.
 func (d Device) Validate() (known bool, err error) {
+	known, err = d.validateSettings()
+	for _, verb := range d.Remote {
+		if !slices.Contains(mqtt.Verbs(d.Class), verb) {
+			err = errors.Join(err, fmt.Errorf("remote: a %s has no verb %q", d.Class, verb))
+		}
+	}
+	return known, err
+}
+
+func (d Device) validateSettings() (known bool, err error) {
 	if d.OnMQTT() {
 		return true, d.validateMQTT()
 	}

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -75,10 +76,17 @@ func TestGPIODeviceFaults(t *testing.T) {
 		`class = "sounder"` + "\n" + `port = "gpio:X"` + "\n" + `shows = ["waiting"]`:   "a sounder shows",
 		`class = "sounder"` + "\n" + `port = "gpio:X"` + "\n" + `alarm_limit = "2h"`:    "10s to 1h",
 		`class = "presence"` + "\n" + `port = "gpio:X"` + "\n" + `active = "sometimes"`: "low or high",
+		`class = "sounder"` + "\n" + `port = "gpio:X"` + "\n" + `remote = ["shout"]`:    `a sounder has no verb "shout"`,
+		`class = "button"` + "\n" + `port = "gpio:X"` + "\n" + `remote = ["press"]`:     `a button has no verb "press"`,
 	} {
 		_, err := clinicWith(t, "\n[[device]]\nid = \"x\"\n"+text+"\n")
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want one with %q", text, err, want)
 		}
+	}
+	_, err := clinicWith(t, "\n[[device]]\nid = \"x\"\nclass = \"lamp\"\nport = \"gpio:X\"\nshows = [\"weather\"]\nalarm_limit = \"2h\"\nremote = [\"shout\"]\n")
+	problems, _ := errors.AsType[config.Problems](err)
+	if len(problems) != 3 || slices.ContainsFunc(problems, func(p config.Problem) bool { return strings.Contains(p.What, "\n") }) {
+		t.Errorf("three faults of one device gave %q", problems)
 	}
 }

@@ -2,8 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
-	"slices"
 	"strings"
 
 	"clinicgate/devices"
@@ -23,11 +21,6 @@ func (d Device) validateMQTT() error {
 	errs := []error{d.MQTT().Validate()}
 	if d.Class == devices.Lamp || d.Class == devices.Sounder {
 		errs = append(errs, d.validateShows())
-	}
-	for _, verb := range d.Remote {
-		if !slices.Contains(mqtt.Verbs(d.Class), verb) {
-			errs = append(errs, fmt.Errorf("remote: a %s has no verb %q", d.Class, verb))
-		}
 	}
 	return errors.Join(errs...)
 }

@@ -129,13 +129,15 @@ func (r *report) joined(path string, err error, hint string) {
 	if err == nil {
 		return
 	}
-	parts := []error{err}
 	if j, ok := err.(interface{ Unwrap() []error }); ok {
-		parts = j.Unwrap()
+		if parts := j.Unwrap(); err.Error() == errors.Join(parts...).Error() {
+			for _, e := range parts {
+				r.joined(path, e, hint)
+			}
+			return
+		}
 	}
-	for _, e := range parts {
-		r.problems = append(r.problems, Problem{Path: path, What: redact(e.Error()), Hint: hint})
-	}
+	r.problems = append(r.problems, Problem{Path: path, What: redact(err.Error()), Hint: hint})
 }
 
 // plainLine reports whether s is one line of at most limit bytes without
