@@ -52,11 +52,9 @@ func (b *killBench) run(args ...string) string {
 	return string(out)
 }
 
-// strace gives a strace that kills before the nth call on a path, in a process group
-// of its own that ends after two minutes.
-func (b *killBench) strace(path, calls string, nth int, of ...string) *exec.Cmd {
-	ctx, cancel := context.WithTimeout(b.t.Context(), 2*time.Minute)
-	b.t.Cleanup(cancel)
+// strace gives a strace that kills before the nth call on a path. What it watches
+// ends with ctx too: it is in its process group, if strace started it.
+func (b *killBench) strace(ctx context.Context, path, calls string, nth int, of ...string) *exec.Cmd {
 	c := exec.CommandContext(ctx, "strace", append([]string{"-f", "-qq", "-o", os.DevNull, "-P", filepath.Join(b.dir, path), "-e", "trace=" + calls,
 		"-e", "inject=" + calls + ":error=EIO:signal=KILL:when=" + strconv.Itoa(nth)}, of...)...)
 	c.Dir = b.dir
@@ -70,9 +68,11 @@ func (b *killBench) strace(path, calls string, nth int, of ...string) *exec.Cmd 
 // work to another one before the nth: then everything is put back and it is tried again.
 func (b *killBench) killed(path, calls string, nth int, args ...string) bool {
 	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.t.Context(), 2*time.Minute)
+	defer cancel()
 	for range 30 {
-		out, err := b.strace(path, calls, nth, append([]string{b.binary}, args...)...).CombinedOutput()
-		if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL {
+		out, err := b.strace(ctx, path, calls, nth, append([]string{b.binary}, args...)...).CombinedOutput()
+		if exit, ok := errors.AsType[*exec.ExitError](err); ok && ctx.Err() == nil && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL {
 			return true
 		}
 		if err != nil || nth == 1 {
@@ -81,8 +81,13 @@ func (b *killBench) killed(path, calls string, nth int, args ...string) bool {
 		}
 		b.again()
 	}
-	b.t.Errorf("it was not killed in any of 30 runs")
+	b.t.Error("it was not killed in any of 30 runs")
 	return false
+}
+
+// dial connects to the service of a config.
+func (b *killBench) dial(ctx context.Context, cfg string) (*control.Client, error) {
+	return control.Dial(ctx, filepath.Join(b.dir, strings.TrimSuffix(cfg, ".toml")+".run", "sock"))
 }
 
 // killedIn runs the service of a config, asks it for something, and kills it before
@@ -98,27 +103,29 @@ func (b *killBench) killedIn(path, calls, cfg string, ask func(context.Context, 
 		b.t.Fatal(err)
 	}
 	var client *control.Client
-	for ready := false; !ready && ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
-		var err error
-		if client, err = control.Dial(ctx, filepath.Join(b.dir, strings.TrimSuffix(cfg, ".toml")+".run", "sock")); err == nil {
-			_, err = client.Status(ctx)
-			ready = err == nil
-			if !ready {
-				client.Close()
+	for client == nil && ctx.Err() == nil {
+		time.Sleep(50 * time.Millisecond)
+		if answers, err := b.dial(ctx, cfg); err == nil {
+			if _, err := answers.Status(ctx); err == nil {
+				client = answers
+			} else {
+				answers.Close()
 			}
 		}
 	}
-	tracer := b.strace(path, calls, 1, "-p", strconv.Itoa(c.Process.Pid))
+	if client == nil {
+		_ = c.Wait() // killed: ctx has ended
+		b.t.Fatalf("the service does not answer\n%s", log.String())
+	}
+	defer client.Close()
+	tracer := b.strace(ctx, path, calls, 1, "-p", strconv.Itoa(c.Process.Pid))
 	if err := tracer.Start(); err != nil {
 		b.t.Fatal(err)
 	}
 	for !traced(b.t, c.Process.Pid) && ctx.Err() == nil {
 		time.Sleep(50 * time.Millisecond)
 	}
-	if ctx.Err() == nil {
-		ask(ctx, client)
-		client.Close()
-	}
+	ask(ctx, client)
 	err := c.Wait()
 	_ = tracer.Wait() // ends as what it watched did
 	if ctx.Err() == nil && c.ProcessState.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL {
@@ -155,7 +162,7 @@ func (b *killBench) serve(cfg string, wanted func(context.Context, *control.Clie
 	defer cancel()
 	done := false
 	for !done && ctx.Err() == nil {
-		if client, err := control.Dial(ctx, filepath.Join(b.dir, strings.TrimSuffix(cfg, ".toml")+".run", "sock")); err == nil {
+		if client, err := b.dial(ctx, cfg); err == nil {
 			done = wanted(ctx, client)
 			client.Close()
 		}
