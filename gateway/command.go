@@ -192,11 +192,10 @@ func (g *Gateway) runCommands(ctx context.Context) error {
 // a store that failed: nobody knows whether it was done, and it is on record as that.
 func (g *Gateway) takeCommands(ctx context.Context, busy map[string]string) ([]dueCommand, error) {
 	// What the store works on is its own: it may still do so after ctx has ended.
-	var due []dueCommand
+	var due, cut []dueCommand
 	before := maps.Clone(busy)
 	err := g.store.Update(ctx, func(tx *storage.Tx) error {
-		due = nil
-		var cut []dueCommand
+		due, cut = nil, nil
 		if err := tx.Walk(begunView, nil, func(_, value []byte) error {
 			var c dueCommand
 			if json.Unmarshal(value, &c) == nil && before[c.Do.Device] != c.ID {
@@ -240,6 +239,9 @@ func (g *Gateway) takeCommands(ctx context.Context, busy map[string]string) ([]d
 	})
 	if err != nil {
 		return nil, err
+	}
+	for _, c := range cut {
+		g.log.Warn("command was cut off; nobody knows whether it was done, and it is not done again", "device", c.Do.Device)
 	}
 	for _, c := range due {
 		busy[c.Do.Device] = c.ID

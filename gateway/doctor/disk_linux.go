@@ -28,7 +28,7 @@ func volumeOf(dir string) (Volume, error) {
 	number := fmt.Sprintf("%d:%d", unix.Major(uint64(info.Dev)), unix.Minor(uint64(info.Dev)))
 	kind, options := mounted(number)
 	v.Kind = kind
-	// ext4 that has found an error takes no writing, and is not shown as ro since Linux 6.12; since 6.15 as this.
+	// ext4 that has found an error takes no writing; since Linux 6.12 it is not shown as ro, since 6.15 as this.
 	v.ReadOnly = st.Flags&unix.ST_RDONLY != 0 || slices.Contains(options, "emergency_ro")
 	v.Network, v.Memory = networkKind(v.Kind), v.Kind == "tmpfs" || v.Kind == "ramfs"
 	v.Device, v.Worn, v.Errors = blockDevice(number, v.Kind)
