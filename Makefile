@@ -73,7 +73,7 @@ fuzz: ## every fuzz target for FUZZTIME (10s) each
 	done
 
 e2e: build ## the check-in in a real browser and with the JavaScript SDK, the service under a real systemd, cards with pcscd, MQTT with Mosquitto (needs root, systemd-container, mmdebstrap, Chromium, weston, Node, npm, pcscd, vsmartcard-vpcd, mosquitto, mosquitto-clients, squid-openssl and e2fsprogs)
-	$(GO) test -count=1 -timeout 30m -parallel 4 -tags e2e -run 'E2E|JavaScriptSDK' ./kiosk/web ./... # the longest first; browsers wait most of the time
+	$(GO) test -count=1 -timeout 30m -tags e2e -run 'E2E|JavaScriptSDK' ./kiosk/web ./... # the longest first
 
 e2e-session: ## the page on the kiosk's screen: browser, page, service, token and the whole machine go away 110 times in all (needs root, Chromium, weston, systemd-container and mmdebstrap)
 	$(GO) test -count=1 -timeout 90m -tags e2e -run '^TestE2ESession' -v ./gateway/session -times 10 -bound 15s
@@ -89,7 +89,7 @@ e2e-vm-packages: ## the deb in virtual machines: scanners, power cuts in check-i
 
 AXE_CORE := axe-core@4.14.1
 AXE_TESTS = dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$$dir" $(AXE_CORE) && \
-	AXE="$$dir/node_modules/axe-core/axe.min.js" $(GO) test -count=1 -timeout 120m -tags 'e2e axe' -run Axe -v ./kiosk/web/...
+	AXE="$$dir/node_modules/axe-core/axe.min.js" $(GO) test -count=1 -timeout 120m -parallel 2 -tags 'e2e axe' -run Axe -v ./kiosk/web/...
 
 axe: ## axe-core over page, board and desk: nothing found, nothing undecided; screens, languages, panels and dialogs in pairs (needs Chromium and npm)
 	@$(AXE_TESTS)
