@@ -171,6 +171,7 @@ func (w walk) run(t *testing.T, width, height int) {
 	if warned {
 		b.Until("asked for more time", `document.getElementById("idle").open`)
 		own("idle")
+		time.Sleep(400 * time.Millisecond)
 		b.Tap("#idle-stop")
 	} else {
 		b.Tap(`[data-act="leave"]`)

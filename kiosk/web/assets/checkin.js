@@ -13,7 +13,7 @@ const $ = (id) => document.getElementById(id);
 const stage = $("stage");
 const root = document.documentElement;
 const MAX_CODE = 24;
-const SETTLE = 300; // ms after a new screen in which a second touch does nothing
+const SETTLE = 300; // ms after a new screen or question in which a second touch does nothing
 const SIGN_OF_LIFE = 4000; // ms between two reports that somebody is here
 
 let now = null; // the picture that is shown
@@ -23,6 +23,7 @@ let code = "";
 let acting = null; // the act whose screen has not come yet
 let reported = 0;
 let warnedUntil = 0;
+let warnedAt = 0; // when the question came
 let drawing = Promise.resolve();
 let ink = null; // draw.js, once a form has asked for a drawing
 let measure = null; // measure.js, once something is to be measured
@@ -197,6 +198,7 @@ function warn(ms) {
   if (!dialog.open) {
     for (const other of [$("help"), $("display")]) if (other.open) other.close();
     dialog.showModal();
+    warnedAt = performance.now();
     $("idle-title").focus();
     chime();
     reader?.ask(dialog);
@@ -369,7 +371,8 @@ $("help").addEventListener("click", (e) => {
 });
 
 $("idle-more").addEventListener("click", alive);
-$("idle-stop").addEventListener("click", () => act("leave"));
+// Who was just going on when the question came has not answered it.
+$("idle-stop").addEventListener("click", () => performance.now() - warnedAt < SETTLE || act("leave"));
 $("idle").addEventListener("cancel", alive);
 
 // ---- reading aloud
