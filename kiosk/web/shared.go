@@ -4,9 +4,9 @@ import "io/fs"
 
 // sharedAssets are the files that the desk's page has in common with this one; to
 // them belong the letters (text-*.woff2), since a name may be in any of the scripts.
-var sharedAssets = []string{"fonts.css", "tokens.css", "link.js", "words.js", "mark.svg", "OFL.txt"}
+var sharedAssets = []string{"fonts.css", "tokens.css", "link.js", "rows.js", "words.js", "mark.svg", "OFL.txt"}
 
-// SharedAssets gives the look, the words and the line to the gateway that all
+// SharedAssets gives the look, the words, the lists and the line to the gateway that all
 // pages of the product have in common, by their paths.
 func SharedAssets() map[string][]byte {
 	out := map[string][]byte{}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -61,7 +62,44 @@ func (r fullRoom) View(ctx context.Context) (desk.View, error) {
 			v.Entries = append(v.Entries, e)
 		}
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.amend != nil {
+		r.amend(&v)
+	}
 	return v, err
+}
+
+// Do does what a clinic does on a call: the patient stands among those who were called.
+func (r fullRoom) Do(ctx context.Context, act kiosk.Act, in desk.Act) error {
+	if err := r.room.Do(ctx, act, in); err != nil || in.Event != desk.Call {
+		return err
+	}
+	r.amends(func(v *desk.View) {
+		for i := range v.Entries {
+			if v.Entries[i].ID.String() == in.Entry {
+				v.Entries[i].Called, v.Entries[i].Calls = v.Entries[i].CheckIn.Add(time.Hour), v.Entries[i].Calls+1
+			}
+		}
+	})
+	return nil
+}
+
+// amends changes the clinic once more, and the desk is told.
+func (r fullRoom) amends(change func(*desk.View)) {
+	r.mu.Lock()
+	before := r.amend
+	r.amend = func(v *desk.View) {
+		if before != nil {
+			before(v)
+		}
+		change(v)
+	}
+	r.mu.Unlock()
+	select {
+	case r.changed <- struct{}{}:
+	default:
+	}
 }
 
 // serveDesk serves a busy desk, and a browser that has been told to trust it.
@@ -236,6 +274,134 @@ func TestE2EDeskEntersPaperNotes(t *testing.T) {
 	if small != "" {
 		t.Errorf("smaller than 44 pixels: %s", small)
 	}
+}
+
+// The queue moves under the hand of who works with it. A press within a moment after
+// that does nothing, whatever it hits, and says so; a finger that was down before calls
+// whom it meant; a double click is one click, and no dialog takes the second one.
+func TestE2EDeskUnderAFinger(t *testing.T) {
+	k, b := serveDesk(t, 1280, 1400)
+	k.pin("ana", anaPIN)
+	k.enter(b)
+	const (
+		first  = `[data-list="waiting"] li:first-child`
+		second = `[data-list="waiting"] li:nth-child(2)`
+		call   = ` .acts .go`
+		more   = ` .acts button:last-child`
+	)
+	acts := func(want ...string) {
+		t.Helper()
+		for end := time.Now().Add(30 * time.Second); k.room.done() < len(want) && time.Now().Before(end); {
+			time.Sleep(20 * time.Millisecond)
+		}
+		k.room.mu.Lock()
+		defer k.room.mu.Unlock()
+		var did []string
+		for _, a := range k.room.acts {
+			did = append(did, string(a.Event)+" "+a.Entry)
+		}
+		if !slices.Equal(did, want) {
+			t.Fatalf("the clinic did %q, want %q", did, want)
+		}
+	}
+	arrives := func(ticket string, id byte) {
+		fullRoom{k.room}.amends(func(v *desk.View) {
+			e := v.Entries[0]
+			e.ID[0], e.Ticket, e.Priority = id, ticket, kiosk.Emergency
+			v.Entries = slices.Insert(v.Entries, 0, e)
+		})
+	}
+	// press does what a pointer does at this very moment, where no machine is too slow for
+	// it. It gives the ticket of the row whose button is there.
+	chromium.Evaluate[bool](b, `(window.press = (el, detail = 1) => {
+		const init = { bubbles: true, cancelable: true, detail };
+		el.dispatchEvent(new PointerEvent("pointerdown", init));
+		el.dispatchEvent(new PointerEvent("click", init));
+		return el.closest("li")?.querySelector(".ticket")?.textContent ?? "";
+	}, window.settled = async (selector) => {
+		while ("moved" in document.querySelector(selector).dataset) await new Promise(requestAnimationFrame);
+		return document.querySelector(selector);
+	}, true)`)
+	refused := func() string {
+		return chromium.Evaluate[string](b, `document.querySelector("#refused").textContent`)
+	}
+
+	// A patient comes in before the others as somebody presses.
+	arrives("A-900", 0x90)
+	hit := chromium.Evaluate[string](b, `new Promise((done) => {
+		const { x, y, width, height } = document.querySelector('`+second+call+`').getBoundingClientRect();
+		const rows = document.querySelector('[data-list="waiting"] .rows');
+		const look = () => rows.textContent.includes("A-900") && done(press(document.elementFromPoint(x + width / 2, y + height / 2).closest("button")));
+		new MutationObserver(look).observe(rows, { childList: true });
+		look();
+	})`)
+	if !strings.HasPrefix(hit, "A-") {
+		t.Fatalf("no row slid under the finger: %q", hit)
+	}
+	if said := refused(); !strings.HasPrefix(said, "The list moved just then") {
+		t.Errorf("the press did nothing, and the page says %q", said)
+	}
+	acts()
+
+	// The finger was down before the row slid away: it is who was meant, or nobody.
+	id := chromium.Evaluate[string](b, `document.querySelector('`+first+`').dataset.key`)
+	b.Press(first+call, func() {
+		arrives("A-901", 0x91)
+		b.Until("a patient comes", `document.querySelector('`+first+`').textContent.includes("A-901")`)
+	})
+	b.Until("the press is over", `document.querySelector('[data-list="called"]').textContent.includes("A-900") || document.querySelector("#refused").textContent !== ""`)
+	want := []string{}
+	if refused() == "" {
+		want = append(want, "call "+id)
+	}
+	acts(want...)
+
+	// One who stands still is called, and the second click of two is nobody's.
+	id = chromium.Evaluate[string](b, `document.querySelector('`+first+`').dataset.key`)
+	b.Tap(first + call)
+	want = append(want, "call "+id)
+	acts(want...)
+	b.Until("the call", `document.querySelector('[data-list="called"] [data-key="`+id+`"]') !== null`)
+	id = chromium.Evaluate[string](b, `document.querySelector('`+first+`').dataset.key`)
+	chromium.Evaluate[string](b, `settled('`+first+call+`').then((go) => new Promise((done) => {
+		const rows = document.querySelector('[data-list="waiting"] .rows');
+		new MutationObserver(() => done(press(document.querySelector('`+first+call+`'), 2))).observe(rows, { childList: true });
+		press(go);
+	}))`)
+	want = append(want, "call "+id)
+	acts(want...)
+	if said := refused(); said != "" {
+		t.Errorf("a double click is told: %q", said)
+	}
+
+	// The dialogs: as one opens, as its question comes, and as it closes.
+	question := func() bool {
+		return chromium.Evaluate[bool](b, `!document.querySelector("#more-question").hidden`)
+	}
+	chromium.Evaluate[bool](b, `(window.cancels = () => [...document.querySelectorAll("#more-acts button")].find((x) => x.textContent === "Cancel visit"), true)`)
+	chromium.Evaluate[string](b, `settled('`+first+more+`').then((button) => (press(button), press(cancels())))`)
+	if !chromium.Evaluate[bool](b, `document.querySelector("#more").open`) || question() {
+		t.Error("the press that opened the dialog went on in it")
+	}
+	chromium.Evaluate[string](b, `settled("#more-acts button").then(() => (press(cancels()), press(document.querySelector("#more-acts button"))))`)
+	if !question() {
+		t.Error("the question does not come")
+	}
+	if said := chromium.Evaluate[string](b, `document.querySelector("#more-refused").textContent`); !strings.HasPrefix(said, "The list moved just then") {
+		t.Errorf("the second press did nothing, and the page says %q", said)
+	}
+	chromium.Evaluate[string](b, `settled('`+first+call+`').then(() => new Promise((done) => {
+		document.querySelector("#more").addEventListener("close", () => done(press(document.querySelector('`+first+call+`'))), { once: true });
+		document.querySelector("#more").close();
+	}))`)
+	chromium.Evaluate[string](b, `settled("#arrives").then((button) => new Promise((done) => {
+		const dialog = document.querySelector("#arrive");
+		new MutationObserver(() => done(press(document.querySelector("#expected .act")))).observe(dialog, { attributes: true });
+		press(button);
+	}))`)
+	acts(want...)
+	b.Tap("#expected .act")
+	acts(append(want, "admit ")...)
 }
 
 // The list for paper is what goes to the printer, and nothing else of the page.

@@ -45,6 +45,7 @@ type room struct {
 	did     []kiosk.Act // guarded by mu, as all below
 	acts    []desk.Act
 	refuse  error
+	amend   func(*desk.View) // what has changed since the morning
 	changed chan struct{}
 }
 

@@ -145,6 +145,33 @@ func TestE2EDiag(t *testing.T) {
 	b.SpotlessBut([]string{"401", "403", "409"}, []string{k.page.Addr()}, []string{code, strings.ReplaceAll(code, " ", "")})
 }
 
+// TestE2EDiagUnderAFinger: the list is drawn anew while a finger is on a button of it, and
+// again between the look and the press. The button that was meant is the one that is
+// pressed, and the focus stays.
+func TestE2EDiagUnderAFinger(t *testing.T) {
+	k := newKit(t, "en")
+	k.run()
+	b := chromium.Open(t, 1080, 1920)
+	k.launch(b)
+	k.open(b)
+	lamp := `[data-device="help-lamp"]`
+	at := func() float64 {
+		return chromium.Evaluate[float64](b, `document.querySelector('`+lamp+`').getBoundingClientRect().top + scrollY`)
+	}
+	before := at()
+	b.Do(chromedp.Focus(chromedp.CSS(lamp)))
+	b.Press(lamp, func() {
+		k.kiosk.mu.Lock()
+		k.kiosk.tested = time.Date(2026, 11, 22, 8, 30, 0, 0, time.UTC)
+		k.kiosk.mu.Unlock()
+		b.Until("the test of the scanner", `document.querySelector("#devices").textContent.includes("passed a test at 2026-11-22 08:30:00 UTC")`)
+	})
+	b.Until("the test of the lamp", `document.querySelector("#trial-title").textContent.includes("help-lamp") && document.querySelector("#trial-said").textContent.includes("1 of 1 good")`)
+	if now := at(); now != before {
+		t.Errorf("the lamp's button went from %v to %v", before, now)
+	}
+}
+
 // TestE2EDiagEnds: the page goes back by itself when nobody touches it, when a patient
 // scans and when the service ends; a patient's session keeps it shut; all by keyboard.
 func TestE2EDiagEnds(t *testing.T) {

@@ -29,6 +29,7 @@ type machine struct {
 	judged   []string
 	levels   []string
 	tried    []string
+	tested   time.Time // of the first device
 	readings chan diag.Trial
 	lines    []diag.Line
 }
@@ -40,8 +41,10 @@ func (m *machine) Facts(context.Context) diag.Facts {
 }
 
 func (m *machine) Devices(context.Context) []diag.Device {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	return []diag.Device{
-		{ID: "front-scanner", Class: "scanner", State: "attached", Where: "/dev/ttyACM0", Test: diag.Reads},
+		{ID: "front-scanner", Class: "scanner", State: "attached", Where: "/dev/ttyACM0", Test: diag.Reads, Tested: m.tested, Passed: true},
 		{ID: "help-lamp", Class: "lamp", State: "attached", Test: diag.Does, Tested: time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC), Passed: true},
 		{ID: "tickets", Class: "printer", State: "lost", Reason: "no paper", Hint: "put in a roll", Test: diag.Does},
 	}

@@ -3,6 +3,7 @@
 // the keyboard, everything about a person is taken off the page.
 
 import { Line } from "/assets/link.js";
+import { Steady, keyed } from "/assets/rows.js";
 import { clock, label, text, use } from "/assets/words.js";
 
 const $ = (id) => document.getElementById(id);
@@ -32,6 +33,13 @@ const line = new Line({
     location.replace("/");
   },
 });
+
+// What is on the desk changes while somebody aims at it: else a double click would call
+// the next patient too, and a press as a row comes in another one.
+const steady = (box, refused) => new Steady(box, () => ($(refused).textContent = text("refused.moved")));
+const queue = steady(document.querySelector(".queue"), "refused");
+const choices = steady($("more"), "more-refused");
+const arrivals = steady($("arrive"), "arrive-refused");
 
 const make = (name, className, content = "") => {
   const el = document.createElement(name);
@@ -90,6 +98,12 @@ function wipe() {
 }
 
 function drawClinic(c) {
+  queue.draw(() => drawQueue(c));
+  keyed($("providers"), c.providers, $("provider"), (el, p) => drawProvider(el, p, c));
+  if (openEntry) drawMore();
+}
+
+function drawQueue(c) {
   tick();
   $("link").textContent = text(c.online ? "top.online" : "top.offline");
   $("link").dataset.online = String(c.online);
@@ -118,25 +132,6 @@ function drawClinic(c) {
   drawGlasses(c);
   $("ailing").hidden = c.ailing.length === 0;
   drawAiling(c);
-  keyed($("providers"), c.providers, $("provider"), (el, p) => drawProvider(el, p, c));
-  if (openEntry) drawMore();
-}
-
-// keyed keeps one element for each thing, so that a change elsewhere does not
-// take the focus from a button.
-function keyed(list, things, template, fill) {
-  const old = new Map([...list.children].map((el) => [el.dataset.key, el]));
-  things.forEach((thing, i) => {
-    let el = old.get(thing.id);
-    old.delete(thing.id);
-    if (!el) {
-      el = template.content.cloneNode(true).firstElementChild;
-      el.dataset.key = thing.id;
-    }
-    fill(el, thing);
-    if (list.children[i] !== el) list.insertBefore(el, list.children[i] ?? null);
-  });
-  for (const el of old.values()) el.remove();
 }
 
 function options(select, list, value) {
@@ -362,11 +357,13 @@ function openMore(id) {
   $("more-at").value = "";
   removing = false;
   drawMore();
-  $("more").showModal();
+  choices.draw(() => $("more").showModal());
   $("more-title").focus();
 }
 
-function drawMore() {
+const drawMore = () => choices.draw(fillMore);
+
+function fillMore() {
   const e = entryOf(openEntry);
   if (!e) {
     $("more").close();
@@ -431,7 +428,7 @@ async function openArrive(entry = "") {
   options($("walk-reason"), [["", ""], ...c.reasons.map((r) => [r, text(`reason.${r}`) || r])], "");
   $("arrive-refused").textContent = "";
   drawExpected();
-  $("arrive").showModal();
+  arrivals.draw(() => $("arrive").showModal());
   $("arrive-title").focus();
 }
 
@@ -477,7 +474,10 @@ function clearArrive() {
 $("arrives").onclick = () => openArrive();
 $("arrive-find").oninput = drawExpected;
 $("arrive-close").onclick = () => $("arrive").close();
-$("arrive").addEventListener("close", clearArrive);
+$("arrive").addEventListener("close", () => {
+  clearArrive();
+  queue.uncovered();
+});
 $("walk-in").addEventListener("submit", (e) => {
   e.preventDefault();
   const fields = { department: $("walk-department").value, reason: $("walk-reason").value };
@@ -513,6 +513,7 @@ async function ask(button, event, fields, at = $("refused")) {
 $("more-close").onclick = () => $("more").close();
 $("more").addEventListener("close", () => {
   openEntry = "";
+  queue.uncovered();
 });
 for (const b of $("more").querySelectorAll("[data-do]")) {
   b.onclick = () => {

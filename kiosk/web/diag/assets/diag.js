@@ -3,6 +3,7 @@
 
 import { watchKeys } from "/assets/keys.js";
 import { Line } from "/assets/link.js";
+import { keyed } from "/assets/rows.js";
 import { label, text, use } from "/assets/words.js";
 import { plot } from "/diag/plot.js";
 import { Trial } from "/diag/trial.js";
@@ -95,32 +96,27 @@ function showFacts({ rows, addresses }) {
 
 const stamp = (at) => at.replace("T", " ").replace(/(\.\d+)?Z$/, " UTC");
 
+// What a row says is put into the elements that are there, and whether a device was tested
+// has its line from the start: no button goes or moves when a test has passed.
 function showDevices(list) {
-  const rows = list.map((d) => {
-    const li = document.createElement("li");
-    li.append(badge("device", d.state), make("span", "name", `${d.id} · ${text(`class.${d.class}`) || d.class}`));
-    if (d.reason) li.append(make("span", "", d.reason, "en"));
-    if (d.hint) li.append(make("span", "soft", d.hint, "en"));
-    if (d.tested) li.append(make("span", "soft", `${text(d.passed ? "devices.passed" : "devices.failed")} ${stamp(d.tested)}`));
-    if (d.test) {
-      const button = make("button", "", text("devices.test"));
-      Object.assign(button, { type: "button" }).dataset.device = d.id;
-      button.setAttribute("aria-label", `${text("devices.test")} ${d.id}`);
-      li.append(button);
-    }
-    return li;
+  keyed($("devices"), list, $("device"), (li, d) => {
+    const say = (what, words) => {
+      const el = li.querySelector(`.${what}`);
+      if (el.textContent !== words) el.textContent = words;
+      el.hidden = !words;
+    };
+    li.querySelector(".state").dataset.state = d.state;
+    say("state", text(`device.${d.state}`) || d.state);
+    say("name", `${d.id} · ${text(`class.${d.class}`) || d.class}`);
+    say("reason", d.reason ?? "");
+    say("hint", d.hint ?? "");
+    say("tested", d.tested ? `${text(d.passed ? "devices.passed" : "devices.failed")} ${stamp(d.tested)}` : d.test ? text("devices.untested") : "");
+    say("test", d.test ? text("devices.test") : "");
+    const button = li.querySelector(".test");
+    button.dataset.device = d.id;
+    button.setAttribute("aria-label", `${text("devices.test")} ${d.id}`);
   });
-  if (!rows.length) rows.push(make("li", "", text("devices.none")));
-  refill($("devices"), rows);
-}
-
-// refill replaces rows, unless they say what they said, and leaves the focus where it was.
-function refill(list, rows) {
-  const before = [...list.children].map((r) => r.textContent).join("\n");
-  if (before && before === rows.map((r) => r.textContent).join("\n")) return;
-  const focused = document.activeElement?.dataset?.device;
-  list.replaceChildren(...rows);
-  if (focused) list.querySelector(`[data-device="${CSS.escape(focused)}"]`)?.focus();
+  $("devices-none").hidden = list.length > 0;
 }
 
 function badge(kind, state) {
@@ -289,7 +285,6 @@ async function speak(tag) {
   label(document.body);
   $("language").value = tag;
   if (facts) showFacts(facts);
-  $("devices").replaceChildren();
   if (facts) showDevices(devices);
   if (samples.length) showPlots(samples);
   showChecks();

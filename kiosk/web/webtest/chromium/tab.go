@@ -18,6 +18,7 @@ import (
 
 	"github.com/chromedp/cdproto/audits"
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
@@ -129,6 +130,14 @@ func (b *Tab) Screen(state string) {
 // first, and touched when it has come to rest there and been drawn.
 func (b *Tab) Tap(selector string) {
 	b.t.Helper()
+	b.rest(selector)
+	b.Do(chromedp.Tap(chromedp.CSS(selector)))
+}
+
+// rest brings what a selector finds into view and waits until it stands still there,
+// and a press on it counts again.
+func (b *Tab) rest(selector string) {
+	b.t.Helper()
 	b.Do(chromedp.WaitVisible(chromedp.CSS(selector)))
 	Evaluate[bool](b, fmt.Sprintf(`(async () => {
 		const el = document.querySelector(%q), drawn = () => new Promise(requestAnimationFrame);
@@ -136,14 +145,35 @@ func (b *Tab) Tap(selector string) {
 		for (let frames = 0; el && frames < 60; frames += 1) {
 			el.scrollIntoViewIfNeeded();
 			const { x, y } = el.getBoundingClientRect();
-			if (at === x + "," + y) break;
+			if (at === x + "," + y && !("moved" in el.dataset)) break;
 			at = x + "," + y;
 			await drawn();
 			await drawn();
 		}
 		return true;
 	})()`, selector))
-	b.Do(chromedp.Tap(chromedp.CSS(selector)))
+}
+
+// Press holds a finger on what a selector finds until meanwhile has ended.
+func (b *Tab) Press(selector string, meanwhile func()) {
+	b.t.Helper()
+	b.rest(selector)
+	at := Evaluate[[]float64](b, fmt.Sprintf(`(({x, y, width, height}) => [x + width / 2, y + height / 2])(document.querySelector(%q).getBoundingClientRect())`, selector))
+	b.finger(input.DispatchTouchEventTypeTouchStart, &input.TouchPoint{X: at[0], Y: at[1], RadiusX: new(1.0), RadiusY: new(1.0), Force: new(1.0), ID: new(0.0)})
+	meanwhile()
+	b.finger(input.DispatchTouchEventTypeTouchEnd)
+}
+
+func (b *Tab) finger(what input.DispatchTouchEventType, points ...*input.TouchPoint) {
+	b.t.Helper()
+	if points == nil {
+		points = []*input.TouchPoint{} // the protocol wants a list
+	}
+	within, cancel := context.WithTimeout(b.Ctx, patience)
+	defer cancel()
+	if _, err := chromedp.Call(within, input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: what, TouchPoints: points}); err != nil {
+		b.t.Fatal(err)
+	}
 }
 
 // Text is what the page says.

@@ -1,0 +1,78 @@
+// Lists that are drawn again and again under somebody's hand: what is pressed has to be
+// what was meant.
+
+const SETTLE = 400; // ms: who presses sooner had aimed at what stood there before
+const STILL = 4; // px
+
+/** keyed keeps one element for each thing, so that a change elsewhere neither takes the focus from a button nor a button from under a finger. */
+export function keyed(list, things, template, fill) {
+  const old = new Map([...list.children].map((el) => [el.dataset.key, el]));
+  things.forEach((thing, i) => {
+    let el = old.get(thing.id);
+    old.delete(thing.id);
+    if (!el) {
+      el = template.content.cloneNode(true).firstElementChild;
+      el.dataset.key = thing.id;
+    }
+    fill(el, thing);
+    if (list.children[i] !== el) list.insertBefore(el, list.children[i] ?? null);
+  });
+  for (const el of old.values()) el.remove();
+}
+
+/**
+ * Steady refuses a press of a pointer on a button of box that has just come, moved or
+ * changed its words, and on one that slid under it; told is called then, but not for the
+ * second half of a double click. Keys are not refused: the focus goes with its button.
+ * While a button does not count it has the attribute data-moved.
+ */
+export class Steady {
+  #box;
+  #timers = new WeakMap();
+  #down = null; // the button that the pointer went down on, if it counted
+
+  constructor(box, told) {
+    this.#box = box;
+    addEventListener("pointerdown", (e) => {
+      const b = e.target.closest?.("button");
+      this.#down = b && !("moved" in b.dataset) ? b : null;
+    }, true);
+    box.addEventListener("click", (e) => {
+      const b = e.target.closest("button");
+      if (!b || e.detail === 0 || b === this.#down) return;
+      e.preventDefault();
+      e.stopPropagation();
+      if (e.detail === 1) told();
+    }, true);
+  }
+
+  /** draw makes a change of the box and notes which buttons it moved. */
+  draw(change) {
+    const before = this.#places();
+    change();
+    for (const [b, now] of this.#places()) {
+      const was = before.get(b);
+      if (!was || was.words !== now.words || Math.abs(was.x - now.x) > STILL || Math.abs(was.y - now.y) > STILL) this.#mark(b);
+    }
+  }
+
+  /** uncovered says that something that lay over the box has gone. */
+  uncovered() {
+    for (const b of this.#places().keys()) this.#mark(b);
+  }
+
+  #places() {
+    return new Map(
+      [...this.#box.querySelectorAll("button")].map((b) => {
+        const { x, y } = b.getBoundingClientRect();
+        return [b, { x, y, words: b.textContent }];
+      }),
+    );
+  }
+
+  #mark(b) {
+    b.dataset.moved = "";
+    clearTimeout(this.#timers.get(b));
+    this.#timers.set(b, setTimeout(() => delete b.dataset.moved, SETTLE));
+  }
+}
