@@ -61,7 +61,7 @@ func TestE2EDeskWithoutInternet(t *testing.T) {
 	for range offlineServed {
 		press := func(list, button, then string) {
 			t.Helper()
-			b.Do(chromedp.Click(chromedp.CSS(fmt.Sprintf(`[data-list=%q] .rows li .acts button:nth-child(%s)`, list, button))))
+			b.Click(fmt.Sprintf(`[data-list=%q] .rows li .acts button:nth-child(%s)`, list, button))
 			b.Until(then, then)
 		}
 		press("waiting", "1", `document.querySelectorAll('[data-list="called"] .rows li').length === 1`)
@@ -74,7 +74,7 @@ func TestE2EDeskWithoutInternet(t *testing.T) {
 	t.Logf("%d patients called and completed in the desk's browser in %.0f s", offlineServed, time.Since(began).Seconds())
 	// Two of the others stay as they are, one is called, one is with the provider,
 	// one is cancelled, one was called and did not come.
-	b.Do(chromedp.Click(chromedp.CSS(`[data-list="waiting"] .rows li .acts button:nth-child(1)`)))
+	b.Click(`[data-list="waiting"] .rows li .acts button:nth-child(1)`)
 	b.Until("one is called", `document.querySelectorAll('[data-list="called"] .rows li').length === 1`)
 	ids := k.entries("waiting")
 	k.must("", "queue", "status", ids[1], "in-consultation")
@@ -141,7 +141,7 @@ func TestE2EDemoDesk(t *testing.T) {
 	}
 	b := enterDesk(t, d.ready.Desk, way[2], way[3], way[4])
 	b.Until(ticket+" waits", fmt.Sprintf(`document.querySelector('[data-list="waiting"] .rows li')?.textContent.includes(%q)`, ticket))
-	b.Do(chromedp.Click(chromedp.CSS(`[data-list="waiting"] .rows li .acts button:nth-child(1)`)))
+	b.Click(`[data-list="waiting"] .rows li .acts button:nth-child(1)`)
 	b.Until(ticket+" is called", fmt.Sprintf(`document.querySelector('[data-list="called"] .rows li')?.textContent.includes(%q)`, ticket))
 }
 

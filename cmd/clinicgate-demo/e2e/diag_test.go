@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/chromedp"
-
 	"clinicgate/gateway/control"
 	"clinicgate/kiosk/web/webtest/chromium"
 )
@@ -62,9 +60,7 @@ func TestE2EDiagDevices(t *testing.T) {
 	b := chromium.Open(t, 1080, 1920)
 	b.Open(d.ready.Kiosk)
 	b.Screen("attract")
-	for range 5 {
-		b.Do(chromedp.Tap(chromedp.CSS(".clinic img")))
-	}
+	b.TapFast(".clinic img", 5)
 	b.Until("the pad", `document.querySelector(".pad") !== null && document.querySelector("#typed").textContent !== ""`)
 	for _, c := range strings.ReplaceAll(asked[control.DiagOpened](d, "diag", "open").Code, " ", "") {
 		b.Tap(`[data-key="` + string(c) + `"]`)

@@ -29,9 +29,7 @@ func (k *kit) launch(b *chromium.Tab) {
 
 // gesture touches the mark in the corner of the check-in page.
 func gesture(b *chromium.Tab, times int) {
-	for range times {
-		b.Do(chromedp.Tap(chromedp.CSS(".clinic img")))
-	}
+	b.TapFast(".clinic img", times)
 }
 
 // enter types a code on the pad with a finger.

@@ -134,6 +134,13 @@ func (b *Tab) Tap(selector string) {
 	b.Do(chromedp.Tap(chromedp.CSS(selector)))
 }
 
+// Click presses what a selector finds with a mouse, as Tap does with a finger.
+func (b *Tab) Click(selector string) {
+	b.t.Helper()
+	b.rest(selector)
+	b.Do(chromedp.Click(chromedp.CSS(selector)))
+}
+
 // rest brings what a selector finds into view and waits until it stands still there,
 // and a press on it counts again.
 func (b *Tab) rest(selector string) {
@@ -154,11 +161,27 @@ func (b *Tab) rest(selector string) {
 	})()`, selector))
 }
 
+// TapFast touches what a selector finds several times, one right after the other.
+func (b *Tab) TapFast(selector string, times int) {
+	b.t.Helper()
+	b.rest(selector)
+	at := b.middle(selector)
+	for range times {
+		b.Do(chromedp.TapXY(at[0], at[1]))
+	}
+}
+
+// middle gives x and y, in pixels of the viewport.
+func (b *Tab) middle(selector string) []float64 {
+	b.t.Helper()
+	return Evaluate[[]float64](b, fmt.Sprintf(`(({x, y, width, height}) => [x + width / 2, y + height / 2])(document.querySelector(%q).getBoundingClientRect())`, selector))
+}
+
 // Press holds a finger on what a selector finds until meanwhile has ended.
 func (b *Tab) Press(selector string, meanwhile func()) {
 	b.t.Helper()
 	b.rest(selector)
-	at := Evaluate[[]float64](b, fmt.Sprintf(`(({x, y, width, height}) => [x + width / 2, y + height / 2])(document.querySelector(%q).getBoundingClientRect())`, selector))
+	at := b.middle(selector)
 	b.finger(input.DispatchTouchEventTypeTouchStart, &input.TouchPoint{X: at[0], Y: at[1], RadiusX: new(1.0), RadiusY: new(1.0), Force: new(1.0), ID: new(0.0)})
 	meanwhile()
 	b.finger(input.DispatchTouchEventTypeTouchEnd)
