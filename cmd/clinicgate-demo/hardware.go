@@ -30,7 +30,8 @@ type hardware struct {
 	room    []*roomDevice
 	vitals  *vitalsStation
 
-	socket string
+	tapping sync.Mutex // held while a card is on the reader
+	socket  string
 }
 
 // roomDevice is a device on MQTT in the gateway's own scheme.
@@ -239,8 +240,12 @@ func (d *demo) use(ctx context.Context, device, state string) (string, error) {
 			return "", err
 		}
 		d.announce()
+		h.tapping.Lock() // the card before is taken away first
 		h.cards.Place(simulator.NewCard(c.who.card()))
-		time.AfterFunc(time.Second, h.cards.Lift)
+		time.AfterFunc(time.Second, func() {
+			h.cards.Lift()
+			h.tapping.Unlock()
+		})
 		return fmt.Sprintf("%s %s tapped a card; the page asks for the birth date, %s", c.who.given, c.who.family, c.who.born), nil
 	case "licence":
 		c, err := d.next(ctx)

@@ -28,14 +28,15 @@ func asked[Out any](d *demo, args ...string) (out Out) {
 	return answer.Data
 }
 
-// listens waits until what a device reads goes to its test for the nth time: what came
-// sooner would be a patient's.
-func (d *demo) listens(device string, n int) {
+// listened is how often what a device reads was sent to its test: the page asks anew
+// after each reading, and every ten seconds.
+func (d *demo) listened(device string) int {
 	d.t.Helper()
-	eventually(d.t, time.Minute, device+" is listened to", func() bool {
-		lines, err := d.clinicgate("log", "tail", "-n", "500", "--component", "gateway")
-		return err == nil && strings.Count(lines, "what a device reads goes to its test device="+device) >= n
-	})
+	lines, err := d.clinicgate("log", "tail", "-n", "500", "--component", "gateway")
+	if err != nil {
+		d.t.Fatalf("%v: %s", err, lines)
+	}
+	return strings.Count(lines, "what a device reads goes to its test device="+device)
 }
 
 // TestE2EDiagDevices is a technician at the page who tests every device of the demo's
@@ -88,11 +89,17 @@ func TestE2EDiagDevices(t *testing.T) {
 		{"desk-sounder", nil},
 		{"ticket-printer", nil},
 	} {
+		before := 0
+		if x.reads != nil {
+			before = d.listened(x.device)
+		}
 		b.Tap(fmt.Sprintf(`[data-device=%q]`, x.device))
 		b.Until("the test of "+x.device, fmt.Sprintf(`!document.querySelector("#trial").hidden && document.querySelector("#trial-title").textContent.includes(%q)`, x.device))
 		for n := 1; n <= 2; n++ {
 			if x.reads != nil {
-				d.listens(x.device, n)
+				// It was asked for since the reading before: what comes sooner is a patient's.
+				eventually(t, time.Minute, x.device+" is listened to", func() bool { return d.listened(x.device) > before })
+				before = d.listened(x.device)
 				x.reads()
 			} else if n > 1 {
 				b.Tap("#trial-again")

@@ -258,6 +258,7 @@ func TestE2EDeskEntersPaperNotes(t *testing.T) {
 	if a := last(2); a.Event != desk.Call || a.HappenedAt != "09:50" {
 		t.Errorf("call: %+v", a)
 	}
+	b.Until("the call is on the list", `document.querySelectorAll('[data-list="called"] .rows li').length === 2`)
 	more()
 	chromium.Evaluate[bool](b, `([...document.querySelectorAll("#more-acts button")].find((x) => x.textContent === "Cancel visit").focus(), true)`)
 	b.Do(chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible("#more-question"))
