@@ -39,7 +39,8 @@ export class Steady {
     }, true);
     box.addEventListener("click", (e) => {
       const b = e.target.closest("button");
-      if (!b || e.detail === 0 || b === this.#down) return;
+      if (e.detail === 0 || b === this.#down) return;
+      if (!b && !("moved" in this.#down.dataset)) return; // let go beside it, as who thinks better of it does
       e.preventDefault();
       e.stopPropagation();
       if (e.detail === 1) told();

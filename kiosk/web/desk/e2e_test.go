@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/security"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -332,7 +333,7 @@ func TestE2EDeskUnderAFinger(t *testing.T) {
 	hit := chromium.Evaluate[string](b, `new Promise((done) => {
 		const { x, y, width, height } = document.querySelector('`+second+call+`').getBoundingClientRect();
 		const rows = document.querySelector('[data-list="waiting"] .rows');
-		const look = () => rows.textContent.includes("A-900") && done(press(document.elementFromPoint(x + width / 2, y + height / 2).closest("button")));
+		const look = (_, watch) => rows.textContent.includes("A-900") && (watch?.disconnect(), done(press(document.elementFromPoint(x + width / 2, y + height / 2).closest("button"))));
 		new MutationObserver(look).observe(rows, { childList: true });
 		look();
 	})`)
@@ -357,6 +358,16 @@ func TestE2EDeskUnderAFinger(t *testing.T) {
 	}
 	acts(want...)
 
+	// A mouse that lets go where the row no longer is has called nobody, and that is said.
+	chromium.Evaluate[bool](b, `settled('`+first+call+`').then(() => { document.querySelector("#refused").textContent = ""; return true; })`)
+	at := chromium.Evaluate[[]float64](b, `(({x, y, width, height}) => [x + width / 2, y + height / 2])(document.querySelector('`+first+call+`').getBoundingClientRect())`)
+	b.Do(chromedp.MouseEvent(input.DispatchMouseEventTypeMousePressed, at[0], at[1], chromedp.ButtonLeft, chromedp.ClickCount(1)))
+	arrives("A-902", 0x92)
+	b.Until("a patient comes", `document.querySelector('`+first+`').textContent.includes("A-902")`)
+	b.Do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseReleased, at[0], at[1], chromedp.ButtonLeft, chromedp.ClickCount(1)))
+	b.Until("what became of the press", `document.querySelector("#refused").textContent.startsWith("The list moved just then")`)
+	acts(want...)
+
 	// One who stands still is called, and the second click of two is nobody's.
 	id = chromium.Evaluate[string](b, `document.querySelector('`+first+`').dataset.key`)
 	b.Tap(first + call)
@@ -366,7 +377,7 @@ func TestE2EDeskUnderAFinger(t *testing.T) {
 	id = chromium.Evaluate[string](b, `document.querySelector('`+first+`').dataset.key`)
 	chromium.Evaluate[string](b, `settled('`+first+call+`').then((go) => new Promise((done) => {
 		const rows = document.querySelector('[data-list="waiting"] .rows');
-		new MutationObserver(() => done(press(document.querySelector('`+first+call+`'), 2))).observe(rows, { childList: true });
+		new MutationObserver((_, watch) => (watch.disconnect(), done(press(document.querySelector('`+first+call+`'), 2)))).observe(rows, { childList: true });
 		press(go);
 	}))`)
 	want = append(want, "call "+id)
@@ -397,7 +408,7 @@ func TestE2EDeskUnderAFinger(t *testing.T) {
 	}))`)
 	chromium.Evaluate[string](b, `settled("#arrives").then((button) => new Promise((done) => {
 		const dialog = document.querySelector("#arrive");
-		new MutationObserver(() => done(press(document.querySelector("#expected .act")))).observe(dialog, { attributes: true });
+		new MutationObserver((_, watch) => (watch.disconnect(), done(press(document.querySelector("#expected .act"))))).observe(dialog, { attributes: true });
 		press(button);
 	}))`)
 	acts(want...)
