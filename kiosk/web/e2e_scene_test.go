@@ -142,7 +142,7 @@ func scenes() []scene {
 		{name: "a drawing", state: "sign-drawn", acted: true, way: func(p *player) {
 			p.toForm(codeDraw)
 			p.Screen("sign-drawn")
-			p.pen(p.mouse, wave)
+			p.pen(p.Mouse, wave)
 			p.Until("ink", hasInk)
 		}},
 		{name: "a typed name", state: "sign-typed", acted: true, way: func(p *player) { p.toForm(codeName); p.Screen("sign-typed"); p.put(p.letter()) }},

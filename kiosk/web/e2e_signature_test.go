@@ -15,31 +15,10 @@ import (
 	"clinicgate/kiosk/web"
 	"clinicgate/kiosk/web/webtest/chromium"
 
-	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 )
 
 const hasInk = `document.querySelector("main .ink")?.getAttribute("d").length > 20`
-
-// touch and mouse bring a pen down, along and up.
-func (b *browser) touch(x, y float64, what string) {
-	b.t.Helper()
-	p := input.DispatchTouchEventParams{Type: map[string]input.DispatchTouchEventType{
-		"down": input.DispatchTouchEventTypeTouchStart, "on": input.DispatchTouchEventTypeTouchMove, "up": input.DispatchTouchEventTypeTouchEnd}[what],
-		TouchPoints: []*input.TouchPoint{}}
-	if what != "up" {
-		p.TouchPoints = append(p.TouchPoints, &input.TouchPoint{X: x, Y: y, RadiusX: new(1.0), RadiusY: new(1.0), Force: new(1.0), ID: new(0.0)})
-	}
-	if _, err := chromedp.Call(b.Ctx, input.DispatchTouchEvent, p); err != nil {
-		b.t.Fatal(err)
-	}
-}
-
-func (b *browser) mouse(x, y float64, what string) {
-	b.t.Helper()
-	typ := map[string]input.DispatchMouseEventType{"down": input.DispatchMouseEventTypeMousePressed, "on": input.DispatchMouseEventTypeMouseMoved, "up": input.DispatchMouseEventTypeMouseReleased}[what]
-	b.Do(chromedp.MouseEvent(typ, x, y, chromedp.ButtonLeft, chromedp.ClickCount(1)))
-}
 
 // pen draws strokes of the grid where the sheet is.
 func (b *browser) pen(move func(x, y float64, what string), strokes [][]int) {
@@ -93,9 +72,9 @@ func TestE2EDrawn(t *testing.T) {
 		t.Run(c.language, func(t *testing.T) {
 			b := openBrowser(t, c.w, c.h)
 			p, s := stage(t, b, c.language, web.Config{Languages: everyLanguage})
-			move := b.mouse
+			move := b.Mouse
 			if c.finger {
-				move = b.touch
+				move = b.Touch
 			}
 			b.launch(s)
 			p.toForm(codeDraw)

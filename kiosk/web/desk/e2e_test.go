@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/security"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -329,14 +328,15 @@ func TestE2EDeskUnderAFinger(t *testing.T) {
 	}
 
 	// A patient comes in before the others as somebody presses.
-	arrives("A-900", 0x90)
-	hit := chromium.Evaluate[string](b, `new Promise((done) => {
+	chromium.Evaluate[bool](b, `(window.hit = new Promise((done) => {
 		const { x, y, width, height } = document.querySelector('`+second+call+`').getBoundingClientRect();
-		const rows = document.querySelector('[data-list="waiting"] .rows');
-		const look = (_, watch) => rows.textContent.includes("A-900") && (watch?.disconnect(), done(press(document.elementFromPoint(x + width / 2, y + height / 2).closest("button"))));
-		new MutationObserver(look).observe(rows, { childList: true });
-		look();
-	})`)
+		new MutationObserver((_, watch) => {
+			watch.disconnect();
+			done(press(document.elementFromPoint(x + width / 2, y + height / 2).closest("button")));
+		}).observe(document.querySelector('[data-list="waiting"] .rows'), { childList: true });
+	}), true)`)
+	arrives("A-900", 0x90)
+	hit := chromium.Evaluate[string](b, `window.hit`)
 	if !strings.HasPrefix(hit, "A-") {
 		t.Fatalf("no row slid under the finger: %q", hit)
 	}
@@ -360,11 +360,11 @@ func TestE2EDeskUnderAFinger(t *testing.T) {
 
 	// A mouse that lets go where the row no longer is has called nobody, and that is said.
 	chromium.Evaluate[bool](b, `settled('`+first+call+`').then(() => { document.querySelector("#refused").textContent = ""; return true; })`)
-	at := chromium.Evaluate[[]float64](b, `(({x, y, width, height}) => [x + width / 2, y + height / 2])(document.querySelector('`+first+call+`').getBoundingClientRect())`)
-	b.Do(chromedp.MouseEvent(input.DispatchMouseEventTypeMousePressed, at[0], at[1], chromedp.ButtonLeft, chromedp.ClickCount(1)))
+	x, y := b.Middle(first + call)
+	b.Mouse(x, y, "down")
 	arrives("A-902", 0x92)
 	b.Until("a patient comes", `document.querySelector('`+first+`').textContent.includes("A-902")`)
-	b.Do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseReleased, at[0], at[1], chromedp.ButtonLeft, chromedp.ClickCount(1)))
+	b.Mouse(x, y, "up")
 	b.Until("what became of the press", `document.querySelector("#refused").textContent.startsWith("The list moved just then")`)
 	acts(want...)
 

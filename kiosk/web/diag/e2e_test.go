@@ -143,9 +143,8 @@ func TestE2EDiag(t *testing.T) {
 	b.SpotlessBut([]string{"401", "403", "409"}, []string{k.page.Addr()}, []string{code, strings.ReplaceAll(code, " ", "")})
 }
 
-// TestE2EDiagUnderAFinger: the list is drawn anew while a finger is on a button of it, and
-// again between the look and the press. The button that was meant is the one that is
-// pressed, and the focus stays.
+// TestE2EDiagUnderAFinger: the list changes while a finger is on a button of it. That
+// button is the one that is pressed; it stays where it is, and the focus stays on it.
 func TestE2EDiagUnderAFinger(t *testing.T) {
 	k := newKit(t, "en")
 	k.run()
@@ -163,6 +162,9 @@ func TestE2EDiagUnderAFinger(t *testing.T) {
 		k.kiosk.tested = time.Date(2026, 11, 22, 8, 30, 0, 0, time.UTC)
 		k.kiosk.mu.Unlock()
 		b.Until("the test of the scanner", `document.querySelector("#devices").textContent.includes("passed a test at 2026-11-22 08:30:00 UTC")`)
+		if !chromium.Evaluate[bool](b, `document.activeElement.dataset.device === "help-lamp"`) {
+			t.Error("the focus has gone from the lamp's button")
+		}
 	})
 	b.Until("the test of the lamp", `document.querySelector("#trial-title").textContent.includes("help-lamp") && document.querySelector("#trial-said").textContent.includes("1 of 1 good")`)
 	if now := at(); now != before {

@@ -119,8 +119,8 @@ function showDevices(list) {
   $("devices-none").hidden = list.length > 0;
 }
 
-function badge(kind, state) {
-  const el = make("span", "state", text(`${kind}.${state}`) || state);
+function badge(state) {
+  const el = make("span", "state", text(`check.${state}`) || state);
   el.dataset.state = state;
   return el;
 }
@@ -166,7 +166,7 @@ const ORDER = { fail: 0, warn: 1, info: 2, ok: 3, skipped: 4 };
 function showChecks() {
   const row = (f) => {
     const li = document.createElement("li");
-    li.append(badge("check", f.state), make("span", "name", f.id), make("span", "", f.detail, "en"));
+    li.append(badge(f.state), make("span", "name", f.id), make("span", "", f.detail, "en"));
     if (f.hint) li.append(make("span", "soft", f.hint, "en"));
     if (f.because) li.append(make("span", "soft", text("checks.because", { id: f.because })));
     if (f.since) li.append(make("span", "soft", text("checks.since", { at: stamp(f.since) })));

@@ -165,38 +165,51 @@ func (b *Tab) rest(selector string) {
 func (b *Tab) TapFast(selector string, times int) {
 	b.t.Helper()
 	b.rest(selector)
-	at := b.middle(selector)
+	x, y := b.Middle(selector)
 	for range times {
-		b.Do(chromedp.TapXY(at[0], at[1]))
+		b.Do(chromedp.TapXY(x, y))
 	}
 }
 
-// middle gives x and y, in pixels of the viewport.
-func (b *Tab) middle(selector string) []float64 {
+// Middle gives x and y of what a selector finds, in pixels of the viewport.
+func (b *Tab) Middle(selector string) (x, y float64) {
 	b.t.Helper()
-	return Evaluate[[]float64](b, fmt.Sprintf(`(({x, y, width, height}) => [x + width / 2, y + height / 2])(document.querySelector(%q).getBoundingClientRect())`, selector))
+	at := Evaluate[[]float64](b, fmt.Sprintf(`(({x, y, width, height}) => [x + width / 2, y + height / 2])(document.querySelector(%q).getBoundingClientRect())`, selector))
+	return at[0], at[1]
 }
 
 // Press holds a finger on what a selector finds until meanwhile has ended.
 func (b *Tab) Press(selector string, meanwhile func()) {
 	b.t.Helper()
 	b.rest(selector)
-	at := b.middle(selector)
-	b.finger(input.DispatchTouchEventTypeTouchStart, &input.TouchPoint{X: at[0], Y: at[1], RadiusX: new(1.0), RadiusY: new(1.0), Force: new(1.0), ID: new(0.0)})
+	x, y := b.Middle(selector)
+	b.Touch(x, y, "down")
 	meanwhile()
-	b.finger(input.DispatchTouchEventTypeTouchEnd)
+	b.Touch(x, y, "up")
 }
 
-func (b *Tab) finger(what input.DispatchTouchEventType, points ...*input.TouchPoint) {
+// Touch brings a finger "down", "on" to another place, or "up".
+func (b *Tab) Touch(x, y float64, what string) {
 	b.t.Helper()
-	if points == nil {
-		points = []*input.TouchPoint{} // the protocol wants a list
+	p := input.DispatchTouchEventParams{Type: map[string]input.DispatchTouchEventType{
+		"down": input.DispatchTouchEventTypeTouchStart, "on": input.DispatchTouchEventTypeTouchMove, "up": input.DispatchTouchEventTypeTouchEnd}[what],
+		TouchPoints: []*input.TouchPoint{}}
+	if what != "up" {
+		p.TouchPoints = append(p.TouchPoints, &input.TouchPoint{X: x, Y: y, RadiusX: new(1.0), RadiusY: new(1.0), Force: new(1.0), ID: new(0.0)})
 	}
 	within, cancel := context.WithTimeout(b.Ctx, patience)
 	defer cancel()
-	if _, err := chromedp.Call(within, input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: what, TouchPoints: points}); err != nil {
+	if _, err := chromedp.Call(within, input.DispatchTouchEvent, p); err != nil {
 		b.t.Fatal(err)
 	}
+}
+
+// Mouse brings the left button of a mouse "down", the mouse "on" to another place, or
+// the button "up".
+func (b *Tab) Mouse(x, y float64, what string) {
+	b.t.Helper()
+	typ := map[string]input.DispatchMouseEventType{"down": input.DispatchMouseEventTypeMousePressed, "on": input.DispatchMouseEventTypeMouseMoved, "up": input.DispatchMouseEventTypeMouseReleased}[what]
+	b.Do(chromedp.MouseEvent(typ, x, y, chromedp.ButtonLeft, chromedp.ClickCount(1)))
 }
 
 // Text is what the page says.
