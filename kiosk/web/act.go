@@ -76,7 +76,8 @@ func parseAction(r io.Reader) (action, error) {
 
 // serveAct carries out one action and answers with the view that followed.
 //
-//	200  it happened, now or when the same request came before
+//	200  it happened, now or when the same request came before; a sign of life
+//	     that crossed with the end of its session asked for nothing
 //	409  it does not fit what the screen shows by now; the view says what it shows
 func (s *Server) serveAct(w http.ResponseWriter, r *http.Request) {
 	if !s.actRate.Allow() {
@@ -126,7 +127,7 @@ func (s *Server) serveAct(w http.ResponseWriter, r *http.Request) {
 func (s *Server) act(a action) (finished <-chan struct{}, ok bool) {
 	x := s.live
 	if a.Session != x.id {
-		return closed, false
+		return closed, a.Event == "active"
 	}
 	call, repeated := x.calls.join(a.Request)
 	if repeated {

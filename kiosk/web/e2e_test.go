@@ -233,6 +233,33 @@ func TestE2EIdleInTheBrowser(t *testing.T) {
 	b.clean(s.Addr())
 }
 
+// TestE2ELateSignOfLife: the sign of life that a touch gives, and that comes after the
+// touch itself has ended the session, is no mistake of the page.
+func TestE2ELateSignOfLife(t *testing.T) {
+	t.Parallel()
+	s := start(t, web.Config{}, web.Deps{})
+	b := openBrowser(t, 1280, 800)
+	b.atFirst(`{
+		const send = window.fetch;
+		window.late = 0;
+		window.fetch = async (to, what) => {
+			const late = what?.body?.includes('"active"');
+			if (late) while (document.body.dataset.state !== "attract") await new Promise(requestAnimationFrame);
+			const answer = await send(to, what);
+			window.late += Number(Boolean(late));
+			return answer;
+		};
+	}`)
+	b.launch(s)
+	b.Tap(`[data-act="start"]`)
+	b.Screen("language")
+	b.Until("touches count as signs of life", `performance.now() > 4100`)
+	b.Tap("#leave")
+	b.Until("a late one", `window.late > 0`)
+	b.Screen("attract")
+	b.clean(s.Addr())
+}
+
 // TestE2ESecondBrowser: a new launch locks the page that was open, which says so
 // and holds nothing.
 func TestE2ESecondBrowser(t *testing.T) {

@@ -532,6 +532,18 @@ func TestIdle(t *testing.T) {
 		if again := c.look(); again.Session != p.Session {
 			t.Error("the start screen timed out")
 		}
+		// A sign of life of the patient before is no mistake, and none of the next one.
+		c.act("start", nil)
+		time.Sleep(26 * time.Second)
+		if w := c.post(newRequestID(), session, "active", nil); w.Code != http.StatusOK {
+			t.Errorf("a sign of life after the end: %d", w.Code)
+		}
+		if p := c.look(); p.State != web.Language || p.IdleMs == 0 {
+			t.Errorf("after a sign of life of the patient before: %+v", p)
+		}
+		if w := c.post(newRequestID(), session, "leave", nil); w.Code != http.StatusConflict {
+			t.Errorf("an act after the end: %d, want 409", w.Code)
+		}
 		stop()
 		synctest.Wait()
 	})

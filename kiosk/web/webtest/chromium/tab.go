@@ -34,6 +34,8 @@ type Tab struct {
 
 	mu         sync.Mutex
 	urls       []string
+	posts      map[network.RequestID]string // what was sent: which act of the page a complaint is about
+	at         string                       // the screen that was waited for last
 	complaints []string
 }
 
@@ -71,7 +73,7 @@ func openTab(t *testing.T, parent context.Context, w, h int) *Tab {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(parent)
 	t.Cleanup(cancel)
-	b := &Tab{t: t, Ctx: ctx}
+	b := &Tab{t: t, Ctx: ctx, posts: map[network.RequestID]string{}}
 	if err := chromedp.Listen(ctx, b.note); err != nil {
 		t.Fatalf("cannot start the browser: %v", err)
 	}
@@ -92,6 +94,9 @@ func (b *Tab) note(ev any) {
 	switch e := ev.(type) {
 	case *network.EventRequestWillBeSent:
 		b.urls = append(b.urls, e.Request.URL)
+		for _, part := range e.Request.PostDataEntries {
+			b.posts[e.RequestID] += string(part.Bytes)
+		}
 	case *audits.EventIssueAdded:
 		complain("issue %s %+v", e.Issue.Code, e.Issue.Details.ContentSecurityPolicyIssueDetails)
 	case *runtime.EventExceptionThrown:
@@ -99,7 +104,7 @@ func (b *Tab) note(ev any) {
 	case *runtime.EventConsoleAPICalled:
 		complain("console.%s", e.Type)
 	case *log.EventEntryAdded:
-		complain("log %s %s %s", e.Entry.Level, e.Entry.Text, e.Entry.URL)
+		complain("log %s %s %s %.200s, after screen %q", e.Entry.Level, e.Entry.Text, e.Entry.URL, b.posts[e.Entry.NetworkRequestID], b.at)
 	}
 }
 
@@ -123,6 +128,9 @@ func (b *Tab) Open(url string) { b.t.Helper(); b.Do(chromedp.Navigate(url)) }
 // Screen waits until the page shows a state and touches count again.
 func (b *Tab) Screen(state string) {
 	b.t.Helper()
+	b.mu.Lock()
+	b.at = state
+	b.mu.Unlock()
 	b.Do(chromedp.WaitVisible(`body[data-state="`+state+`"] main > section h1`), chromedp.Sleep(400*time.Millisecond))
 }
 
