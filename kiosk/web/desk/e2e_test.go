@@ -170,10 +170,16 @@ func TestE2EDeskByKeyboard(t *testing.T) {
 	if a := k.room.acts[0]; a.Event != desk.Call {
 		t.Errorf("the act is %+v", a)
 	}
-	b.Do(chromedp.Focus(`[data-list="waiting"] .acts button:last-child`), chromedp.KeyEvent(kb.Enter))
+	// The focus goes with the patient, to the row: a key that is held down does not call twice.
+	b.Until("the focus at who was called", focused("called/A-001/row"))
+	b.Do(chromedp.KeyEvent(kb.Enter + kb.Tab + kb.Tab + kb.Tab + kb.Enter))
 	b.Do(chromedp.WaitVisible("#more"))
 	b.Shoot("desk-more-1280x800")
 	b.Do(chromedp.KeyEvent(kb.Escape))
+	b.Until("the focus back at the button", focused("called/A-001/More"))
+	if n := k.room.done(); n != 1 {
+		t.Errorf("%d acts reached the clinic", n)
+	}
 	chromium.Evaluate[float64](b, `(document.querySelector("#language").value = "es", document.querySelector("#language").onchange(), 0)`)
 	b.Until("Spanish", `document.querySelector("#logoff").textContent === "Salir"`)
 	b.Shoot("desk-queue-es-1280x800")
@@ -206,6 +212,69 @@ func TestE2EDeskByKeyboard(t *testing.T) {
 	// The refusals of a page that is not paired, and of a wrong PIN, are on the
 	// browser's console as any such answer is.
 	b.SpotlessBut([]string{"401", "403"}, []string{"127.0.0.1:" + port}, []string{"Canary", anaPIN, code, "A-003"})
+}
+
+// focused tells in the page whether the focus is where it should be: a list, a ticket in
+// it, and "row" or the words of a button in it.
+func focused(where string) string {
+	return fmt.Sprintf(`((el) => [el.closest("[data-list]")?.dataset.list, el.closest("li")?.querySelector(".ticket").textContent, el.tagName === "LI" ? "row" : el.textContent].join("/"))(document.activeElement) === %q`, where)
+}
+
+// What a colleague does takes the focus from nobody: it stays at the patient.
+func TestE2EDeskKeepsTheFocus(t *testing.T) {
+	k, b := serveDesk(t, 1280, 800)
+	k.pin("ana", anaPIN)
+	k.enter(b)
+	colleague := func(ticket string, does func(*desk.Entry)) {
+		fullRoom{k.room}.amends(func(v *desk.View) {
+			for i := range v.Entries {
+				if v.Entries[i].Ticket == ticket {
+					does(&v.Entries[i])
+				}
+			}
+		})
+	}
+	calls := func(e *desk.Entry) { e.Called, e.Calls = e.CheckIn.Add(time.Hour), 1 }
+	takesIn := func(e *desk.Entry) { e.Status = kiosk.InConsultation }
+	b.Do(chromedp.Focus(`[data-list="waiting"] li:nth-child(2) .acts button:last-child`))
+	b.Until("the focus", focused("waiting/A-003/More"))
+	colleague("A-003", calls)
+	b.Until("the same button in another list", focused("called/A-003/More"))
+	colleague("A-003", takesIn)
+	b.Until("the same button, and another beside it", focused("inside/A-003/More"))
+	b.Do(chromedp.Focus(`[data-list="inside"] li:first-child .acts .go`))
+	b.Until("the focus", focused("inside/A-003/Complete"))
+	colleague("A-003", func(e *desk.Entry) { e.Status, e.Called, e.Calls = kiosk.Waiting, time.Time{}, 0 })
+	b.Until("the row where the button is no more", focused("waiting/A-003/row"))
+	// Its list is out of sight until the focus comes to it.
+	chromium.Evaluate[bool](b, `(scrollTo(0, 1e4), true)`)
+	colleague("A-003", calls)
+	b.Until("the row in another list", focused("called/A-003/row"))
+	b.Until("it can be seen", `((row, top) => row.top >= top.bottom && row.bottom <= innerHeight)(document.activeElement.getBoundingClientRect(), document.querySelector(".top").getBoundingClientRect())`)
+	b.Shoot("desk-focus-1280x800")
+	fullRoom{k.room}.amends(func(v *desk.View) {
+		v.Entries = slices.DeleteFunc(v.Entries, func(e desk.Entry) bool { return e.Ticket == "A-003" })
+	})
+	b.Until("the queue where the row is no more", `document.activeElement.className === "queue"`)
+
+	// In the dialog, and when it closes.
+	b.Do(chromedp.Focus(`[data-list="waiting"] li:nth-child(2) .acts button:last-child`), chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible("#more-acts"))
+	chromium.Evaluate[bool](b, `([...document.querySelectorAll("#more-acts button")].find((x) => x.textContent === "Cancel visit").focus(), true)`)
+	colleague("A-004", takesIn)
+	b.Until("the dialog's title", `document.activeElement.id === "more-title" && document.querySelector("#more-acts").textContent.includes("Complete")`)
+	b.Do(chromedp.KeyEvent(kb.Escape))
+	b.Until("who it was about", focused("inside/A-004/row"))
+
+	// Who uses a mouse goes on where she was.
+	chromium.Evaluate[bool](b, `(document.querySelector('[data-list="waiting"] li:last-child').scrollIntoView({ block: "start" }), true)`)
+	b.Click(`[data-list="waiting"] li:last-child .acts .go`)
+	before := chromium.Evaluate[float64](b, `scrollY + document.querySelector("#desk .queue").scrollTop`)
+	b.Until("the call", `document.querySelector('[data-list="called"]').textContent.includes("A-007")`)
+	b.Until("the focus at who was called", focused("called/A-007/row"))
+	if after := chromium.Evaluate[float64](b, `scrollY + document.querySelector("#desk .queue").scrollTop`); after < before-100 || before == 0 {
+		t.Errorf("the page went from %v to %v", before, after)
+	}
+	b.Shoot("desk-called-1280x800")
 }
 
 // After an outage a person with a keyboard enters from paper who came and who was

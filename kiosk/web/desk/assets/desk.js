@@ -36,10 +36,10 @@ const line = new Line({
 
 // What is on the desk changes while somebody aims at it: else a double click would call
 // the next patient too, and a press as a row comes in another one.
-const steady = (box, refused) => new Steady(box, () => ($(refused).textContent = text("refused.moved")));
-const queue = steady(document.querySelector(".queue"), "refused");
-const choices = steady($("more"), "more-refused");
-const arrivals = steady($("arrive"), "arrive-refused");
+const steady = (box, refused, rest) => new Steady(box, () => ($(refused).textContent = text("refused.moved")), rest);
+const queue = steady(document.querySelector(".queue"), "refused", document.querySelector(".queue"));
+const choices = steady($("more"), "more-refused", $("more-title"));
+const arrivals = steady($("arrive"), "arrive-refused", $("arrive-title"));
 
 const make = (name, className, content = "") => {
   const el = document.createElement(name);
@@ -499,12 +499,12 @@ async function askMore(button, event, fields) {
 
 // ask posts an act; what was refused is said beside it.
 async function ask(button, event, fields, at = $("refused")) {
-  if (!shown) return false;
+  if (!shown || button?.ariaDisabled === "true") return false;
   at.textContent = "";
-  if (button) button.disabled = true;
+  if (button) button.ariaDisabled = "true"; // and not disabled, which would take the focus from it
   sign = told = performance.now();
   const answer = await line.act(shown.session, event, fields);
-  if (button) button.disabled = false;
+  if (button) button.ariaDisabled = null;
   const why = answer === null ? "failed" : answer.refused;
   if (why) at.textContent = text(`refused.${why}`, { seconds: answer?.seconds ?? 1 }) || text("refused.failed");
   return why ? false : answer;
@@ -512,8 +512,9 @@ async function ask(button, event, fields, at = $("refused")) {
 
 $("more-close").onclick = () => $("more").close();
 $("more").addEventListener("close", () => {
-  openEntry = "";
   queue.uncovered();
+  if (shown && !$("desk").contains(document.activeElement)) queue.focus(openEntry); // the button that opened it has gone
+  openEntry = "";
 });
 for (const b of $("more").querySelectorAll("[data-do]")) {
   b.onclick = () => {
