@@ -5,7 +5,6 @@ package web_test
 import (
 	"fmt"
 	"testing"
-	"time"
 
 	"clinicgate/kiosk/web"
 	"clinicgate/kiosk/web/webtest/chromium"
@@ -41,7 +40,8 @@ func TestE2EReadAloudLook(t *testing.T) {
 			}
 			row("before")
 			b.Tap(`[data-reader="read"]`)
-			time.Sleep(400 * time.Millisecond)
+			b.Until("reading", `document.getElementById("reader").dataset.on === "true"`)
+			b.Until("at rest", `document.getAnimations().length === 0`) // a pressed button is smaller
 			row("while reading")
 			if after := chromium.Evaluate[string](b.Tab, help); p.w > 320 && after != before {
 				t.Errorf("%dx%d %s: Help moves from %s to %s", p.w, p.h, tag, before, after)
