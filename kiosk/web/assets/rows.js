@@ -1,7 +1,8 @@
 // Lists that are drawn again and again under somebody's hand: what is pressed has to be
 // what was meant.
 
-const SETTLE = 400; // ms: who presses sooner had aimed at what stood there before
+/** SETTLE is the time, in ms, in which who presses had aimed at what stood there before, or pressed twice. */
+export const SETTLE = 400;
 const STILL = 4; // px
 
 /**
@@ -28,8 +29,8 @@ export function keyed(list, things, template, fill) {
  * Steady refuses a press of a pointer on a button of box that has just come, moved or
  * changed its words, and on one that slid under it; told is called then, but not for the
  * second half of a double click. While a button does not count it has the attribute
- * data-moved. Keys are not refused: the focus stays with the row that it was in, and
- * where that has gone, it is at rest.
+ * data-moved. Keys are not refused, but one that is held down presses once: the focus
+ * stays with the row that it was in, and where that has gone, it is at rest.
  */
 export class Steady {
   #box;
@@ -44,6 +45,9 @@ export class Steady {
       const b = e.target.closest?.("button");
       this.#down = b && !("moved" in b.dataset) ? b : null;
     }, true);
+    box.addEventListener("keydown", (e) => {
+      if (e.repeat && e.key === "Enter" && e.target.closest("button")) e.preventDefault();
+    });
     box.addEventListener("click", (e) => {
       const b = e.target.closest("button");
       if (e.detail === 0 || b === this.#down) return;

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/security"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -275,6 +276,70 @@ func TestE2EDeskKeepsTheFocus(t *testing.T) {
 		t.Errorf("the page went from %v to %v", before, after)
 	}
 	b.Shoot("desk-called-1280x800")
+}
+
+// A key that is held down, and a second press as the first one's answer has just come,
+// call a patient once, also where the row stays where it is.
+func TestE2EDeskPressesOnce(t *testing.T) {
+	k, b := serveDesk(t, 1280, 800)
+	k.pin("ana", anaPIN)
+	k.enter(b)
+	const again = `[data-list="called"] .acts .go`
+	free := func() {
+		t.Helper()
+		b.Until("the button counts", `!document.querySelector('`+again+`').ariaDisabled`)
+	}
+	b.Do(chromedp.Focus(again))
+	enter := func(typ input.DispatchKeyEventType, repeat bool) {
+		t.Helper()
+		p := input.DispatchKeyEventParams{Type: typ, Key: "Enter", Code: "Enter", WindowsVirtualKeyCode: 13, AutoRepeat: new(repeat)}
+		if typ == input.DispatchKeyEventTypeKeyDown {
+			p.Text = "\r"
+		}
+		if _, err := chromedp.Call(b.Ctx, input.DispatchKeyEvent, p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	enter(input.DispatchKeyEventTypeKeyDown, false)
+	for range 20 {
+		enter(input.DispatchKeyEventTypeKeyDown, true)
+		time.Sleep(50 * time.Millisecond)
+	}
+	free()
+	enter(input.DispatchKeyEventTypeKeyDown, true)
+	enter(input.DispatchKeyEventTypeKeyUp, false)
+	free()
+	if n := k.room.done(); n != 1 {
+		t.Errorf("a key that is held down called %d times", n)
+	}
+
+	posts := chromium.Evaluate[int](b, `new Promise((done) => {
+		const button = document.querySelector('`+again+`'), send = window.fetch;
+		let posts = 0;
+		window.fetch = async (to, what) => {
+			if (!what?.body?.includes('"call"')) return send(to, what);
+			posts += 1;
+			const answer = await send(to, what), json = answer.json.bind(answer);
+			answer.json = async () => {
+				const said = await json();
+				setTimeout(() => (button.click(), done(posts)), 0);
+				return said;
+			};
+			return answer;
+		};
+		button.click();
+		button.click();
+	})`)
+	if posts != 1 {
+		t.Errorf("pressed thrice at once it called %d times", posts)
+	}
+	free()
+	chromium.Evaluate[bool](b, `(document.querySelector('`+again+`').click(), true)`)
+	for end := time.Now().Add(10 * time.Second); k.room.done() < 3; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("a later press did nothing: %d calls", k.room.done())
+		}
+	}
 }
 
 // After an outage a person with a keyboard enters from paper who came and who was

@@ -3,7 +3,7 @@
 // the keyboard, everything about a person is taken off the page.
 
 import { Line } from "/assets/link.js";
-import { Steady, keyed } from "/assets/rows.js";
+import { SETTLE, Steady, keyed } from "/assets/rows.js";
 import { clock, label, text, use } from "/assets/words.js";
 
 const $ = (id) => document.getElementById(id);
@@ -504,8 +504,8 @@ async function ask(button, event, fields, at = $("refused")) {
   if (button) button.ariaDisabled = "true"; // and not disabled, which would take the focus from it
   sign = told = performance.now();
   const answer = await line.act(shown.session, event, fields);
-  if (button) button.ariaDisabled = null;
   const why = answer === null ? "failed" : answer.refused;
+  if (button) setTimeout(() => (button.ariaDisabled = null), why ? 0 : SETTLE); // who pressed twice meant it once
   if (why) at.textContent = text(`refused.${why}`, { seconds: answer?.seconds ?? 1 }) || text("refused.failed");
   return why ? false : answer;
 }
