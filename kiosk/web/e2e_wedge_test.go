@@ -46,6 +46,16 @@ func (w *wedge) all() []string {
 	return slices.Clone(w.got)
 }
 
+// wants waits until this and nothing else is captured.
+func (w *wedge) wants(t *testing.T, want ...string) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !slices.Equal(w.all(), want); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("captured %q, want %q", w.all(), want)
+		}
+	}
+}
+
 // A scanner and a person. The gap is longer than it is at a clinic, because the
 // page's timers run by a clock that a busy machine stretches.
 const (
@@ -63,6 +73,12 @@ func (b *browser) types(text string, apart time.Duration) {
 		b.at = time.Now()
 	}
 	b.at = b.at.Add(2 * time.Second)
+	b.typesOn(text, apart)
+}
+
+// typesOn goes on where types ended.
+func (b *browser) typesOn(text string, apart time.Duration) {
+	b.t.Helper()
 	for _, r := range text {
 		b.at = b.at.Add(apart)
 		ctrl := r < ' ' && r != '\r' && r != '\t'
@@ -95,14 +111,7 @@ func TestE2EWedge(t *testing.T) {
 	s = start(t, web.Config{ScanGap: scanGap}, web.Deps{CheckIn: desk, Captured: w.captured(&s)})
 	b := openBrowser(t, 1280, 800)
 	b.launch(s)
-	wants := func(want ...string) {
-		t.Helper()
-		for end := time.Now().Add(10 * time.Second); !slices.Equal(w.all(), want); time.Sleep(10 * time.Millisecond) {
-			if time.Now().After(end) {
-				t.Fatalf("captured %q, want %q", w.all(), want)
-			}
-		}
-	}
+	wants := func(want ...string) { t.Helper(); w.wants(t, want...) }
 	b.Screen("attract")
 	b.types("\t\t\t\r \r", fast) // a code of keys that press buttons
 	b.types("@HOME.1\r", fast)   // as long as a licence, from its "@" on: ended by a pause
@@ -158,4 +167,71 @@ func TestE2EWedgeEnds(t *testing.T) {
 			b.clean(s.Addr())
 		})
 	}
+}
+
+// TestE2EWedgeMeanwhile: what is scanned while the gateway has not answered yet, or the
+// screen changes, is captured whole. What the session's end cuts in two is nobody's.
+func TestE2EWedgeMeanwhile(t *testing.T) {
+	t.Parallel()
+	w := &wedge{}
+	var s *web.Server
+	s = start(t, web.Config{ScanGap: scanGap}, web.Deps{CheckIn: newClinic(), Captured: w.captured(&s)})
+	b := openBrowser(t, 1280, 800)
+	b.atFirst(`{
+		const send = window.fetch;
+		window.slow = [];
+		window.late = 0;
+		window.fetch = async (to, what) => {
+			const answer = await send(to, what);
+			const held = () => window.slow.some((event) => what?.body?.includes('"' + event + '"'));
+			if (held()) window.late += 1;
+			while (held()) await new Promise((done) => setTimeout(done, 20));
+			return answer;
+		};
+	}`)
+	b.launch(s)
+	slowly := func(events ...string) {
+		t.Helper()
+		chromium.Evaluate[bool](b.Tab, fmt.Sprintf(`(window.slow = %q.split(" "), window.late = 0, true)`, strings.Join(events, " ")))
+	}
+	quickly := func() {
+		t.Helper()
+		chromium.Evaluate[bool](b.Tab, `(window.slow = [], true)`)
+	}
+
+	b.Tap(`[data-act="start"]`)
+	b.Screen("language")
+	slowly("scan")
+	b.types("first-scan\r", fast) // its answer is long in coming, and it brings no screen
+	b.Until("the answer is late", `window.late === 1`)
+	b.types("second-scan\r", fast)
+	b.types("third-scan\r", fast)
+	w.wants(t, "first-scan")
+	quickly()
+	w.wants(t, "first-scan", "second-scan", "third-scan")
+
+	b.types("fourth", fast)
+	b.Tap(`[data-language="en"]`) // and the screen changes in the middle of a scan
+	b.Screen("needs")
+	b.typesOn("-scan\r", fast)
+	w.wants(t, "first-scan", "second-scan", "third-scan", "fourth-scan")
+
+	// The page stands still for longer than a pause, in the middle of a licence: the keys
+	// of that time come after the timer, and tell when they were pressed.
+	chromium.Evaluate[bool](b.Tab, fmt.Sprintf(`(() => {
+		const pressed = [..."@licence"].map((key) => new KeyboardEvent("keydown", { key, bubbles: true }));
+		for (const key of pressed.slice(0, 6)) document.body.dispatchEvent(key);
+		for (const until = performance.now() + %d; performance.now() < until; ) ;
+		setTimeout(() => { for (const key of pressed.slice(6)) document.body.dispatchEvent(key); }, 100);
+		return true;
+	})()`, 4*scanGap.Milliseconds()))
+	w.wants(t, "first-scan", "second-scan", "third-scan", "fourth-scan", "@licence")
+
+	b.types("half-a-", fast)
+	b.Tap("#leave")
+	b.Screen("attract")
+	b.typesOn("scan-of-somebody\r", fast)
+	b.types("the-next-one\r", fast)
+	w.wants(t, "first-scan", "second-scan", "third-scan", "fourth-scan", "@licence", "the-next-one")
+	b.clean(s.Addr())
 }

@@ -14,6 +14,7 @@ const stage = $("stage");
 const root = document.documentElement;
 const MAX_CODE = 24;
 const SETTLE = 300; // ms after a new screen or question in which a second touch does nothing
+const MAX_SCANS = 4; // that wait for an answer
 const SIGN_OF_LIFE = 4000; // ms between two reports that somebody is here
 
 let now = null; // the picture that is shown
@@ -21,6 +22,7 @@ let drawn = ""; // which screen the DOM holds
 let drawnAt = 0;
 let code = "";
 let acting = null; // the act whose screen has not come yet
+let scans = []; // what was scanned and is not answered yet
 let reported = 0;
 let warnedUntil = 0;
 let warnedAt = 0; // when the question came
@@ -42,7 +44,7 @@ const line = new Line({
 const keys = watchKeys({
   gap: Number(root.dataset.scanGap),
   ends: root.dataset.scanEnds.split(" ").filter(Boolean),
-  onScan: (scan) => act("scan", { code: scan }),
+  onScan: scan,
   onType: (c) => {
     if (now?.state === "identify") type(c);
     else if (asked()) {
@@ -93,7 +95,6 @@ async function apply(picture) {
     drawnAt = performance.now();
     acting = null;
     code = "";
-    keys.wipe();
     document.body.dataset.state = picture.state;
     devices?.stop();
     unsign();
@@ -252,16 +253,33 @@ function locked() {
 
 // ---- what the patient does
 
-async function act(event, fields) {
+// act does what was pressed. While an act is under way no other one begins.
+function act(event, fields) {
   if (!now || acting) return;
-  const mine = (acting = {});
-  stage.setAttribute("aria-busy", "true");
-  try {
-    show(await line.act(now.session, event, fields));
-    await drawing;
-  } finally {
+  const mine = (acting = carry(now.session, event, fields).finally(() => {
     if (acting === mine) acting = null;
     if (!acting) stage.removeAttribute("aria-busy");
+  }));
+  return mine;
+}
+
+async function carry(session, event, fields) {
+  stage.setAttribute("aria-busy", "true");
+  show(await line.act(session, event, fields));
+  await drawing;
+}
+
+// scan sends what a scanner typed. Nobody can see that it came a moment too early, so
+// it waits for the act under way, and is lost only with its session.
+async function scan(code) {
+  if (!now || scans.length === MAX_SCANS) return;
+  scans.push({ session: now.session, code });
+  if (scans.length > 1) return; // they are being sent
+  while (scans.length) {
+    while (acting) await acting;
+    const { session, code } = scans[0];
+    if (session === now?.session) await act("scan", { code });
+    scans.shift();
   }
 }
 

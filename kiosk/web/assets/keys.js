@@ -6,6 +6,7 @@
 
 const MIN_SCAN = 6;
 const MAX_SCAN = 4097;
+const LATE = 20; // ms by which a timer that comes late says that the page stood still
 
 // plainDigit gives 0 to 9 for the digits of Arabic, Persian and full-width keyboards.
 function plainDigit(c) {
@@ -31,6 +32,7 @@ export function watchKeys({ gap, ends, onScan, onType, onErase }) {
   let held = "";
   let last = -Infinity;
   let timer = 0;
+  let drop = false; // the rest of what was wiped goes the same way
 
   const byPause = () => !ends.length || /^(\]\w\w)?@/.test(held);
 
@@ -43,10 +45,21 @@ export function watchKeys({ gap, ends, onScan, onType, onErase }) {
     else if (keys.length <= 3) for (const c of keys) if (c >= " ") onType(plainDigit(c));
   };
 
+  // After a stall the keys of it are still to come, and they say when they were pressed:
+  // what is too long to be typed and has no end yet is left for them.
+  const wait = (again = true) => {
+    const ms = (byPause() ? 3 * gap : gap) + 10;
+    const due = performance.now() + ms;
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      if (performance.now() - due > LATE && again) wait(false);
+      else if (byPause() || held.length <= 3) settle();
+    }, ms);
+  };
+
   const hold = (c) => {
     if (held.length < MAX_SCAN) held += c;
-    clearTimeout(timer);
-    timer = setTimeout(settle, (byPause() ? 3 * gap : gap) + 10);
+    wait();
   };
 
   addEventListener(
@@ -60,6 +73,11 @@ export function watchKeys({ gap, ends, onScan, onType, onErase }) {
         e.preventDefault();
         e.stopPropagation();
       };
+      drop &&= quick;
+      if (drop) {
+        swallow();
+        return;
+      }
       const end = { Enter: "\r", Tab: "\t" }[e.key];
       if (end) {
         if (held && byPause()) hold(end);
@@ -89,8 +107,10 @@ export function watchKeys({ gap, ends, onScan, onType, onErase }) {
   );
 
   return {
+    /** wipe forgets what is held, and what comes of the same scan after it. */
     wipe() {
       clearTimeout(timer);
+      drop = held !== "";
       held = "";
     },
   };
