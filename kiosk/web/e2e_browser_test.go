@@ -76,6 +76,15 @@ func (b *browser) confirmed() {
 	b.Screen("consent")
 }
 
+// decides answers the form on the screen, and waits for the form or screen that comes.
+func (b *browser) decides(granted bool) {
+	b.t.Helper()
+	title := chromium.Evaluate[string](b.Tab, `document.querySelector("main h1").textContent`)
+	b.Tap(fmt.Sprintf(`[data-granted="%t"]`, granted))
+	b.Until("what comes after the form", fmt.Sprintf(`document.querySelector("main h1").textContent !== %q`, title))
+	time.Sleep(400 * time.Millisecond) // touches count again
+}
+
 // clean checks what must hold after any test, for the server at an address.
 func (b *browser) clean(s string) {
 	b.t.Helper()

@@ -63,9 +63,8 @@ func TestE2ETogether(t *testing.T) {
 				fits("60-together")
 				tap(`[data-act="together"]`)
 				b.Screen("consent")
-				for range 2 {
-					tap(`[data-granted="true"]`)
-				}
+				b.decides(true)
+				b.decides(true)
 				b.Screen("done")
 				fits("61-done-next")
 				tap(`[data-act="another"]`)

@@ -316,10 +316,7 @@ func (p *player) toConsent() { p.t.Helper(); p.scanned(goodScan); p.confirmed() 
 func (p *player) toSecondForm() {
 	p.t.Helper()
 	p.toConsent()
-	title := chromium.Evaluate[string](p.Tab, `document.querySelector("main h1").textContent`)
-	p.Tap(`[data-granted="true"]`)
-	p.Until("the second form", `document.querySelector("main h1").textContent !== `+"`"+title+"`")
-	p.settled()
+	p.decides(true)
 }
 
 // toForm agrees to the first form of a code.

@@ -180,9 +180,8 @@ func TestE2EPartyIsReadAloud(t *testing.T) {
 			e.until("en This check-in ends here, and the next one begins.")
 			tap(`[data-act="together"]`)
 			b.Screen("consent")
-			for range 2 {
-				tap(`[data-granted="true"]`)
-			}
+			b.decides(true)
+			b.decides(true)
 			b.Screen("done")
 			e.until("en Next person")
 			tap(`[data-act="another"]`)

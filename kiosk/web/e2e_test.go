@@ -45,9 +45,7 @@ func TestE2ETouch(t *testing.T) {
 	if text := chromium.Evaluate[string](b.Tab, `document.getElementById("form-text").textContent`); text != formText {
 		t.Errorf("the form's text is %q", text)
 	}
-	b.Tap(`[data-granted="true"]`)
-	b.Until("second form", `document.querySelector("main h1").textContent === "Sharing your record"`)
-	time.Sleep(400 * time.Millisecond)
+	b.decides(true)
 	b.Tap(`[data-granted="false"]`)
 	b.Screen("done")
 	if got := chromium.Evaluate[string](b.Tab, `document.querySelector(".tile-number").textContent`); got != "A-017" {
@@ -492,9 +490,7 @@ func TestReach(t *testing.T) {
 			b.typeCode(goodTyped)
 			b.Tap("#code-go")
 			look("consent")
-			b.Tap(`[data-granted="false"]`)
-			b.Until("second form", `document.querySelector("main h1").textContent.startsWith("Compartir")`)
-			time.Sleep(400 * time.Millisecond)
+			b.decides(false)
 			b.Tap(`[data-granted="false"]`)
 			look("done")
 			b.clean(s.Addr())

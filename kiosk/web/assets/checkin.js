@@ -260,7 +260,6 @@ function act(event, fields) {
     if (acting === mine) acting = null;
     if (!acting) stage.removeAttribute("aria-busy");
   }));
-  return mine;
 }
 
 async function carry(session, event, fields) {
@@ -270,7 +269,8 @@ async function carry(session, event, fields) {
 }
 
 // scan sends what a scanner typed. Nobody can see that it came a moment too early, so
-// it waits for the act under way, and is lost only with its session.
+// it waits for the act under way, and is lost only with its session. It is no act
+// itself: a touch does not wait for it.
 async function scan(code) {
   if (!now || scans.length === MAX_SCANS) return;
   scans.push({ session: now.session, code });
@@ -278,7 +278,10 @@ async function scan(code) {
   while (scans.length) {
     while (acting) await acting;
     const { session, code } = scans[0];
-    if (session === now?.session) await act("scan", { code });
+    if (session === now?.session) {
+      show(await line.act(session, "scan", { code }));
+      await drawing;
+    }
     scans.shift();
   }
 }
