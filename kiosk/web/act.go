@@ -77,7 +77,8 @@ func parseAction(r io.Reader) (action, error) {
 // serveAct carries out one action and answers with the view that followed.
 //
 //	200  it happened, now or when the same request came before; a sign of life
-//	     that crossed with the end of its session asked for nothing
+//	     that crossed with the end of its session asked for nothing, and a call
+//	     for help that did is made
 //	409  it does not fit what the screen shows by now; the view says what it shows
 func (s *Server) serveAct(w http.ResponseWriter, r *http.Request) {
 	if !s.actRate.Allow() {
@@ -126,15 +127,21 @@ func (s *Server) serveAct(w http.ResponseWriter, r *http.Request) {
 // the action asked for is done.
 func (s *Server) act(a action) (finished <-chan struct{}, ok bool) {
 	x := s.live
-	if a.Session != x.id {
+	ended := a.Session != x.id
+	if ended && a.Event != "help" {
 		return closed, a.Event == "active"
 	}
 	call, repeated := x.calls.join(a.Request)
 	if repeated {
 		return call, true
 	}
-	s.touched(x)
-	job, ok := s.apply(x, a)
+	var job work
+	if ended {
+		job, ok = s.helpAfter(a)
+	} else {
+		s.touched(x)
+		job, ok = s.apply(x, a)
+	}
 	if ok && a.Event != "active" {
 		s.changed()
 	}
@@ -241,7 +248,7 @@ func (s *Server) apply(x *session, a action) (work, bool) {
 	case "active":
 		return nil, true
 	case "help":
-		return s.callHelp(x, a.Kind, a.Request)
+		return s.callHelp(x.id, a.Kind, a.Request)
 	}
 	return nil, false
 }

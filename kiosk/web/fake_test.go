@@ -30,7 +30,7 @@ type clinic struct {
 	abandon  []uuid.UUID
 	ended    []string
 	moves    []web.Move
-	helps    []web.HelpKind
+	helps    []string // session and kind
 	state    web.HelpState
 
 	failIdentify, failFinish, failHelp int           // how many of the next calls fail
@@ -213,13 +213,13 @@ func (c *clinic) Move(_ context.Context, in web.Move) (web.Identified, error) {
 	return web.Identified{Outcome: web.Found, Entry: in.Entry, Forms: []web.Form{form("telehealth", "Visits by video", formText)}}, nil
 }
 
-func (c *clinic) Help(_ context.Context, _ string, kind web.HelpKind, _ uuid.UUID) error {
+func (c *clinic) Help(_ context.Context, session string, kind web.HelpKind, _ uuid.UUID) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if fail, _ := c.fails(&c.failHelp); fail {
 		return errBroken
 	}
-	c.helps = append(c.helps, kind)
+	c.helps = append(c.helps, session+" "+string(kind))
 	c.state = web.HelpCalled
 	return nil
 }

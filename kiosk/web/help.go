@@ -9,14 +9,13 @@ import (
 // callHelp calls a person. It works in every state and belongs to the kiosk,
 // not to the session: it stays when the session is wiped, until a person came.
 // Server.mu is held.
-func (s *Server) callHelp(x *session, kind HelpKind, request uuid.UUID) (work, bool) {
+func (s *Server) callHelp(session string, kind HelpKind, request uuid.UUID) (work, bool) {
 	if kind != HelpIll && kind != HelpNeed {
 		return nil, false
 	}
-	id := x.id
 	return func(ctx context.Context) {
 		err := attempt(ctx, helpWithin, func(ctx context.Context) error {
-			return s.deps.CheckIn.Help(ctx, id, kind, request)
+			return s.deps.CheckIn.Help(ctx, session, kind, request)
 		})
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -28,6 +27,16 @@ func (s *Server) callHelp(x *session, kind HelpKind, request uuid.UUID) (work, b
 		}
 		s.changed()
 	}, true
+}
+
+// helpAfter calls a person for a session that ended while the call was on its way: the
+// page has told the patient that somebody is called. It is no sign of life of whoever
+// comes next. Server.mu is held.
+func (s *Server) helpAfter(a action) (work, bool) {
+	if uuid.Validate(a.Session) != nil {
+		return nil, false
+	}
+	return s.callHelp(a.Session, a.Kind, a.Request)
 }
 
 // followHelp takes over what the check-in knows of the call. A call that could

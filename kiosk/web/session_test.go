@@ -604,6 +604,27 @@ func TestHelp(t *testing.T) {
 		if w := c.post(newRequestID(), c.now.Session, "help", map[string]any{"kind": "bored"}); w.Code != http.StatusConflict {
 			t.Errorf("unknown kind: %d", w.Code)
 		}
+		desk.set(func(c *clinic) { c.failHelp, c.helps = 0, nil })
+		// The session ends while the call is on its way: somebody is called all the same.
+		c.act("start", nil)
+		ended := c.now.Session
+		c.act("leave", nil)
+		c.act("start", nil)
+		time.Sleep(41 * time.Second)
+		request := newRequestID()
+		for range 2 { // the answer was lost
+			if w := c.post(request, ended, "help", map[string]any{"kind": "ill"}); w.Code != http.StatusOK {
+				t.Errorf("help after the end: %d", w.Code)
+			}
+		}
+		if p := c.look(); p.Help != "called" || p.IdleMs == 0 || !slices.Equal(desk.helps, []string{ended + " ill"}) {
+			t.Errorf("help after the end: shown as %q, called %q, %d ms to answer for the next patient", p.Help, desk.helps, p.IdleMs)
+		}
+		for _, nobody := range []string{"", "nobody"} {
+			if w := c.post(newRequestID(), nobody, "help", map[string]any{"kind": "ill"}); w.Code != http.StatusConflict {
+				t.Errorf("help for session %q: %d", nobody, w.Code)
+			}
+		}
 		stop()
 		synctest.Wait()
 	})
