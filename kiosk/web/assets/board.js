@@ -15,6 +15,7 @@ const PAGE = 6000; // ms that a page of calls is shown
 const TOO_OLD = 10 * 60_000; // a call this old sends nobody anywhere
 
 let shown = null;
+let drawing = Promise.resolve();
 let heard = Date.now();
 let known = new Set(); // calls shown before, to mark the new one
 let page = 0; // of the calls, where they are more than fit
@@ -26,7 +27,10 @@ new Line({
   path: `/board/events${location.search}`, // the departments of this display
   name: "board",
   alive: "/board/alive",
-  onPicture: (picture) => show(picture),
+  onPicture: (picture) => {
+    // One after the other: words have to be fetched before the first.
+    drawing = drawing.catch(() => {}).then(() => show(picture));
+  },
   onBeat: () => {
     heard = Date.now();
   },

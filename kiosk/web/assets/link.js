@@ -25,6 +25,7 @@ export class Line {
   #events = null;
   #heard = performance.now();
   #looked = performance.now();
+  #opened = 0;
   #gone = false;
   #probing = false;
 
@@ -50,7 +51,7 @@ export class Line {
     this.#looked = t;
     if (!stalled && t - this.#heard > SILENCE) {
       this.#missing();
-      this.#lost();
+      if (t - this.#opened > SILENCE) this.#lost(); // else its first picture is still to come
     }
   }
 
@@ -61,6 +62,7 @@ export class Line {
   }
 
   #open() {
+    this.#opened = performance.now();
     const es = new EventSource(this.path);
     this.#events = es;
     es.addEventListener(this.name, (e) => {
@@ -88,6 +90,7 @@ export class Line {
     this.#events?.close();
     if (this.#probing) return;
     this.#probing = true;
+    if (performance.now() - this.#opened < PROBE) await pause(PROBE);
     for (;;) {
       try {
         const answer = await fetch(this.alive, { cache: "no-store", signal: AbortSignal.timeout(1500) });
