@@ -18,6 +18,7 @@ let told = 0;
 let openEntry = ""; // id that the dialog is about
 let removing = false; // the dialog asks why the visit is removed
 let was = ""; // the session before, to say that the screen was locked
+let left = ""; // the session that was logged off: its pictures may still be on their way
 
 const line = new Line({
   path: "/events",
@@ -60,7 +61,7 @@ function draw(picture) {
     return;
   }
   $("gone").hidden = true;
-  if (!picture.session) {
+  if (!picture.session || picture.session === left) {
     wipe();
     return;
   }
@@ -542,6 +543,7 @@ $("language").onchange = async () => {
 $("logoff").onclick = async () => {
   const session = shown?.session;
   was = "";
+  left = session;
   wipe();
   if (session) await line.act(session, "logoff");
 };
