@@ -92,7 +92,6 @@ async function apply(picture) {
   let news = [];
   if (fresh) {
     drawn = screen;
-    drawnAt = performance.now();
     acting = null;
     code = "";
     document.body.dataset.state = picture.state;
@@ -102,6 +101,7 @@ async function apply(picture) {
     showCode();
     if (picture.state === "sign-drawn") ink.start(stage);
     if (picture.state === "devices") tryDevices();
+    drawnAt = performance.now(); // nobody has seen it before
   } else {
     news = fillIn(stage, picture);
   }
@@ -320,10 +320,11 @@ function showCode() {
 
 async function answer(granted) {
   // What is bound to the answer is the text as it stands on the screen.
+  const { session, form } = now;
   const shown = new TextEncoder().encode($("form-text").textContent);
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", shown));
   const hex = Array.from(hash, (x) => x.toString(16).padStart(2, "0")).join("");
-  await act("decide", { form: now.form.id, shown: hex, granted });
+  if (now?.session === session) act("decide", { form: form.id, shown: hex, granted });
 }
 
 const pressed = (id) => $(id)?.getAttribute("aria-pressed") === "true";
@@ -334,7 +335,7 @@ stage.addEventListener("click", (e) => {
     return;
   }
   const button = e.target.closest("button");
-  if (!button || performance.now() - drawnAt < SETTLE) return;
+  if (!button || e.timeStamp - drawnAt < SETTLE) return; // it is the time of the touch, however late this page takes it
   const { language, need, tongue, open, key, granted, signer, ready, act: event } = button.dataset;
   if (asked() && !event) {
     const say = entry.tap(button);
@@ -393,7 +394,7 @@ $("help").addEventListener("click", (e) => {
 
 $("idle-more").addEventListener("click", alive);
 // Who was just going on when the question came has not answered it.
-$("idle-stop").addEventListener("click", () => performance.now() - warnedAt < SETTLE || act("leave"));
+$("idle-stop").addEventListener("click", (e) => e.timeStamp - warnedAt < SETTLE || act("leave"));
 $("idle").addEventListener("cancel", alive);
 
 // ---- reading aloud

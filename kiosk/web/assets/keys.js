@@ -48,7 +48,7 @@ export function watchKeys({ gap, ends, onScan, onType, onErase }) {
   // After a stall the keys of it are still to come, and they say when they were pressed:
   // what is too long to be typed and has no end yet is left for them.
   const wait = (again = true) => {
-    const ms = (byPause() ? 3 * gap : gap) + 10;
+    const ms = 3 * gap + 10; // keys may come together, late; nothing is typed meanwhile
     const due = performance.now() + ms;
     clearTimeout(timer);
     timer = setTimeout(() => {
