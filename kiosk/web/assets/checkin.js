@@ -4,6 +4,7 @@
 
 import { Line } from "/assets/link.js";
 import { watchKeys } from "/assets/keys.js";
+import "/assets/press.js";
 import { chime } from "/assets/chime.js";
 import { draw, fillIn } from "/assets/screens.js";
 import * as entry from "/assets/entry.js";

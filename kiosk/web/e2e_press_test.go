@@ -1,0 +1,74 @@
+//go:build e2e
+
+package web_test
+
+import (
+	"testing"
+	"time"
+
+	"clinicgate/kiosk/web"
+	"clinicgate/kiosk/web/webtest/chromium"
+
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/chromedp"
+)
+
+// TestE2ESlowFingers: a touch that lasts is a press, once, whether or not the browser
+// makes a click of it; one that slides away is none.
+func TestE2ESlowFingers(t *testing.T) {
+	t.Parallel()
+	s := start(t, web.Config{}, web.Deps{})
+	b := openBrowser(t, 1280, 800)
+	b.launch(s)
+	// Chromium's own touch, for a time; without a window it never makes a click of one.
+	rests := func(selector string, ms int64) {
+		t.Helper()
+		x, y := b.Middle(selector)
+		if _, err := chromedp.Call(b.Ctx, input.SynthesizeTapGesture, input.SynthesizeTapGestureParams{X: x, Y: y, Duration: &ms, GestureSourceType: input.GestureSourceTypeTouch}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pressed := func(selector string) bool {
+		t.Helper()
+		return chromium.Evaluate[bool](b.Tab, `document.querySelector('`+selector+`').getAttribute("aria-pressed") === "true"`)
+	}
+	rests(`[data-act="start"]`, 900)
+	b.Screen("language")
+	rests(`[data-language="en"]`, 2500)
+	b.Screen("needs")
+
+	const need = `[data-need="hearing"]`
+	for _, held := range []time.Duration{0, 600 * time.Millisecond, 1500 * time.Millisecond} { // with the browser's click
+		before := pressed(need)
+		b.Press(need, func() { time.Sleep(held) })
+		b.Until("turned once", `document.querySelector('`+need+`').getAttribute("aria-pressed") === "`+map[bool]string{true: "false", false: "true"}[before]+`"`)
+		time.Sleep(1200 * time.Millisecond)
+		if pressed(need) == before {
+			t.Errorf("held for %v it is pressed twice", held)
+		}
+	}
+	before := pressed(need)
+	rests(need, 700) // without one
+	b.Until("turned", `document.querySelector('`+need+`').getAttribute("aria-pressed") === "`+map[bool]string{true: "false", false: "true"}[before]+`"`)
+
+	before = pressed(need)
+	x, y := b.Middle(need)
+	away, far := b.Middle(`[data-need="seeing"]`)
+	b.Touch(x, y, "down")
+	b.Touch((x+away)/2, (y+far)/2, "on")
+	b.Touch(away, far, "on")
+	time.Sleep(500 * time.Millisecond)
+	b.Touch(away, far, "up")
+	time.Sleep(500 * time.Millisecond)
+	if pressed(need) != before || pressed(`[data-need="seeing"]`) {
+		t.Error("a finger that slid to another button presses one")
+	}
+
+	b.Tap(`[data-act="ready"]`)
+	b.Screen("identify")
+	rests(`[data-key="4"]`, 700)
+	b.Until("a key", `document.getElementById("code").textContent === "4"`)
+	b.Tap(`[data-key="4"]`) // and again, with the browser's click
+	b.Until("two keys", `document.getElementById("code").textContent === "44"`)
+	b.clean(s.Addr())
+}
