@@ -124,6 +124,7 @@ func newClinic(t *testing.T, changes ...func(*config.Config)) *clinic {
 	if c.cfg, err = config.Parse([]byte(text), dir); err != nil {
 		t.Fatal(err)
 	}
+	c.cfg.Kiosk.DayStarts.Duration = farFrom(time.Now().In(c.cfg.Kiosk.Location()))
 	for _, change := range changes {
 		change(&c.cfg)
 	}
@@ -154,6 +155,15 @@ func newClinic(t *testing.T, changes ...func(*config.Config)) *clinic {
 	}
 	c.start()
 	return c
+}
+
+// farFrom gives an hour for the clinic day to begin at that is hours away from now: a
+// patient on the roster of a day that ended cannot check in.
+func farFrom(now time.Time) time.Duration {
+	if h := now.Hour(); h >= 6 && h < 18 {
+		return 0
+	}
+	return 12 * time.Hour
 }
 
 func (c *clinic) start() {

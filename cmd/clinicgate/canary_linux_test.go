@@ -189,7 +189,17 @@ func (g *garden) setUp() {
 		g.t.Fatal(err)
 	}
 	args := []string{"config", "init", "--path", filepath.Join(g.dir, "c.toml")}
-	for _, s := range []string{"kiosk.id=lobby-1", "kiosk.letter=A", "kiosk.site=main", "kiosk.organization=riverside", "kiosk.zone=Europe/Madrid", "storage.dir=data",
+	// The clinic day begins hours away from now: who is on the list of a day that ended
+	// cannot check in.
+	madrid, err := time.LoadLocation("Europe/Madrid")
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	starts := "12:00"
+	if h := time.Now().In(madrid).Hour(); h >= 6 && h < 18 {
+		starts = "00:00"
+	}
+	for _, s := range []string{"kiosk.day_starts=" + starts, "kiosk.id=lobby-1", "kiosk.letter=A", "kiosk.site=main", "kiosk.organization=riverside", "kiosk.zone=Europe/Madrid", "storage.dir=data",
 		"key_source.kind=key-file", "key_source.file=root.key", "control.path=run/c.sock", "pubnub.origin=example.com:" + port, "pubnub.ca_file=ca.pem",
 		"pubnub.publish_key=demo", "pubnub.subscribe_key=demo", "pubnub.token_file=token", "pubnub.proxy=" + proxy.URL, "pubnub.proxy_credentials_file=creds",
 		"web.listen=127.0.0.1:0", "mqtt.listen=127.0.0.1:0", "metrics.listen=127.0.0.1:0", "log.file=gate.log", "log.level=debug", "checkin.early=12h", "checkin.late=12h",

@@ -104,7 +104,7 @@ func newKiosk(t *testing.T) *kiosk {
 	k.cert = k.ca.issue(t, k.host, 240*time.Hour)
 	k.file = filepath.Join(k.dir, "config.toml")
 	k.settings = map[string]string{
-		"kiosk.id": "lobby-1", "kiosk.letter": "A", "kiosk.site": "main", "kiosk.organization": "org", "kiosk.zone": "Etc/UTC",
+		"kiosk.id": "lobby-1", "kiosk.letter": "A", "kiosk.site": "main", "kiosk.organization": "org", "kiosk.zone": "Etc/UTC", "kiosk.day_starts": farFrom(time.Now().UTC()),
 		"storage.dir": filepath.Join(k.dir, "data"), "storage.budget": "64MiB", "key_source.kind": "passphrase", "key_source.file": "",
 		"pubnub.origin": k.host + ":" + k.port, "pubnub.publish_key": "demo", "pubnub.subscribe_key": "demo", "pubnub.ca_file": filepath.Join(k.dir, "ca.pem"), "pubnub.token_file": filepath.Join(k.dir, "token"),
 		"web.listen": "127.0.0.1:0", "mqtt.listen": "127.0.0.1:0", "control.path": filepath.Join(k.dir, "c.sock"), "backup.dir": folder(t, "/dev/shm"),
@@ -124,6 +124,15 @@ func newKiosk(t *testing.T) *kiosk {
 	k.extra = fmt.Sprintf("\n[[department]]\nid = \"cardiology\"\nname = { en = \"Cardiology\" }\n[[device]]\nid = \"front\"\nclass = \"scanner\"\nport = %q\n[[device]]\nid = \"slips\"\nclass = \"printer\"\nport = %q\n",
 		k.scanner.Path(), k.paper.Address())
 	return k
+}
+
+// farFrom gives an hour for the clinic day to begin at that is hours away from now:
+// a kiosk whose day ended has the roster of another day.
+func farFrom(now time.Time) string {
+	if h := now.Hour(); h >= 6 && h < 18 {
+		return "00:00"
+	}
+	return "12:00"
 }
 
 // folder makes one below base, which must not lie in memory where the disk is looked
