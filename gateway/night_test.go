@@ -19,7 +19,7 @@ func nightly(t *testing.T, work func(g *Gateway)) {
 	t.Helper()
 	dir := t.TempDir()
 	cfg := config.Default()
-	cfg.Kiosk.ID, cfg.Kiosk.Letter, cfg.Kiosk.Organization, cfg.Kiosk.Zone = "lobby-1", "A", "org", "America/New_York"
+	cfg.Kiosk.ID, cfg.Kiosk.Letter, cfg.Kiosk.Organization, cfg.Kiosk.Zone = "lobby-1", "A", "org", "Etc/UTC" // whose nights are all of one length
 	cfg.Storage.Dir = filepath.Join(dir, "data")
 	cfg.KeySource = config.KeySource{Kind: config.KeySourceKeyFile, File: filepath.Join(dir, "root.key")}
 	cfg.Backup = config.Backup{Dir: filepath.Join(dir, "copies"), Keep: 3}
