@@ -70,6 +70,10 @@ func TestScripts(t *testing.T) {
 				e.Defer(server.Close)
 				e.Vars = append(e.Vars, name+"="+server.Listener.Addr().String())
 			}
+			// The program's clock shows what this one's does.
+			if zone, ok := os.LookupEnv("TZ"); ok {
+				e.Vars = append(e.Vars, "TZ="+zone)
+			}
 			e.Vars = append(e.Vars, "RESULTS="+written, "NONE="+filepath.Join(e.WorkDir, "none.sock"))
 			return nil
 		},
