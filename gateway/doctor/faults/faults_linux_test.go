@@ -333,7 +333,7 @@ func second(k *kiosk) {
 
 func (k *kiosk) until(what string, holds func() bool) {
 	k.t.Helper()
-	k.within(20*time.Second, what, holds)
+	k.within(60*time.Second, what, holds)
 }
 
 func (k *kiosk) within(bound time.Duration, what string, holds func() bool) {

@@ -1,7 +1,6 @@
 package faults_test
 
 import (
-	"slices"
 	"sync"
 	"testing"
 
@@ -51,9 +50,7 @@ func TestHealthyWhenAskedOften(t *testing.T) {
 					return
 				}
 				for _, r := range reports {
-					// A machine that does other work besides is slow, and says so.
-					slow := r.State == doctor.Warn && slices.Contains([]string{"res-cpu", "res-work", "disk-write", "page-up", "page-commit"}, r.ID)
-					if r.State.Bad() && !slow {
+					if r.State.Bad() && !slow(r) {
 						t.Errorf("%s %s: %s", r.State, r.ID, r.Detail)
 					}
 				}

@@ -302,7 +302,7 @@ func (k *kiosk) open() {
 // drained waits until everything is delivered.
 func (k *kiosk) drained() {
 	k.t.Helper()
-	for range 400 {
+	for range 1200 {
 		if s, err := k.control.Sync(k.t.Context()); err == nil && s.Queued == 0 && s.Online {
 			return
 		}
@@ -329,8 +329,14 @@ func (k *kiosk) outside(answer doctor.Answer) ([]doctor.Report, error) {
 	return o.Look(k.t.Context(), doctor.Selection{}), nil
 }
 
+// slow reports whether a check says no more than that the machine is slow: one that
+// does other work besides is, and says so.
+func slow(r doctor.Report) bool {
+	return r.State == doctor.Warn && slices.Contains([]string{"res-cpu", "res-work", "disk-write", "page-up", "page-commit"}, r.ID)
+}
+
 // settle looks until the causes are those wanted: a link takes a moment to be up, and
-// a device to be missed.
+// a device to be missed. What a slow machine adds is left out.
 func (k *kiosk) settle(wanted []string, look func() ([]doctor.Report, error)) (reports []doctor.Report) {
 	k.t.Helper()
 	var got []string
@@ -340,6 +346,7 @@ func (k *kiosk) settle(wanted []string, look func() ([]doctor.Report, error)) (r
 			k.t.Fatal(err)
 		}
 		got = nil
+		reports = slices.DeleteFunc(reports, func(r doctor.Report) bool { return slow(r) && !slices.Contains(wanted, r.ID) })
 		for _, r := range doctor.Roots(reports) {
 			got = append(got, r.ID)
 		}
