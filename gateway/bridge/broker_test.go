@@ -156,7 +156,9 @@ func TestDeviceStaysBelowItsOwnID(t *testing.T) {
 	for _, filter := range []string{"#", "clinic/#", "clinic/main/lobby-1/vitals/+/command", "clinic/main/lobby-1/vitals/cuff-2/command"} {
 		c := client(t, b, "cuff-1")
 		token := c.Subscribe(filter, 1, nil).(*paho.SubscribeToken)
-		token.WaitTimeout(time.Second)
+		if !token.WaitTimeout(20 * time.Second) {
+			t.Fatalf("no answer to a subscription to %q", filter)
+		}
 		if code := token.Result()[filter]; token.Error() == nil && code < 0x80 {
 			t.Errorf("subscribed to %q", filter)
 		}
