@@ -32,7 +32,8 @@ func newNodeDesk(t *testing.T, mode scanner.Mode, change func(*scanner.Config)) 
 	t.Helper()
 	t.Parallel()
 	d := &nodeDesk{desk: bareDesk(t), mode: mode}
-	d.cfg = scanner.Config{ID: "front", Mode: mode, Port: "usb:05e0:1200:A1"}
+	// Strokes are sent one by one, and a slow machine pauses between two of them.
+	d.cfg = scanner.Config{ID: "front", Mode: mode, Port: "usb:05e0:1200:A1", IdleGap: 2 * time.Second}
 	if change != nil {
 		change(&d.cfg)
 	}
@@ -224,7 +225,7 @@ func TestNothingIsHeldAfterALoss(t *testing.T) {
 }
 
 func TestKeysWithoutSuffixEndByAPause(t *testing.T) {
-	d := newNodeDesk(t, scanner.Keyboard, func(c *scanner.Config) { c.Suffix = "none" })
+	d := newNodeDesk(t, scanner.Keyboard, func(c *scanner.Config) { c.Suffix, c.IdleGap = "none", 500*time.Millisecond })
 	d.start()
 	d.present("", "CHK1:AAAA")
 	d.want("CHK1:AAAA", scanner.AppointmentCode)

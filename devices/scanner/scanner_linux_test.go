@@ -211,7 +211,7 @@ func (d *desk) status() devices.Status {
 }
 
 func TestScan(t *testing.T) {
-	d := newDesk(t, nil)
+	d := newDesk(t, func(c *scanner.Config) { c.IdleGap = 2 * time.Second }) // programs take turns, and a slow machine pauses
 	d.start()
 	d.wantHealth(devices.Attached)
 	d.scan("]Q1CHK1:MFRGGZDF\r")
@@ -254,7 +254,7 @@ func TestEveryByteArrives(t *testing.T) {
 func TestScanWithoutSuffixEndsByAPause(t *testing.T) {
 	for _, suffix := range []string{"none", "auto"} {
 		t.Run(suffix, func(t *testing.T) {
-			d := newDesk(t, func(c *scanner.Config) { c.Suffix = suffix })
+			d := newDesk(t, func(c *scanner.Config) { c.Suffix, c.IdleGap = suffix, 500*time.Millisecond })
 			d.start()
 			d.scan("CHK1:AAAA")
 			d.want("CHK1:AAAA", scanner.AppointmentCode)
