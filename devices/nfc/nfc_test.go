@@ -134,7 +134,7 @@ func (c *counter) wantHealth(want devices.State) devices.Health {
 // lift takes the card away for long enough to be seen.
 func (c *counter) lift() {
 	c.place.Lift()
-	time.Sleep(600 * time.Millisecond) // six looks; fewer would only fail the test
+	time.Sleep(1500 * time.Millisecond) // fifteen looks; fewer would only fail the test
 }
 
 // tapAround goes through what a reader has to do, whatever it is attached by.
