@@ -26,7 +26,8 @@
 //
 // A printer that does not answer DLE EOT (Status.Answers is false) is used all the
 // same: a ticket counts as taken over when the connection took every byte. Its
-// paper and jams are not seen.
+// paper and jams are not seen. One that leaves the question open is asked once more before
+// that is believed, and before a printer that answered is a loss.
 //
 // After a crash of the process there is nothing to recover here: commands are
 // remembered in memory alone. Who gives them keeps on disk which it gave

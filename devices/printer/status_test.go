@@ -92,6 +92,70 @@ func (p *pieces) Listen(b []byte, within time.Duration) (int, error) {
 	return n, nil
 }
 
+// answering is a wire whose other end answers questions, each with one byte, but for
+// the first ones: those it leaves open, or answers when the time is over.
+type answering struct {
+	wire
+	open  int // of the questions to come
+	late  bool
+	owed  []byte
+	left  []byte
+	asked []byte
+}
+
+func (a *answering) Write(b []byte) (int, error) {
+	a.left, a.owed = append(a.left, a.owed...), nil
+	q := b[len(b)-1]
+	a.asked = append(a.asked, q)
+	answer := map[byte]byte{askPrinter: 0x12, askOffline: 0x12, askError: 0x12, askPaper: 0x1e}[q] // its paper runs low
+	switch {
+	case a.open == 0:
+		a.left = append(a.left, answer)
+	case a.late:
+		a.owed = append(a.owed, answer)
+	}
+	a.open = max(0, a.open-1)
+	return len(b), nil
+}
+
+func (a *answering) Listen(b []byte, within time.Duration) (int, error) {
+	if len(a.left) == 0 {
+		time.Sleep(within)
+		return 0, nil
+	}
+	n := copy(b[:1], a.left)
+	a.left = a.left[n:]
+	return n, nil
+}
+
+// One answer that is lost, or late, is no printer that is gone, and none that is mute;
+// what comes late is not taken for the answer to another question.
+func TestOneAnswerMayBeMissing(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		wire  *answering
+		want  Status
+		asked string
+	}{
+		"none is missing": {&answering{}, Status{Answers: true, PaperLow: true}, "\x01\x02\x03\x04"},
+		"lost":            {&answering{open: 1}, Status{Answers: true, PaperLow: true}, "\x01\x01\x02\x03\x04"},
+		"late":            {&answering{open: 1, late: true}, Status{Answers: true, PaperLow: true}, "\x01\x01\x02\x03\x04"},
+		"mute":            {&answering{open: 9}, Status{}, "\x01\x01"},
+	} {
+		s, err := (&talk{wire: c.wire}).ask()
+		if err != nil || s != c.want || string(c.wire.asked) != c.asked {
+			t.Errorf("%s: %+v, %v, asked % x", name, s, err, c.wire.asked)
+		}
+	}
+	// One that answered before is a loss after two.
+	for open, gone := range map[int]bool{1: false, 2: true} {
+		p := &Printer{status: Status{Answers: true}}
+		if err := p.check(&talk{wire: &answering{open: open}}); (err != nil) != gone || p.Says().Answers == gone {
+			t.Errorf("%d answers are missing: %v, %+v", open, err, p.Says())
+		}
+	}
+}
+
 // The version comes at every byte split, between other bytes or not at all.
 func TestVersionOfThePrinter(t *testing.T) {
 	const answer = "\x12_3.01 ESC/POS\x00"

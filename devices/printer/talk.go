@@ -73,25 +73,37 @@ func (t *talk) idle() error {
 	return err
 }
 
-// ask puts the four questions. A printer that leaves the first one open is not
-// asked the others.
+// ask puts the four questions. A printer that leaves the first one open is asked it
+// once more, for one answer may be lost or late; then it is not asked the others.
 func (t *talk) ask() (s Status, err error) {
 	if err := t.idle(); err != nil {
 		return s, err
 	}
-	for _, q := range []byte{askPrinter, askOffline, askError, askPaper} {
-		if _, err := t.Write([]byte{0x10, 0x04, q}); err != nil {
-			return s, lost(err)
+	heard, err := t.put(askPrinter, &s)
+	if err == nil && !heard {
+		if heard, err = t.put(askPrinter, &s); err == nil && heard {
+			// Where the first was late the second is still to come: it is not the
+			// answer to what is asked next.
+			_, err = t.hear(answerWithin, func(byte) bool { return false })
 		}
-		heard, err := t.hear(answerWithin, func(b byte) bool { return s.Take(q, b) })
-		if err != nil {
+	}
+	if err != nil || !heard {
+		return s, err
+	}
+	for _, q := range []byte{askOffline, askError, askPaper} {
+		if _, err := t.put(q, &s); err != nil {
 			return s, err
-		}
-		if !heard && !s.Answers {
-			return s, nil
 		}
 	}
 	return s, nil
+}
+
+// put puts one question, and reports whether it was answered.
+func (t *talk) put(q byte, s *Status) (heard bool, err error) {
+	if _, err := t.Write([]byte{0x10, 0x04, q}); err != nil {
+		return false, lost(err)
+	}
+	return t.hear(answerWithin, func(b byte) bool { return s.Take(q, b) })
 }
 
 // confirm waits until the printer says that the ticket is done. Meanwhile it is
