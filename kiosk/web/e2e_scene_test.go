@@ -343,16 +343,7 @@ func conditions() []condition {
 			p.Until("the question", `document.getElementById("help").open`)
 		}, end: func(p *player) { p.Tap("#help-close") }},
 		{name: "more time asked for", not: []string{"attract", "checking"}, set: func(p *player) {
-			for range 40 {
-				p.pass(10 * time.Second)
-				for range 8 {
-					if chromium.Evaluate[bool](p.Tab, `document.getElementById("idle").open`) {
-						return
-					}
-					time.Sleep(100 * time.Millisecond)
-				}
-			}
-			p.t.Fatalf("never asked for more time\n%s", p.Text())
+			p.idle(p.pass, "the question for more time", `document.getElementById("idle").open`)
 		}, end: func(p *player) {
 			p.Tap("#idle-more")
 			p.Until("more time", `!document.getElementById("idle").open`)
@@ -367,15 +358,40 @@ func conditions() []condition {
 	}
 }
 
+// idle lets time pass for a gateway with an IdleAfter of a minute until the page shows
+// that nobody is there. From the question to the end of the session there are 20 s: in
+// steps of 5 s, the page has several looks' time to show it.
+func (b *browser) idle(pass func(time.Duration), what, script string) {
+	b.t.Helper()
+	pass(35 * time.Second) // nobody is asked before 40
+	for range 60 {
+		pass(5 * time.Second)
+		for range 20 {
+			if chromium.Evaluate[bool](b.Tab, script) {
+				return
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+	}
+	b.t.Fatalf("never: %s\n%s", what, b.Text())
+}
+
+// still is a clock that stands unless it is moved on: a machine that does much else
+// must not use up a patient's time.
+func still() (now func() time.Time, pass func(time.Duration)) {
+	begun, passed := time.Now(), new(atomic.Int64)
+	return func() time.Time { return begun.Add(time.Duration(passed.Load())) }, func(d time.Duration) { passed.Add(int64(d)) }
+}
+
 // stage is a browser before a server with a scenic clinic, whose clock the player
-// can move on.
+// moves on.
 func stage(t *testing.T, b *browser, language string, cfg web.Config) (*player, *web.Server) {
 	t.Helper()
 	c := scenic()
-	var passed atomic.Int64
+	now, pass := still()
 	cfg.IdleAfter, cfg.TryDevices = time.Minute, true
 	paper := &paperPrinter{}
-	s := start(t, cfg, web.Deps{CheckIn: c, Licences: licences, Tickets: paper, Now: func() time.Time { return time.Now().Add(time.Duration(passed.Load())) }})
+	s := start(t, cfg, web.Deps{CheckIn: c, Licences: licences, Tickets: paper, Now: now})
 	return &player{browser: b, language: language, clinic: c,
 		scan: func(code string) {
 			t.Helper()
@@ -400,6 +416,6 @@ func stage(t *testing.T, b *browser, language string, cfg web.Config) (*player, 
 			s.TicketChanged()
 		},
 		help: func(h web.HelpState) { c.set(func(c *clinic) { c.state = h }) },
-		pass: func(d time.Duration) { passed.Add(int64(d)) },
+		pass: pass,
 	}, s
 }

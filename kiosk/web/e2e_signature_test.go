@@ -127,10 +127,7 @@ func TestE2EDrawn(t *testing.T) {
 				t.Error("there is ink after going back")
 			}
 			b.pen(move, wave)
-			for range 12 {
-				p.pass(10 * time.Second)
-				time.Sleep(150 * time.Millisecond)
-			}
+			b.idle(p.pass, "the end of the session", `document.body.dataset.state === "attract"`)
 			b.Screen("attract")
 			b.wiped()
 			b.clean(s.Addr())
