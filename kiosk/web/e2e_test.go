@@ -202,7 +202,8 @@ func TestE2ELostReplyInTheBrowser(t *testing.T) {
 
 // TestE2EIdleInTheBrowser: the question, an extension by a touch anywhere, the wipe.
 func TestE2EIdleInTheBrowser(t *testing.T) {
-	s := start(t, web.Config{IdleAfter: 25 * time.Second}, web.Deps{})
+	now, pass := still()
+	s := start(t, web.Config{IdleAfter: time.Minute}, web.Deps{Now: now})
 	b := openBrowser(t, 1280, 800)
 	b.launch(s)
 	b.Tap(`[data-act="start"]`)
@@ -211,21 +212,24 @@ func TestE2EIdleInTheBrowser(t *testing.T) {
 	b.noHelp()
 	b.Screen("identify")
 	b.typeCode("K7MQ")
+	b.Until("typed", `document.getElementById("code").textContent === "K7MQ"`)
+	const question = `document.getElementById("idle").open`
 	// Who was just going on as the question comes has not answered it.
-	chromium.Evaluate[bool](b.Tab, `new Promise((done) => new MutationObserver((_, watch) => {
+	chromium.Evaluate[bool](b.Tab, `(window.going = false, new MutationObserver((_, watch) => {
 		watch.disconnect();
 		for (const sign of ["pointerdown", "click"]) document.getElementById("idle-stop").dispatchEvent(new PointerEvent(sign, { bubbles: true, detail: 1 }));
-		done(true);
-	}).observe(document.getElementById("idle"), { attributeFilter: ["open"] }))`)
+		window.going = true;
+	}).observe(document.getElementById("idle"), { attributeFilter: ["open"] }), true)`)
+	b.idle(pass, "the first question", `window.going`)
 	b.Until("extended by the way", `!document.getElementById("idle").open`)
-	b.Until("the question", `document.getElementById("idle").open`)
+	b.idle(pass, "the question", question)
 	b.Do(chromedp.TapXY(40, 40)) // beside the dialog: anywhere counts
 	b.Until("extended", `!document.getElementById("idle").open`)
 	if got := chromium.Evaluate[string](b.Tab, `document.getElementById("code").textContent`); got != "K7MQ" {
 		t.Errorf("after the extension the code is %q", got)
 	}
-	b.Until("the question again", `document.getElementById("idle").open`)
-	time.Sleep(14 * time.Second)
+	b.idle(pass, "the question again", question)
+	pass(20 * time.Second)
 	b.Screen("attract")
 	b.wiped()
 	b.clean(s.Addr())
