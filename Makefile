@@ -73,7 +73,7 @@ fuzz: ## every fuzz target for FUZZTIME (10s) each
 	done
 
 e2e: build ## the check-in in a real browser and with the JavaScript SDK, the service under a real systemd, cards with pcscd, MQTT with Mosquitto (needs root, systemd-container, mmdebstrap, Chromium, weston, Node, npm, pcscd, vsmartcard-vpcd, mosquitto, mosquitto-clients, squid-openssl and e2fsprogs)
-	$(GO) test -count=1 -timeout 30m -tags e2e -run 'E2E|JavaScriptSDK' ./kiosk/web ./... # the longest first
+	$(GO) test -count=1 -timeout 55m -tags e2e -run 'E2E|JavaScriptSDK' ./kiosk/web ./... # the longest first
 
 e2e-session: ## the page on the kiosk's screen: browser, page, service, token and the whole machine go away 110 times in all (needs root, Chromium, weston, systemd-container and mmdebstrap)
 	$(GO) test -count=1 -timeout 90m -tags e2e -run '^TestE2ESession' -v ./gateway/session -times 10 -bound 15s

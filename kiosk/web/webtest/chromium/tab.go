@@ -50,7 +50,7 @@ func Open(t *testing.T, w, h int) *Tab {
 		chromedp.Flag("no-first-run", true), chromedp.Flag("touch-events", "enabled"),
 	)
 	alloc, stop := chromedp.NewExecAllocator(context.Background(), opts...)
-	limited, done := context.WithTimeout(alloc, 20*time.Minute)
+	limited, done := context.WithTimeout(alloc, 50*time.Minute) // less than make e2e gives a package
 	t.Cleanup(func() { done(); stop() })
 	return openTab(t, limited, w, h)
 }
