@@ -21,11 +21,11 @@ import (
 )
 
 // listening notes every sound before the page's own script runs: clips by their
-// length, tones by their pitch, and how loud they were.
+// length, tones by their pitch, and how loud they were. voiced keeps the time of clips.
 const listening = `window.heard = [];
 {
   const start = AudioBufferSourceNode.prototype.start;
-  AudioBufferSourceNode.prototype.start = function (...a) { window.heard.push(this.buffer.length); return start.apply(this, a); };
+  AudioBufferSourceNode.prototype.start = function (...a) { window.heard.push(this.buffer.length); window.voiced = this.context; return start.apply(this, a); };
   const tone = OscillatorNode.prototype.start;
   OscillatorNode.prototype.start = function (...a) { window.heard.push(-Math.round(this.frequency.value)); return tone.apply(this, a); };
   const gain = AudioContext.prototype.createGain;
