@@ -228,6 +228,7 @@ func TestE2EAwayInEveryLanguage(t *testing.T) {
 		b := openBrowser(t, p.w, p.h)
 		look := func(what string) {
 			t.Helper()
+			b.Letters()
 			b.Shoot(what + "-" + panel)
 			if out := chromium.Evaluate[string](b.Tab, misfits); out != "" {
 				t.Errorf("%s on %s:\n%s", what, panel, out)

@@ -125,13 +125,24 @@ func (b *Tab) Do(steps ...chromedp.Action[chromedp.Void]) {
 // Open goes to an address.
 func (b *Tab) Open(url string) { b.t.Helper(); b.Do(chromedp.Navigate(url)) }
 
-// Screen waits until the page shows a state and touches count again.
+// Screen waits until the page shows a state in its own letters and touches count again.
 func (b *Tab) Screen(state string) {
 	b.t.Helper()
 	b.mu.Lock()
 	b.at = state
 	b.mu.Unlock()
-	b.Do(chromedp.WaitVisible(`body[data-state="`+state+`"] main > section h1`), chromedp.Sleep(400*time.Millisecond))
+	b.Do(chromedp.WaitVisible(`body[data-state="` + state + `"] main > section h1`))
+	b.Letters()
+	b.Do(chromedp.Sleep(400 * time.Millisecond))
+}
+
+// Letters waits until the letters that the page needs are there, 5 s at most: where
+// none come, the page shows others.
+func (b *Tab) Letters() {
+	within, cancel := context.WithTimeout(b.Ctx, patience)
+	defer cancel()
+	// A document that is just going away needs none: that is no failure.
+	_, _ = chromedp.Run(within, chromedp.Evaluate[bool](`Promise.race([document.fonts.ready, new Promise((done) => setTimeout(done, 5000))]).then(() => true)`, chromedp.EvalAwaitPromise))
 }
 
 // Tap touches what a selector finds, as a finger does: it is brought into view
