@@ -192,15 +192,21 @@ func (p *player) over(s scene) {
 		p.Until("the answer", `document.body.dataset.state !== "`+s.state+`"`)
 		p.settled()
 	}
-	for range 5 {
-		if chromium.Evaluate[string](p.Tab, `document.body.dataset.state`) == "attract" {
+	state := func() string { return chromium.Evaluate[string](p.Tab, `document.body.dataset.state`) }
+	for clicks := 0; ; clicks++ {
+		at := state()
+		if at == "attract" {
 			p.Screen("attract")
 			return
 		}
+		if clicks == 5 {
+			p.t.Fatalf("no way back to the start\n%s", p.Text())
+		}
 		chromium.Evaluate[bool](p.Tab, `(([...document.querySelectorAll('#leave, main [data-act="leave"], main [data-act="apart"]')].find((x) => x.checkVisibility()))?.click(), true)`)
+		for end := time.Now().Add(10 * time.Second); state() == at && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		}
 		p.settled()
 	}
-	p.t.Fatalf("no way back to the start\n%s", p.Text())
 }
 
 // dress turns the page to the modes of the display that words names, and no others.

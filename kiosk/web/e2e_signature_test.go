@@ -96,6 +96,7 @@ func TestE2EDrawn(t *testing.T) {
 			b.Tap(`[data-mode="large"]`)
 			b.Until("larger", `document.documentElement.classList.contains("large")`)
 			b.Tap("#display-close")
+			b.Until("closed", `!document.getElementById("display").open`)
 			chromium.Evaluate[bool](b.Tab, `(document.querySelector("main .drawing").scrollIntoView({block: "center", behavior: "instant"}), true)`)
 			time.Sleep(300 * time.Millisecond)
 			last := []int{700, 350, 900, 50}
