@@ -493,6 +493,8 @@ func TestReach(t *testing.T) {
 			b.Screen("identify")
 			b.typeCode(goodTyped)
 			b.Tap("#code-go")
+			look("confirm")
+			b.Tap(`[data-act="confirm"]`)
 			look("consent")
 			b.decides(false)
 			b.Tap(`[data-granted="false"]`)
