@@ -160,7 +160,7 @@ func TestE2ECheckIn(t *testing.T) {
 		call(typed)
 		display.Shoot(name + "-board")
 	}
-	if c := d.state().Counts; c == nil || c.Queued == 0 {
+	if c := d.counted().Counts; c.Queued == 0 {
 		t.Errorf("with the network cut nothing waits: %+v", c)
 	}
 	d.act("network", `{"state":"up"}`)

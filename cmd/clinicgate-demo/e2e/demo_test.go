@@ -194,6 +194,14 @@ func (d *demo) state() state {
 	return s
 }
 
+// counted is state once the gateway gave its counts, which a busy one gives too late for
+// a single look.
+func (d *demo) counted() (s state) {
+	d.t.Helper()
+	eventually(d.t, time.Minute, "the gateway's counts", func() bool { s = d.state(); return s.Counts != nil })
+	return s
+}
+
 func (d *demo) fetch(url string, into any) {
 	d.t.Helper()
 	ctx, cancel := context.WithTimeout(d.t.Context(), 15*time.Second)

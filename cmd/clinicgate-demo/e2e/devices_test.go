@@ -62,7 +62,7 @@ func (v *visit) entered(born string) {
 func TestE2EDevices(t *testing.T) {
 	t.Parallel()
 	d := startDemo(t)
-	eventually(t, 20*time.Second, "every device is attached", func() bool {
+	eventually(t, time.Minute, "every device is attached", func() bool {
 		states := d.devices()
 		for _, s := range states {
 			if s != "attached" {

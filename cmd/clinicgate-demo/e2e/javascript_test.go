@@ -50,6 +50,7 @@ type peer struct {
 	t   *testing.T
 	in  io.Writer
 	out *bufio.Scanner
+	app *os.Process
 }
 
 // startPeer installs the SDK for this run alone, and gives it keys, origin and the
@@ -94,11 +95,9 @@ func startPeer(t *testing.T, settings map[string]string) *peer {
 	if err := app.Start(); err != nil {
 		t.Fatal(err)
 	}
-	p := &peer{t: t, in: in, out: bufio.NewScanner(out)}
+	p := &peer{t: t, in: in, out: bufio.NewScanner(out), app: app.Process}
 	p.out.Buffer(nil, 64<<20)
-	stop := time.AfterFunc(5*time.Minute, func() { _ = app.Process.Kill() })
 	t.Cleanup(func() {
-		stop.Stop()
 		_ = in.Close() // it ends by itself
 		late := time.AfterFunc(10*time.Second, func() { _ = app.Process.Kill() })
 		defer late.Stop()
@@ -119,6 +118,8 @@ func (p *peer) ask(request map[string]any, answer any) {
 	if _, err := p.in.Write(append(text, '\n')); err != nil {
 		p.t.Fatal(err)
 	}
+	hangs := time.AfterFunc(5*time.Minute, func() { _ = p.app.Kill() })
+	defer hangs.Stop()
 	if !p.out.Scan() {
 		p.t.Fatalf("node ended before it answered %s", text)
 	}
@@ -208,8 +209,8 @@ func TestE2EJavaScriptSDK(t *testing.T) {
 	before := len(p.live())
 	d.act("network", `{"state":"cut"}`)
 	d.arrive(34, 2*time.Minute)
-	cut := d.state()
-	if cut.Counts == nil || cut.Counts.Queued < 34*4 {
+	cut := d.counted()
+	if cut.Counts.Queued < 34*4 {
 		t.Errorf("with the network cut the queue holds %+v", cut.Counts)
 	}
 	d.act("network", `{"state":"up"}`)

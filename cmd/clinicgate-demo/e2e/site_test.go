@@ -457,7 +457,7 @@ func TestE2ESiteWithoutInternet(t *testing.T) {
 		if m.reason == "" {
 			continue
 		}
-		eventually(t, 10*time.Second, "it is counted as "+m.reason, func() bool { return b.exchanged().Refused[m.reason] > before.Refused[m.reason] })
+		eventually(t, time.Minute, "it is counted as "+m.reason, func() bool { return b.exchanged().Refused[m.reason] > before.Refused[m.reason] })
 	}
 	after := b.exchanged()
 	t.Logf("lobby-2 after the attack: %+v", after)
