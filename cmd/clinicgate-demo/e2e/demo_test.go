@@ -292,6 +292,13 @@ func eventually(t *testing.T, within time.Duration, what string, holds func() bo
 	}
 }
 
+// soon looks until there is enough, for a minute; what was seen last is then judged.
+func soon(enough func() bool) {
+	for end := time.Now().Add(time.Minute); !enough() && time.Now().Before(end); {
+		time.Sleep(200 * time.Millisecond)
+	}
+}
+
 // buffer keeps what processes write.
 type buffer struct {
 	mu   sync.Mutex
