@@ -176,6 +176,19 @@ func (h *hardware) shown() (s shown) {
 	return s
 }
 
+// holds waits as a person does who holds a card there: until the reader has had what it
+// asks for, or for 20 seconds.
+func (h *hardware) holds(ctx context.Context) {
+	asked, since := 0, time.Now()
+	for end := since.Add(20 * time.Second); ctx.Err() == nil && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if n := h.cards.Asked(); n != asked {
+			asked, since = n, time.Now()
+		} else if asked > 0 && time.Since(since) > time.Second {
+			return
+		}
+	}
+}
+
 // ticket serves the newest ticket that was printed as dots.
 func (h *hardware) ticket(w http.ResponseWriter, _ *http.Request) {
 	papers := h.printer.Papers()
@@ -242,10 +255,11 @@ func (d *demo) use(ctx context.Context, device, state string) (string, error) {
 		d.announce()
 		h.tapping.Lock() // the card before is taken away first
 		h.cards.Place(simulator.NewCard(c.who.card()))
-		time.AfterFunc(time.Second, func() {
-			h.cards.Lift()
-			h.tapping.Unlock()
-		})
+		go func() {
+			defer h.tapping.Unlock()
+			defer h.cards.Lift()
+			h.holds(d.running)
+		}()
 		return fmt.Sprintf("%s %s tapped a card; the page asks for the birth date, %s", c.who.given, c.who.family, c.who.born), nil
 	case "licence":
 		c, err := d.next(ctx)

@@ -22,6 +22,7 @@ type PCSCD struct {
 	mu      sync.Mutex // guards what follows
 	plugged bool
 	card    *Card
+	asked   int // how often this card was asked something
 	changes uint32
 	clients map[net.Conn]bool
 }
@@ -83,7 +84,14 @@ func (p *PCSCD) Run(ctx context.Context) error {
 }
 
 // Place holds a card to the reader, in place of what was there.
-func (p *PCSCD) Place(card *Card) { p.set(func() { p.card = card; p.changes++ }) }
+func (p *PCSCD) Place(card *Card) { p.set(func() { p.card, p.asked = card, 0; p.changes++ }) }
+
+// Asked gives how often clients have asked something of the card that was placed last.
+func (p *PCSCD) Asked() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.asked
+}
 
 // Lift takes the card away.
 func (p *PCSCD) Lift() { p.set(func() { p.card = nil; p.changes++ }) }
@@ -207,6 +215,7 @@ func (p *PCSCD) answer(conn io.Reader, command uint32, body []byte, connected **
 		case *connected != p.card:
 			put(28, pcscRemoved)
 		default:
+			p.asked++
 			answer := p.card.answer(apdu)
 			put(24, uint32(len(answer)))
 			return append(body, answer...), true
