@@ -21,6 +21,7 @@ import (
 	"sync"
 	"time"
 
+	"clinicgate/devices/simulator"
 	"clinicgate/gateway/control"
 	"clinicgate/gateway/pubnub"
 	"clinicgate/gateway/pubnub/emulator"
@@ -182,15 +183,24 @@ func (d *demo) prepare() (err error) {
 		}
 	}
 	port := func(usual int) string {
-		if !first {
-			usual = 0
+		if address := "127.0.0.1:" + strconv.Itoa(usual); first && free(address) {
+			return address
 		}
-		return "127.0.0.1:" + freePort(usual)
+		// None of the system's own choice: somebody's connection could take it before
+		// the gateway listens there.
+		address, none := simulator.FreeAddress()
+		if none != nil {
+			err = none
+		}
+		return address
 	}
 	d.settings = settings{
 		zone: zone, dayStarts: calendar.DayStarts, origin: d.net.addr(), dataDir: filepath.Join(d.dir, "data"), controlPath: controlPath(d.dir),
 		passphrase: filepath.Join(d.dir, "passphrase"), publishKey: publishKey, subscribeKey: subscribeKey,
 		web: port(8470), board: port(8471), desk: port(8473), mqtt: port(1883), budget: d.o.dataLimit,
+	}
+	if err != nil {
+		return err
 	}
 	if d.hardware, err = newHardware(d.dir, d.settings.mqtt, func(format string, args ...any) { fmt.Fprintf(d.out, format, args...) }); err != nil {
 		return err
@@ -472,17 +482,13 @@ func randomBytes(n int) []byte {
 
 func randomText(n int) string { return hex.EncodeToString(randomBytes(n)) }
 
-// freePort gives the wished port as text, or another free one.
-func freePort(wish int) string {
-	for _, p := range []int{wish, 0} {
-		l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(p))
-		if err == nil {
-			defer l.Close()
-			_, port, _ := net.SplitHostPort(l.Addr().String())
-			return port
-		}
+// free tells whether nobody listens at an address.
+func free(address string) bool {
+	l, err := net.Listen("tcp", address)
+	if err == nil {
+		_ = l.Close()
 	}
-	return strconv.Itoa(wish)
+	return err == nil
 }
 
 func controlPath(dir string) string {
