@@ -154,6 +154,20 @@ func (s *screen) seen() (seen control.PageSeen, err error) {
 	return seen, err
 }
 
+// page is what is seen, asked until the service answers.
+func (s *screen) page() control.PageSeen {
+	s.t.Helper()
+	for begun := time.Now(); ; time.Sleep(20 * time.Millisecond) {
+		seen, err := s.seen()
+		if err == nil {
+			return seen
+		}
+		if time.Since(begun) > 2*time.Minute {
+			s.t.Fatal(err)
+		}
+	}
+}
+
 // back waits until the page lives, in a way that ok knows to be after what was done,
 // and tells how long that took.
 func (s *screen) back(begun time.Time, ok func(control.PageSeen) bool) time.Duration {
@@ -256,14 +270,12 @@ func TestE2ESession(t *testing.T) {
 		do    func() func(control.PageSeen) bool
 	}{
 		{"browser killed", 4, func() func(control.PageSeen) bool {
-			before, err := s.seen()
-			s.must(err)
+			before := s.page()
 			s.kill(s.processes("--user-data-dir="+s.dir, "!--type="))
 			return func(now control.PageSeen) bool { return now.Launch != before.Launch }
 		}},
 		{"page crashed", 2, func() func(control.PageSeen) bool {
-			before, err := s.seen()
-			s.must(err)
+			before := s.page()
 			s.kill(s.processes("--type=renderer"))
 			return func(now control.PageSeen) bool { return now.Launch != before.Launch }
 		}},
@@ -273,10 +285,9 @@ func TestE2ESession(t *testing.T) {
 			return func(control.PageSeen) bool { return true }
 		}},
 		{"token reused", 2, func() func(control.PageSeen) bool {
-			before, err := s.seen()
-			s.must(err)
+			before := s.page()
 			var thief control.Launched
-			s.must(s.ask(func(ctx context.Context, c *control.Client) error {
+			s.must(s.ask(func(ctx context.Context, c *control.Client) (err error) {
 				thief, err = c.Launch(ctx, control.Launch{})
 				return err
 			}))
@@ -427,19 +438,34 @@ func (s *screen) leavesNothing() {
 	s.t.Helper()
 	before := s.processes()
 	s.end(s.session, syscall.SIGTERM)
-	time.Sleep(time.Second)
+	end := time.Now().Add(30 * time.Second)
 	for _, pid := range before {
-		if line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); err == nil && len(line) > 0 {
-			s.t.Errorf("left running: %d %s", pid, line[:min(len(line), 200)])
+		for { // they end by themselves, when the machine comes to it
+			line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+			if err != nil || len(line) == 0 {
+				break
+			}
+			if time.Now().After(end) {
+				s.t.Errorf("left running: %d %s", pid, line[:min(len(line), 200)])
+				break
+			}
+			time.Sleep(100 * time.Millisecond)
 		}
 	}
 	var left []string
-	s.must(filepath.WalkDir(s.at("run"), func(name string, d os.DirEntry, err error) error {
-		if err == nil && !d.IsDir() && d.Name() != "lock" {
-			left = append(left, name)
-		}
-		return err
-	}))
+	for again := true; again; time.Sleep(100 * time.Millisecond) {
+		left = nil
+		s.must(filepath.WalkDir(s.at("run"), func(name string, d os.DirEntry, err error) error {
+			if err == nil && !d.IsDir() && d.Name() != "lock" {
+				left = append(left, name)
+			}
+			if errors.Is(err, os.ErrNotExist) { // it went as it was looked at
+				return nil
+			}
+			return err
+		}))
+		again = len(left) > 0 && time.Now().Before(end)
+	}
 	if len(left) > 0 {
 		s.t.Errorf("left in memory: %s", left)
 	}
