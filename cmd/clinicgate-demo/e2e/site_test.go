@@ -3,6 +3,7 @@
 package e2e_test
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
@@ -91,7 +92,7 @@ func (s *clinicSite) mosquitto() {
 	}
 	s.broker = freeAddress(s.t)
 	host, port, _ := net.SplitHostPort(s.broker)
-	text := fmt.Sprintf("listener %s %s\nallow_anonymous false\npassword_file %s\nacl_file %s\nmax_inflight_messages 128\nmax_queued_messages 2000\nmax_packet_size 65536\nlog_dest stderr\n",
+	text := fmt.Sprintf("listener %s %s\nallow_anonymous false\npassword_file %s\nacl_file %s\nmax_inflight_messages 128\nmax_queued_messages 2000\nmax_packet_size 65536\nlog_dest stderr\nlog_type error\nlog_type warning\nlog_type notice\nlog_type information\nlog_type subscribe\n",
 		port, host, passwords, file("acl", string(acl)))
 	if os.Geteuid() == 0 {
 		text += "user root\n" // the files are this test's own
@@ -352,12 +353,12 @@ func (s *clinicSite) overheard(act func()) []byte {
 	host, port, _ := net.SplitHostPort(s.broker)
 	out := &buffer{}
 	cmd := exec.Command(tool(s.t, "mosquitto_sub", "mosquitto-clients"), "-h", host, "-p", port, "-u", "lobby-2", "-P", "secret-of-lobby-2",
-		"-i", "listener", "-t", "clinicgate/main/x/lobby-1/queue.cardiology", "-C", "1", "-N", "-W", "30")
+		"-i", "listener", "-t", "clinicgate/main/x/lobby-1/queue.cardiology", "-C", "1", "-N", "-W", "180")
 	cmd.Stdout = out
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	time.Sleep(time.Second)
+	eventually(s.t, time.Minute, "the broker knows who listens", func() bool { return bytes.Contains(s.brokerLog.bytes(), []byte(": listener 0 ")) })
 	act()
 	if err := cmd.Wait(); err != nil {
 		s.t.Fatalf("nothing was heard: %v", err)
