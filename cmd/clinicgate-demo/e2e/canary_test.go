@@ -185,7 +185,11 @@ func (c *canary) scans() {
 		strings.Repeat("x", 5000) + c.plant("Overlongina") + "\r",
 		"\x80\xff" + c.plant("nonutf Clementine") + "\r",
 	} {
+		read := func() int { return bytes.Count(c.log.bytes(), []byte("code read")) }
+		before := read()
 		c.scan(text)
+		// None may be left for the touches afterwards.
+		soon(func() bool { return read() > before })
 		time.Sleep(150 * time.Millisecond)
 		c.page.settle()
 	}

@@ -108,7 +108,11 @@ func (d *device) listen(filters ...string) (granted int, all []byte) {
 	}
 	answers := 0
 	for {
-		kind, body := d.read(2 * time.Second)
+		patience := 15 * time.Second // for an answer; then there may be messages
+		if answers >= len(filters) {
+			patience = 2 * time.Second
+		}
+		kind, body := d.read(patience)
 		if kind == 0 {
 			break
 		}
