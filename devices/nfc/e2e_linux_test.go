@@ -112,12 +112,27 @@ func (s *realService) Place(card *simulator.Card) {
 	}()
 }
 
-// Lift takes it away, and waits until the driver has seen so.
+// Lift takes it away, and waits until pcscd, which looks after a card every 400 ms, has
+// seen so. It may have ended by then.
 func (s *realService) Lift() {
 	s.lift()
 	<-s.held
 	s.lift = nil
-	time.Sleep(1500 * time.Millisecond) // pcscd looks after a card every 400 ms
+	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		there, err := nfc.CardThere(s.socket())
+		if err == nil && !there {
+			return
+		}
+		select {
+		case <-s.ended:
+			return
+		default:
+		}
+		if time.Now().After(end) {
+			s.t.Errorf("the card is still there for pcscd: %v", err)
+			return
+		}
+	}
 }
 
 func TestE2ERealService(t *testing.T) {
