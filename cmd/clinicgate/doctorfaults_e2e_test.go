@@ -303,9 +303,14 @@ func TestE2EDoctorFaults(t *testing.T) {
 		o.start()
 		well := func(what string) {
 			t.Helper()
-			if roots, exit := o.as(otherAccount).examined(t); len(roots) != 0 || exit != exitOK {
-				t.Errorf("%s looks like %+v, exit code %d", what, roots, exit)
+			var roots []doctor.Report
+			exit := -1
+			for end := time.Now().Add(90 * time.Second); time.Now().Before(end); time.Sleep(time.Second) {
+				if roots, exit = o.as(otherAccount).examined(t); len(roots) == 0 && exit == exitOK {
+					return // a busy machine's page answers late once, and that is said
+				}
 			}
+			t.Errorf("%s looks like %+v, exit code %d", what, roots, exit)
 		}
 		well("a service that is well, with a config that is not for this account,")
 		if err := os.Chmod(o.config, 0o644); err != nil {
