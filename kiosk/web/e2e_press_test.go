@@ -11,6 +11,7 @@ import (
 
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // TestE2ESlowFingers: a touch that lasts is a press, once, whether or not the browser
@@ -70,5 +71,9 @@ func TestE2ESlowFingers(t *testing.T) {
 	b.Until("a key", `document.getElementById("code").textContent === "4"`)
 	b.Tap(`[data-key="4"]`) // and again, with the browser's click
 	b.Until("two keys", `document.getElementById("code").textContent === "44"`)
+	rests(`[data-key="4"]`, 700)
+	b.Until("three keys", `document.getElementById("code").textContent === "444"`)
+	b.Do(chromedp.Focus(`[data-key="4"]`), chromedp.Sleep(1500*time.Millisecond), chromedp.KeyEvent(kb.Enter)) // with a keyboard, much later
+	b.Until("four keys", `document.getElementById("code").textContent === "4444"`)
 	b.clean(s.Addr())
 }

@@ -4,10 +4,11 @@
 
 const LONG = 350; // ms from which the browser may give no click
 const OWN = 80; // ms after the touch in which the browser's own click comes, if any does
+const AFTER = 1000; // ms in which a click that comes all the same is the same press
 
 let down = null; // what the finger touched: { id, what, at }
 let timer = 0;
-let made = null; // what was pressed last by this: a click of it that comes all the same is the same press
+let made = null; // what was pressed by this a moment ago
 
 const touched = (el) => el?.closest("button") ?? el;
 
@@ -28,8 +29,10 @@ addEventListener(
     if (id !== e.pointerId || e.timeStamp - at < LONG) return;
     if (touched(document.elementFromPoint(e.clientX, e.clientY)) !== what) return; // it slid away
     timer = setTimeout(() => {
+      if (!what.isConnected) return;
       made = what;
-      if (what.isConnected) what.click();
+      timer = setTimeout(() => (made = null), AFTER);
+      what.click();
     }, OWN);
   },
   true,
