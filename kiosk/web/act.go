@@ -127,33 +127,32 @@ func (s *Server) serveAct(w http.ResponseWriter, r *http.Request) {
 // the action asked for is done.
 func (s *Server) act(a action) (finished <-chan struct{}, ok bool) {
 	x := s.live
-	ended := a.Session != x.id
-	if ended && a.Event != "help" {
-		return closed, a.Event == "active"
+	if a.Session != x.id {
+		return s.actAfter(a)
 	}
 	call, repeated := x.calls.join(a.Request)
 	if repeated {
 		return call, true
 	}
-	var job work
-	if ended {
-		job, ok = s.helpAfter(a)
-	} else {
-		s.touched(x)
-		job, ok = s.apply(x, a)
-	}
+	s.touched(x)
+	job, ok := s.apply(x, a)
 	if ok && a.Event != "active" {
 		s.changed()
 	}
+	return s.perform(call, job), ok
+}
+
+// perform does what an act asked for outside the lock, and closes its call then.
+func (s *Server) perform(call chan struct{}, job work) <-chan struct{} {
 	if job == nil {
 		close(call)
-		return call, ok
+		return call
 	}
 	s.inBackground(func(ctx context.Context) {
 		defer close(call)
 		job(ctx)
 	})
-	return call, ok
+	return call
 }
 
 // apply is the page's half of the state machine: it turns an action into the

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"slices"
 
 	"github.com/google/uuid"
 )
@@ -29,15 +30,29 @@ func (s *Server) callHelp(session string, kind HelpKind, request uuid.UUID) (wor
 	}, true
 }
 
-// helpAfter calls a person for a session that ended while the call was on its way: the
-// page has told the patient that somebody is called. It is no sign of life of whoever
-// comes next. Server.mu is held.
-func (s *Server) helpAfter(a action) (work, bool) {
-	if uuid.Validate(a.Session) != nil {
-		return nil, false
+// actAfter takes an act of a session that is not the live one. A call for help that was on its way as
+// its session ended is made, for the page has told the patient that somebody is
+// called; it is no sign of life of whoever comes next. Server.mu is held.
+func (s *Server) actAfter(a action) (finished <-chan struct{}, ok bool) {
+	i := slices.IndexFunc(s.ended, func(e ended) bool { return e.id == a.Session })
+	if i < 0 || a.Event != "help" {
+		return closed, a.Event == "active"
 	}
-	return s.callHelp(a.Session, a.Kind, a.Request)
+	call, repeated := s.ended[i].calls.join(a.Request)
+	if repeated {
+		return call, true
+	}
+	job, ok := s.callHelp(a.Session, a.Kind, a.Request)
+	return s.perform(call, job), ok
 }
+
+// ended is what is kept of a session that has ended: nothing about its patient.
+type ended struct {
+	id    string
+	calls callLog
+}
+
+const maxEnded = 4 // sessions for which a call for help may still be on its way
 
 // followHelp takes over what the check-in knows of the call. A call that could
 // not be made is shown until the session ends.

@@ -121,6 +121,7 @@ type Server struct {
 	base       context.Context
 	stopped    bool
 	live       *session
+	ended      []ended // oldest first
 	rev        uint64
 	streams    map[*stream]struct{}
 	launches   []launch

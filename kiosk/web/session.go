@@ -391,6 +391,7 @@ func (s *Server) endSession(why Ending) {
 		s.forget(old, why)
 	}
 	old.ended = why
+	s.ended = append(s.ended[max(0, len(s.ended)+1-maxEnded):], ended{old.id, old.calls})
 	s.changed()
 }
 
