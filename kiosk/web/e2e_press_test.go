@@ -33,7 +33,7 @@ func TestE2ESlowFingers(t *testing.T) {
 		t.Helper()
 		return chromium.Evaluate[bool](b.Tab, `document.querySelector('`+selector+`').getAttribute("aria-pressed") === "true"`)
 	}
-	rests(`[data-act="start"]`, 900)
+	rests(".attract-art svg", 900) // the whole screen is the button
 	b.Screen("language")
 	rests(`[data-language="en"]`, 2500)
 	b.Screen("needs")
@@ -75,5 +75,37 @@ func TestE2ESlowFingers(t *testing.T) {
 	b.Until("three keys", `document.getElementById("code").textContent === "444"`)
 	b.Do(chromedp.Focus(`[data-key="4"]`), chromedp.Sleep(1500*time.Millisecond), chromedp.KeyEvent(kb.Enter)) // with a keyboard, much later
 	b.Until("four keys", `document.getElementById("code").textContent === "4444"`)
+	b.clean(s.Addr())
+}
+
+// TestE2EFingersAtTheQuestion: whether somebody is still there is answered with a finger
+// that rests for as long as fingers do; nothing beneath the question is touched.
+func TestE2EFingersAtTheQuestion(t *testing.T) {
+	t.Parallel()
+	now, pass := still()
+	s := start(t, web.Config{IdleAfter: time.Minute}, web.Deps{Now: now})
+	b := openBrowser(t, 1280, 800)
+	b.launch(s)
+	b.Tap(`[data-act="start"]`)
+	b.Screen("language")
+	b.Tap(`[data-language="en"]`)
+	b.noHelp()
+	b.Screen("identify")
+	b.typeCode("K7MQ")
+	const question = `document.getElementById("idle").open`
+	for _, held := range []time.Duration{150 * time.Millisecond, 700 * time.Millisecond} {
+		b.idle(pass, "the question", question)
+		time.Sleep(400 * time.Millisecond)
+		b.Press("#idle-more", func() { time.Sleep(held) })
+		b.Until("answered", `!`+question)
+		time.Sleep(400 * time.Millisecond)
+		if got := chromium.Evaluate[string](b.Tab, `document.body.dataset.state + document.getElementById("code").textContent`); got != "identifyK7MQ" {
+			t.Fatalf("held for %v: %s", held, got)
+		}
+	}
+	b.idle(pass, "the question", question)
+	time.Sleep(400 * time.Millisecond)
+	b.Press("#idle-stop", func() { time.Sleep(300 * time.Millisecond) })
+	b.Screen("attract")
 	b.clean(s.Addr())
 }

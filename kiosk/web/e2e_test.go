@@ -217,7 +217,7 @@ func TestE2EIdleInTheBrowser(t *testing.T) {
 	// Who was just going on as the question comes has not answered it.
 	chromium.Evaluate[bool](b.Tab, `(window.going = false, new MutationObserver((_, watch) => {
 		watch.disconnect();
-		for (const sign of ["pointerdown", "click"]) document.getElementById("idle-stop").dispatchEvent(new PointerEvent(sign, { bubbles: true, detail: 1 }));
+		for (const sign of ["pointerdown", "pointerup", "click"]) document.getElementById("idle-stop").dispatchEvent(new PointerEvent(sign, { bubbles: true, detail: 1 }));
 		window.going = true;
 	}).observe(document.getElementById("idle"), { attributeFilter: ["open"] }), true)`)
 	b.idle(pass, "the first question", `window.going`)

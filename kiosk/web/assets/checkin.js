@@ -4,7 +4,7 @@
 
 import { Line } from "/assets/link.js";
 import { watchKeys } from "/assets/keys.js";
-import "/assets/press.js";
+import { touchedAt } from "/assets/press.js";
 import { chime } from "/assets/chime.js";
 import { draw, fillIn } from "/assets/screens.js";
 import * as entry from "/assets/entry.js";
@@ -226,6 +226,7 @@ function unsign() {
 function forget() {
   now = acting = null;
   drawn = code = "";
+  scans = [];
   warnedUntil = 0;
   keys.wipe();
   entry.wipe();
@@ -270,21 +271,28 @@ async function carry(session, event, fields) {
 }
 
 // scan sends what a scanner typed. Nobody can see that it came a moment too early, so
-// it waits for the act under way, and is lost only with its session. It is no act
-// itself: a touch does not wait for it.
+// it waits for the act under way, four at most, and goes with its session. It is no
+// act itself: a touch does not wait for it.
 async function scan(code) {
   if (!now || scans.length === MAX_SCANS) return;
-  scans.push({ session: now.session, code });
-  if (scans.length > 1) return; // they are being sent
-  while (scans.length) {
+  const { session } = now;
+  const mine = scans;
+  mine.push(code);
+  if (mine.length > 1) return; // they are being sent
+  while (mine === scans && mine.length) {
     while (acting) await acting;
-    const { session, code } = scans[0];
-    if (session === now?.session) {
-      show(await line.act(session, "scan", { code }));
-      await drawing;
-    }
-    scans.shift();
+    if (mine !== scans) return; // its session has ended
+    show(await line.act(session, "scan", { code: mine[0] }));
+    await drawing;
+    mine.shift();
   }
+}
+
+// moves takes a sign of life. The question is not taken away from under a finger, or a
+// key, that is about to answer it: the screen beneath would get the touch.
+function moves(e) {
+  const answers = e.type === "pointerdown" || (e.type === "keydown" && [" ", "Enter"].includes(e.key) && e.target.closest("#idle button"));
+  if (!warnedUntil ? e.type !== "pointerup" : !answers) alive();
 }
 
 // alive reports a sign of life, which is no act: it waits for nothing.
@@ -295,7 +303,7 @@ function alive() {
   reported = t;
   line.act(now.session, "active").then(show);
 }
-for (const sign of ["pointerdown", "keydown", "wheel"]) addEventListener(sign, alive, { capture: true, passive: true });
+for (const sign of ["pointerdown", "pointerup", "keydown", "wheel"]) addEventListener(sign, moves, { capture: true, passive: true });
 stage.addEventListener("scroll", alive, { capture: true, passive: true });
 
 function type(c) {
@@ -336,7 +344,7 @@ stage.addEventListener("click", (e) => {
     return;
   }
   const button = e.target.closest("button");
-  if (!button || e.timeStamp - drawnAt < SETTLE) return; // it is the time of the touch, however late this page takes it
+  if (!button || touchedAt(e) - drawnAt < SETTLE) return; // however late this page takes the touch
   const { language, need, tongue, open, key, granted, signer, ready, act: event } = button.dataset;
   if (asked() && !event) {
     const say = entry.tap(button);
@@ -395,7 +403,7 @@ $("help").addEventListener("click", (e) => {
 
 $("idle-more").addEventListener("click", alive);
 // Who was just going on when the question came has not answered it.
-$("idle-stop").addEventListener("click", (e) => e.timeStamp - warnedAt < SETTLE || act("leave"));
+$("idle-stop").addEventListener("click", (e) => touchedAt(e) - warnedAt < SETTLE || act("leave"));
 $("idle").addEventListener("cancel", alive);
 
 // ---- reading aloud

@@ -110,7 +110,7 @@ export function watchKeys({ gap, ends, onScan, onType, onErase }) {
     /** wipe forgets what is held, and what comes of the same scan after it. */
     wipe() {
       clearTimeout(timer);
-      drop = held !== "";
+      drop ||= held !== "";
       held = "";
     },
   };

@@ -19,6 +19,7 @@ let openEntry = ""; // id that the dialog is about
 let removing = false; // the dialog asks why the visit is removed
 let was = ""; // the session before, to say that the screen was locked
 let left = ""; // the session that was logged off: its pictures may still be on their way
+let leaving = false; // the kiosk is being told so
 
 const line = new Line({
   path: "/events",
@@ -63,6 +64,7 @@ function draw(picture) {
   $("gone").hidden = true;
   if (!picture.session || picture.session === left) {
     wipe();
+    if (picture.session) logoff(); // the kiosk was away and has not heard of it
     return;
   }
   if (picture.session !== was) {
@@ -545,8 +547,15 @@ $("logoff").onclick = async () => {
   was = "";
   left = session;
   wipe();
-  if (session) await line.act(session, "logoff");
+  if (session) logoff();
 };
+
+async function logoff() {
+  if (leaving) return;
+  leaving = true;
+  await line.act(left, "logoff");
+  leaving = false;
+}
 
 $("print").onclick = async () => {
   const answer = await ask($("print"), "print", {});
