@@ -30,9 +30,9 @@ func (s *Server) callHelp(session string, kind HelpKind, request uuid.UUID) (wor
 	}, true
 }
 
-// actAfter takes an act of a session that is not the live one. A call for help that was on its way as
-// its session ended is made, for the page has told the patient that somebody is
-// called; it is no sign of life of whoever comes next. Server.mu is held.
+// actAfter takes an act of a session that is not the live one. A call for help that
+// was on its way as its session ended is made, for the page has told the patient that
+// somebody is called; it is no sign of life of whoever comes next. Server.mu is held.
 func (s *Server) actAfter(a action) (finished <-chan struct{}, ok bool) {
 	i := slices.IndexFunc(s.ended, func(e ended) bool { return e.id == a.Session })
 	if i < 0 || a.Event != "help" {

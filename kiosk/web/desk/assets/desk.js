@@ -19,7 +19,7 @@ let openEntry = ""; // id that the dialog is about
 let removing = false; // the dialog asks why the visit is removed
 let was = ""; // the session before, to say that the screen was locked
 let left = ""; // the session that was logged off: its pictures may still be on their way
-let leaving = false; // the kiosk is being told so
+let leaving = false; // the kiosk is being told so, or has heard it
 
 const line = new Line({
   path: "/events",
@@ -546,6 +546,7 @@ $("logoff").onclick = async () => {
   const session = shown?.session;
   was = "";
   left = session;
+  leaving = false;
   wipe();
   if (session) logoff();
 };
@@ -553,8 +554,7 @@ $("logoff").onclick = async () => {
 async function logoff() {
   if (leaving) return;
   leaving = true;
-  await line.act(left, "logoff");
-  leaving = false;
+  leaving = (await line.act(left, "logoff")) !== null; // what was heard is not told again
 }
 
 $("print").onclick = async () => {
